@@ -138,6 +138,8 @@
            .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
     OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
            .help = "libpq connection string; PG* variables work too") \
+    OPTION(DATABASE_READ_URL, .flag = "database-read-url", .environment = "DATABASE_READ_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
+           .help = "http: where employees and alerts are read, as a user with the role attrition_analyst; default: --database-url") \
     OPTION(SINK_ROWS, .flag = "sink-rows", .environment = "SINK_ROWS", .type = OPTION_INTEGER, .fallback = "5000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
            .help = "rows in one PostgreSQL transaction at most") \
     OPTION(SINK_INTERVAL, .flag = "sink-interval", .environment = "SINK_INTERVAL", .type = OPTION_DURATION, .fallback = "200ms", .minimum = "1ms", .maximum = "60s", .programs = S, .metavar = "TIME", \

@@ -23,7 +23,7 @@ static bool holds_secret(enum option_id id, const char *text)
 {
     if (id == OPTION_TRACKING_USERNAME)
         return false;
-    if (id != OPTION_DATABASE_URL && id != OPTION_SOURCE_DATABASE_URL)
+    if (id != OPTION_DATABASE_URL && id != OPTION_DATABASE_READ_URL && id != OPTION_SOURCE_DATABASE_URL)
         return true;
     const char *scheme = strstr(text, "://"), *colon = scheme ? strchr(scheme + 3, ':') : NULL;
     return strstr(text, "password=") || (colon && strchr(colon, '@'));

@@ -266,6 +266,7 @@ enum status settings_resolve(const struct options *options, const struct schema 
                              struct error *err)
 {
     struct secret database = options_secret(options, OPTION_DATABASE_URL);
+    struct secret reads = options_secret(options, OPTION_DATABASE_READ_URL);
     struct settings settings = {
         .options = options,
         .schema = schema,
@@ -297,6 +298,9 @@ enum status settings_resolve(const struct options *options, const struct schema 
         .model_poll_us = options_duration_us(options, OPTION_MODEL_POLL_INTERVAL),
         .tracking_uri = options_text(options, OPTION_TRACKING_URI),
         .database_url = secret_text(database) ? database : (struct secret){.text = ""},
+        .database_read_url = secret_text(reads)      ? reads
+                             : secret_text(database) ? database
+                                                     : (struct secret){.text = ""},
         .sink_rows = options_integer(options, OPTION_SINK_ROWS),
         .sink_interval_us = options_duration_us(options, OPTION_SINK_INTERVAL),
         .snapshot_dir = text_or_null(options, OPTION_STATE_SNAPSHOT_DIR),

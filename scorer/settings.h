@@ -56,7 +56,8 @@ struct settings {
     bool null_ignored;           /* null values are no erasures … */
     bool null_given;             /* … which somebody decided, rather than the default */
     const char *model_uri, *tracking_uri;
-    struct secret database_url; /* "" : libpq's own PG* variables */
+    struct secret database_url;      /* "" : libpq's own PG* variables */
+    struct secret database_read_url; /* what the HTTP service reads; where none is given: the same */
     int64_t sink_rows;
     int64_t sink_interval_us;
     const char *http_listen;

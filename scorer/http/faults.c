@@ -74,7 +74,7 @@ void answer_unavailable(struct answer *answer, const char *text)
 
 void answer_detail(struct answer *answer, unsigned status, const char *format, ...)
 {
-    char text[512];
+    char text[2048];
     va_list args;
     va_start(args, format);
     text_vprint(text, sizeof text, format, args);

@@ -22,6 +22,11 @@ static const struct operation {
      "400 413 415 422 503"},
     {"/events", "events", "Writes one event, a list or lines to the input topic", "PostedEvents", "EventsAccepted",
      false, "400 413 415 422 503"},
+    {"/employees", "employees", "Who is at risk, and why; a page at a time", NULL, "EmployeePage", true, "400 503"},
+    {"/employees/{id}", "employee", "One employee: record, history, what changed, alerts", NULL, "EmployeeHistory",
+     false, "400 404 503"},
+    {"/alerts", "alerts", "Whose risk has changed, newest first", NULL, "AlertPage", true, "400 503"},
+    {"/groups", "groups", "Expected and realised exits by one or two attributes", NULL, "Groups", true, "400 503"},
     {"/schema", "schema", "The fields of an employee, for forms", NULL, "FormSchema", false, ""},
     {"/stream", "stream", "The stream at a glance", NULL, "Stream", false, ""},
     {"/openapi.json", "openapi", "This description", NULL, "Anything", false, ""},
@@ -47,6 +52,7 @@ EMBED(openapi_components, "scorer/http/openapi_components.json");
 #define NUMBER "{\"type\":\"number\"}"
 #define SHARE "{\"type\":\"number\",\"minimum\":0,\"maximum\":1}"
 #define COUNT "{\"type\":\"integer\",\"minimum\":0}"
+#define LIMIT "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":50}"
 #define FLAG(value) "{\"type\":\"boolean\",\"default\":" value "}"
 #define LIST(of) "{\"type\":\"array\",\"items\":" of "}"
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
@@ -160,7 +166,7 @@ static void add_content(struct json_writer *json, const char *types, const char 
         json_key_span(json, type);
         json_begin_object(json, NULL);
         json_begin_object(json, "schema");
-        if (span_equal(type, SPAN_LITERAL("application/x-ndjson")))
+        if (span_equal(type, SPAN_LITERAL("application/x-ndjson")) || span_equal(type, SPAN_LITERAL("text/csv")))
             json_write_string(json, "type", "string");
         else
             buffer_printf(json_write_raw(json, "$ref"), "\"#/components/schemas/%s\"", component);
@@ -174,7 +180,7 @@ static void add_response(struct json_writer *json, const char *status, const cha
 {
     json_begin_object(json, status);
     json_write_string(json, "description", meaning);
-    add_content(json, "application/json", component);
+    add_content(json, strcmp(component, "EmployeePage") ? "application/json" : "application/json, text/csv", component);
     json_end_object(json);
 }
 
@@ -185,12 +191,12 @@ static void add_failures(struct json_writer *json, const struct route *route, co
     } meanings[] = {{"400", "Not JSON, or not what this path takes"},
                     {"401", "A bearer token is needed"},
                     {"403", "The token lacks the scope"},
-                    {"404", "No such model or version"},
+                    {"404", "No such model, version or employee"},
                     {"413", "A body of more than 1 MiB"},
                     {"415", "The body is of another type"},
                     {"422", "Every fault of the values"},
                     {"429", "Too many requests from this address"},
-                    {"503", "No model, or Kafka is unavailable"}};
+                    {"503", "No model, or Kafka or PostgreSQL is unavailable"}};
     bool v2 = !strncmp(operation->path, "/v2/models", 10);
     for (size_t m = 0; m < sizeof meanings / sizeof *meanings; m++) {
         const char *status = meanings[m].status, *at = strstr(operation->failures, status);
@@ -217,12 +223,28 @@ static void begin_parameter(struct json_writer *json, struct span name, const ch
 static void add_parameters(struct json_writer *json, const struct operation *operation)
 {
     static const struct {
+        const char *path;
         struct span name;
         const char *description, *schema;
     } query[] = {
-        {SPAN_LITERAL("log"), "false: what-if, not written to the output topic", FLAG("true")},
-        {SPAN_LITERAL("reasons"), "how many reasons", "{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000}"},
-        {SPAN_LITERAL("counterfactual"), "whether to look for one change that turns the answer", FLAG("false")},
+        {"/predict", SPAN_LITERAL("log"), "false: what-if, not written to the output topic", FLAG("true")},
+        {"/predict", SPAN_LITERAL("reasons"), "how many reasons",
+         "{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000}"},
+        {"/predict", SPAN_LITERAL("counterfactual"), "whether to look for one change that turns the answer",
+         FLAG("false")},
+        {"/employees", SPAN_LITERAL("q"), "part of the employee id", "{\"type\":\"string\",\"maxLength\":256}"},
+        {"/employees", SPAN_LITERAL("where"), "Field=Value; of a number also Field=LOW..HIGH",
+         "{\"type\":\"array\",\"maxItems\":8,\"items\":{\"type\":\"string\",\"pattern\":\"^[^=]+=\"}}"},
+        {"/employees", SPAN_LITERAL("sort"),
+         "risk, employee_id, scored_at, occurred_at or an attribute; - turns the order", STRING},
+        {"/employees", SPAN_LITERAL("limit"), "how many", LIMIT},
+        {"/employees", SPAN_LITERAL("cursor"), "next of the page before", STRING},
+        {"/employees", SPAN_LITERAL("trend"), "true: with the last scores of each, up to 200 employees", FLAG("false")},
+        {"/alerts", SPAN_LITERAL("since"), "only what was stored since this date or time", STRING},
+        {"/alerts", SPAN_LITERAL("limit"), "how many", LIMIT},
+        {"/alerts", SPAN_LITERAL("cursor"), "next of the page before", STRING},
+        {"/groups", SPAN_LITERAL("by"), "one or two group or unit attributes, with a comma between",
+         "{\"type\":\"string\",\"minLength\":1}"},
     };
     json_begin_array(json, "parameters");
     for (const char *at = operation->path; (at = strchr(at, '{')); at++) {
@@ -232,8 +254,12 @@ static void add_parameters(struct json_writer *json, const struct operation *ope
         json_end_object(json);
     }
     for (size_t q = 0; operation->has_parameters && q < sizeof query / sizeof *query; q++) {
+        if (strcmp(query[q].path, operation->path))
+            continue;
         begin_parameter(json, query[q].name, "query");
         json_write_string(json, "description", query[q].description);
+        if (span_equal(query[q].name, SPAN_LITERAL("by")))
+            json_write_bool(json, "required", true);
         add_schema(json, "schema", query[q].schema);
         json_end_object(json);
     }
@@ -294,6 +320,17 @@ static void add_operation(struct json_writer *json, const struct settings *setti
     end_operation(json);
 }
 
+static void add_docs(struct json_writer *json, const struct settings *settings)
+{
+    begin_operation(json, "/docs", "get", "docs", "This description, to read");
+    add_security(json, settings, SCOPE_ANY);
+    add_schema(json, "responses",
+               "{\"200\":{\"description\":\"OK\",\"content\":{\"text/html\":{\"schema\":" STRING "}}},"
+               "\"401\":{\"description\":\"A bearer token is needed\"},"
+               "\"429\":{\"description\":\"Too many requests from this address\"}}");
+    end_operation(json);
+}
+
 static void add_paths(const struct service *service, struct json_writer *json)
 {
     const struct settings *settings = service->view.settings;
@@ -307,6 +344,7 @@ static void add_paths(const struct service *service, struct json_writer *json)
     add_schema(json, "responses",
                "{\"200\":{\"description\":\"OK\",\"content\":{\"text/plain\":{\"schema\":" STRING "}}}}");
     end_operation(json);
+    add_docs(json, settings);
     json_end_object(json);
 }
 

@@ -36,6 +36,46 @@ void parameters_check(const struct request *request, const char *const *known, s
         faults_add(faults, loc_name((struct loc){0}, "query"), EVENT_LIMIT, "too many parameters");
 }
 
+static bool is_named(const char *name, const char *const *names)
+{
+    while (*names && strcmp(*names, name))
+        names++;
+    return *names != NULL;
+}
+
+static bool refuse_parameter(const char *name, const char *const *known, struct answer *answer)
+{
+    struct buffer list = {0};
+    for (size_t k = 0; known[k]; k++)
+        buffer_printf(&list, "%s%s", k ? ", " : "", known[k]);
+    answer_detail(answer, 400, "%.64s: no such parameter; there are: %.*s", name, list.data ? (int)list.bytes : 4,
+                  list.data ? list.data : "none");
+    buffer_free(&list);
+    return false;
+}
+
+bool parameters_sound(const struct request *request, const char *const *known, const char *repeated,
+                      struct answer *answer)
+{
+    if (request->parameter_count > PARAMETERS_MAX) {
+        answer_detail(answer, 400, "more than %d parameters", PARAMETERS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < request->parameter_count; i++) {
+        const char *name = request->parameters[i].name;
+        size_t before = 0;
+        if (!is_named(name, known))
+            return refuse_parameter(name, known, answer);
+        while (before < i && strcmp(request->parameters[before].name, name))
+            before++;
+        if (before < i && (!repeated || strcmp(name, repeated))) {
+            answer_detail(answer, 400, "%s: given twice", name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static const struct parameter *find(const struct request *request, const char *name)
 {
     for (size_t i = 0; i < kept(request); i++)

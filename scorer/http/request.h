@@ -16,7 +16,7 @@ struct parameter {
 
 /* NULL: not there. ce_…: CloudEvents in binary mode. */
 struct request_headers {
-    const char *content_type, *ce_specversion, *ce_id, *ce_time, *ce_subject;
+    const char *content_type, *accept, *purpose, *ce_specversion, *ce_id, *ce_time, *ce_subject;
 };
 
 struct request {
@@ -25,8 +25,9 @@ struct request {
     struct parameter parameters[PARAMETERS_MAX];
     size_t parameter_count; /* may be larger than PARAMETERS_MAX: the rest is not kept */
     struct span body;
-    struct span name, version; /* what {name} and {version} of the route's path stand for; SPAN_NULL: not in it */
-    int64_t complete_us;       /* steady clock when the last byte had come */
+    struct span name, version; /* what {name} or {id}, and {version}, of the route's path stand for; SPAN_NULL: none */
+    const char *token_name, *address, *request_id; /* who asks: "" where it is not known */
+    int64_t complete_us;                           /* steady clock when the last byte had come */
     /* Why long work is not worth going on with, or NULL; NULL itself: it always is. Asked through request_given_up. */
     const char *(*given_up)(const void *context);
     const void *context;
@@ -41,6 +42,7 @@ struct answer {
     struct span fixed;                 /* lives as long as the program */
     struct prediction_log_records log; /* to be acknowledged by Kafka before the answer goes out */
     bool to_input;                     /* … as events of the input topic */
+    char *next_cursor;                 /* owned: X-Next-Cursor; NULL: no such header */
 };
 
 /* {"detail": "…"}: one sentence for people. Replaces what is there. */

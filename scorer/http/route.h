@@ -4,7 +4,8 @@
 #include "scorer/http/service.h"
 #include "scorer/http/tokens.h"
 
-/* METHOD is GET (HEAD goes with it) or POST. {name} and {version} in a path stand for one segment. Probes (QUIET) are
+/* METHOD is GET (HEAD goes with it) or POST. {name} and {version} in a path stand for one segment, {id} for all
+ * that is left. Probes (QUIET) are
  * logged at level debug in the access log and are free of the rate limit, unless they are refused for their token.
  */
 struct route {
@@ -14,4 +15,4 @@ struct route {
     bool quiet;
 };
 
-enum { ROUTES_MOST = 32 };
+enum { ROUTES_MOST = 64 };

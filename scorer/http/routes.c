@@ -45,9 +45,14 @@ const struct route route_table[] = {
     {"GET", "/metrics", metrics_answer, SCOPE_OPEN, true},
     {"POST", "/predict", predict_answer, SCOPE_SCORE, false},
     {"POST", "/events", events_answer, SCOPE_INGEST, false},
+    {"GET", "/employees", employees_answer, SCOPE_PEOPLE, false},
+    {"GET", "/employees/{id}", employee_answer, SCOPE_PEOPLE, false},
+    {"GET", "/alerts", alerts_answer, SCOPE_PEOPLE, false},
+    {"GET", "/groups", groups_answer, SCOPE_GROUPS, false},
     {"GET", "/schema", schema_answer, SCOPE_ANY, false},
     {"GET", "/stream", stream_answer, SCOPE_OPERATE, true},
     {"GET", "/openapi.json", openapi_answer, SCOPE_ANY, false},
+    {"GET", "/docs", docs_answer, SCOPE_ANY, false},
     {"GET", "/v2", inference_server_answer, SCOPE_SCORE, false},
     {"GET", "/v2/health/live", inference_live_answer, SCOPE_OPEN, true},
     {"GET", "/v2/health/ready", inference_ready_answer, SCOPE_OPEN, true},
@@ -71,6 +76,12 @@ enum token_scope route_scope(const struct route *route, const struct settings *s
     return route->answer == metrics_answer && settings->metrics_token ? SCOPE_OPERATE : route->scope;
 }
 
+bool route_reads_database(const struct route *route)
+{
+    return route->answer == employees_answer || route->answer == employee_answer || route->answer == alerts_answer ||
+           route->answer == groups_answer;
+}
+
 bool route_is_probe(const struct route *route)
 {
     return route->answer == health_answer || route->answer == live_answer || route->answer == ready_answer ||
@@ -92,7 +103,11 @@ static bool segment_matches(struct span pattern, struct span given, struct span 
 static bool path_matches(const char *pattern, const char *path, struct span *name, struct span *version)
 {
     while (*pattern == '/' && *path == '/') {
-        size_t wanted = strcspn(++pattern, "/"), given = strcspn(++path, "/");
+        if (!strcmp(++pattern, "{id}")) {
+            *name = span_of(path + 1);
+            return name->bytes > 0;
+        }
+        size_t wanted = strcspn(pattern, "/"), given = strcspn(++path, "/");
         if (!segment_matches((struct span){pattern, wanted}, (struct span){path, given}, name, version))
             return false;
         pattern += wanted;

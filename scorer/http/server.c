@@ -21,7 +21,9 @@
 #include "scorer/http/access_log.h"
 #include "scorer/http/event_sender.h"
 #include "scorer/http/access_control.h"
+#include "scorer/http/answer_headers.h"
 #include "scorer/http/connections.h"
+#include "scorer/http/database.h"
 #include "scorer/http/delivery.h"
 #include "scorer/http/framing.h"
 #include "scorer/http/listen.h"
@@ -69,7 +71,7 @@ struct http {
     struct tokens *tokens;
     struct rate_limit *rate; /* NULL: no limit */
     struct rate_limit *guesses;
-    struct work_pool *pool;
+    struct work_pool *pool, *readers;
     atomic_bool closing;
     atomic_size_t waiting; /* requests suspended until they are computed, or Kafka has answered */
     pthread_t keeper;
@@ -274,40 +276,23 @@ static void check_headers(struct exchange *exchange, const char *method, const c
 
 /* --- sending --- */
 
-/* What the page may do: load its own files and ask this service, nothing else. */
-static const char page_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-                                  "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+static void add_header(void *response, const char *name, const char *value)
+{
+    MHD_add_response_header(response, name, value);
+}
 
 static void add_headers(const struct exchange *exchange, struct MHD_Response *response)
 {
-    const struct answer *answer = &exchange->answer;
     const char *origin = header(exchange, "Origin");
-    char seconds[16];
-    if (answer->status != 204)
-        MHD_add_response_header(response, "Content-Type", answer->type ? answer->type : "application/json");
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(response, "Content-Security-Policy", page_policy);
-    MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
-    if (exchange->closes)
-        MHD_add_response_header(response, "Connection", "close");
-    if (answer->status == 401)
-        MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-    if (answer->allow)
-        MHD_add_response_header(response, "Allow", answer->allow);
-    if (answer->retry_after_s) {
-        snprintf(seconds, sizeof seconds, "%u", answer->retry_after_s);
-        MHD_add_response_header(response, "Retry-After", seconds);
-    }
-    if (access_control_origin_allowed(settings_of(exchange)->http_cors_origins, origin)) {
-        MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
-        MHD_add_response_header(response, "Vary", "Origin");
-    }
-    if (exchange->preflight) {
-        MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, HEAD, POST");
-        MHD_add_response_header(response, "Access-Control-Allow-Headers",
-                                "Authorization, Content-Type, Traceparent, X-Request-Id");
-    }
+    bool allowed = access_control_origin_allowed(settings_of(exchange)->http_cors_origins, origin);
+    const struct answer_head head = {
+        .answer = &exchange->answer,
+        .request_id = exchange->request_id,
+        .origin = allowed ? origin : NULL,
+        .closes = exchange->closes,
+        .preflight = exchange->preflight,
+    };
+    answer_headers(&head, add_header, response);
 }
 
 static enum MHD_Result send_answer(struct exchange *exchange)
@@ -355,6 +340,8 @@ static const char *given_up(const void *context)
     int64_t age_us = clock_steady_us(&clock_system) - exchange->request.complete_us;
     if (age_us > LAST_US && (exchange->http->closing || *exchange->http->service.view.draining))
         return "the service is shutting down: send the request again";
+    if (age_us > COMPUTE_US && route_reads_database(exchange->route))
+        return "PostgreSQL has not answered within 10 s: ask for less, or again later";
     if (age_us > COMPUTE_US)
         return "no scores within 10 s: the service is busy, or this asks for too much: send fewer employees at once";
     return connection_left(exchange->client) ? "the client has left" : NULL;
@@ -400,7 +387,8 @@ static enum MHD_Result compute_apart(struct exchange *exchange)
     if (!http->closing) {
         connection_work(exchange->client);
         MHD_suspend_connection(exchange->connection);
-        if (!work_pool_add(http->pool, compute, exchange)) {
+        struct work_pool *pool = route_reads_database(exchange->route) ? http->readers : http->pool;
+        if (!work_pool_add(pool, compute, exchange)) {
             answer_unavailable(&exchange->answer, "too many requests are waiting for their turn");
             resume(exchange);
         }
@@ -418,16 +406,21 @@ static enum MHD_Result answer_complete(struct exchange *exchange)
     request->body = buffer_span(&exchange->body);
     request->given_up = given_up;
     request->context = exchange;
+    request->token_name = exchange->token_name;
+    request->address = exchange->address;
+    request->request_id = exchange->request_id;
     exchange->delivery = (struct delivery){&exchange->http->service, &exchange->answer, resume, exchange};
     request->headers = (struct request_headers){
         .content_type = header(exchange, "Content-Type"),
+        .accept = header(exchange, "Accept"),
+        .purpose = header(exchange, "X-Purpose"),
         .ce_specversion = header(exchange, "ce-specversion"),
         .ce_id = header(exchange, "ce-id"),
         .ce_time = header(exchange, "ce-time"),
         .ce_subject = header(exchange, "ce-subject"),
     };
     MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, keep_parameter, request);
-    if (!strcmp(exchange->route->method, "POST"))
+    if (!strcmp(exchange->route->method, "POST") || route_reads_database(exchange->route))
         return compute_apart(exchange);
     answer_now(exchange);
     return send_answer(exchange);
@@ -522,6 +515,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     access_log_end(port->http->service.access, &entry);
     buffer_free(&exchange->body);
     buffer_free(&exchange->answer.body);
+    free(exchange->answer.next_cursor);
     prediction_log_records_clear(&exchange->answer.log);
     free(exchange);
     *state = NULL;
@@ -603,6 +597,9 @@ static void release(struct http *http)
     port_close(&http->main);
     port_close(&http->probes);
     work_pool_free(http->pool);
+    work_pool_free(http->readers);
+    database_free(http->service.reads);
+    database_free(http->service.writes);
     prediction_log_free(http->service.prediction_log);
     event_sender_free(http->service.event_sender);
     stream_remote_free(http->service.remote);
@@ -649,6 +646,10 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
     enum status status = tokens_new(settings, &http->tokens, err);
     if (status == STATUS_OK)
         status = work_pool_new(settings->http_threads, QUEUE_MOST, &http->pool, err);
+    if (status == STATUS_OK && !settings->probes_only)
+        status = databases_new(settings, &http->service.reads, &http->service.writes, err);
+    if (status == STATUS_OK && !settings->probes_only)
+        status = work_pool_new(DATABASE_CONNECTIONS, QUEUE_MOST, &http->readers, err);
     if (status == STATUS_OK && view->models && !settings->probes_only)
         status = make_producers(http, err);
     if (status == STATUS_OK)

@@ -6,6 +6,7 @@
 #include "scorer/http/request.h"
 
 struct access_log;
+struct database;
 struct event_sender;
 struct route;
 struct stream_rates;
@@ -22,10 +23,12 @@ struct service {
     struct stream_remote *remote; /* the stream of another process; NULL: this one's is shown */
     struct stream_rates *rates;   /* event rates; NULL until it runs */
     struct buffer samples;        /* JSON list of sample employees */
+    struct database *reads;       /* DATABASE_READ_URL; NULL, like the other: this process answers probes alone */
+    struct database *writes;      /* DATABASE_URL: who saw whom, and the groups of the day */
 };
 
-/* The routes. Each fills the answer; none waits for anything. Those of POST may compute: on the work pool's threads,
- * and with request_given_up between pieces. */
+/* The routes. Each fills the answer; none waits for anything, but those that ask PostgreSQL, on threads of their own.
+ * Those of POST may compute: on the work pool's threads, and with request_given_up between pieces. */
 typedef void route_answer(const struct service *service, const struct request *request, struct answer *answer);
 
 /* samples.json of the schema directory, or nothing: schema.c. A bad file is logged. */
@@ -34,6 +37,11 @@ void schema_read_samples(const struct settings *settings, struct buffer *out);
 route_answer predict_answer;      /* predict.c */
 route_answer events_answer;       /* events.c */
 route_answer schema_answer;       /* schema.c */
+route_answer employees_answer;    /* employees.c */
+route_answer employee_answer;     /* employees.c */
+route_answer alerts_answer;       /* alert_list.c */
+route_answer groups_answer;       /* groups.c */
+route_answer docs_answer;         /* docs.c */
 route_answer openapi_answer;      /* openapi.c */
 route_answer stream_answer;       /* stream_rates.c */
 route_answer static_files_answer; /* static_files.c: GET / and what it needs */

@@ -11,11 +11,12 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 with Lab(STATE_TOPIC="none") as lab:
     lab.model()
     broker = lab.embedded_broker()
-    scorer = lab.scorer("scorer", "--roles=score,http", KAFKA_BOOTSTRAP_SERVERS=broker, DELIVERY="at-least-once", HTTP_ACCESS_LOG="false")
+    database = lab.postgres()
+    scorer = lab.scorer("scorer", "--roles=score,http", KAFKA_BOOTSTRAP_SERVERS=broker, DELIVERY="at-least-once", DATABASE_URL=database, HTTP_ACCESS_LOG="false")
     lab.ready(scorer)
     described = json.loads(urllib.request.urlopen(f"http://{scorer.http}/openapi.json").read())
     operations = sum(len(path) for path in described["paths"].values())
-    lab.check("the description names every operation", operations >= 17, operations)
+    lab.check("the description names every operation", operations >= 22, operations)
     status, out, err = lab.run("env", "-C", lab.dir, VENV / "bin/schemathesis", "run", f"http://{scorer.http}/openapi.json", "--checks", CHECKS, "--max-examples", 20,
                                "--phases", "examples,coverage,fuzzing", "--seed", 7, "--no-color", seconds=300)
     for line in (out + err).splitlines()[-60 if status else -14:]:

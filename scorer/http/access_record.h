@@ -1,0 +1,11 @@
+/* Who saw whom: a row of attrition.access_log, written before names are given. */
+#pragma once
+
+#include "scorer/http/service.h"
+
+/* `path`: what was asked for, without ids; the ids of the answer, which may repeat. False: not written, and answered
+ * with 503 or, for a bad X-Purpose, 400. Nobody in the answer: nothing is written. */
+bool access_record(const struct service *service, const struct request *request, const char *path,
+                   const struct span *ids, size_t count, struct answer *answer);
+/* Asked before anything is read. False: answered. */
+bool access_purpose_sound(const struct request *request, struct answer *answer);

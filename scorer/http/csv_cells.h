@@ -1,0 +1,11 @@
+/* Writing CSV (RFC 4180) that spreadsheets read as what it is. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+
+/* A comma before it unless it is the first of its line. A text that a spreadsheet would take for a formula gets a ' in
+ * front; a number is written as it is. SPAN_NULL: an empty cell. */
+void csv_add_cell(struct buffer *out, struct span text, bool is_first, bool is_number);
+void csv_end_line(struct buffer *out);

@@ -1,0 +1,332 @@
+/* libpq with deadlines, for readers: see database.h. On the readers' threads; each has a connection to itself while it
+ * asks. Every wait is a poll() in pieces of 50 ms, between which the request may turn out to be given up. Never logs an
+ * address or a value; says once that PostgreSQL is unavailable, and once that it is back. */
+#include "scorer/http/database.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+enum { QUERY_LIMIT_US = 8 * 1000 * 1000, PIECE_MS = 50 };
+
+struct connection_slot {
+    PGconn *handle; /* NULL: not connected */
+    bool taken;
+};
+
+struct database {
+    struct secret conninfo;
+    const char *option;
+    bool read_only;
+    pthread_mutex_t mutex; /* guards what follows */
+    struct connection_slot slots[DATABASE_CONNECTIONS];
+    bool unavailable; /* said so in the log */
+};
+
+/* One question under way. */
+struct asking {
+    struct database *database;
+    struct connection_slot *slot;
+    const struct request *request;
+    struct answer *answer;
+    const char *doing;
+    int64_t end_us; /* steady clock */
+    bool *lost;     /* a connection that was idle turned out to be gone: not answered; NULL: it is fresh */
+};
+
+static PGresult *result_of(const struct database_rows *rows)
+{
+    return (PGresult *)rows;
+}
+
+/* --- the connections --- */
+
+static enum status database_new(struct secret conninfo, const char *option, bool read_only, struct database **out,
+                                struct error *err)
+{
+    PQconninfoOption *parsed = PQconninfoParse(secret_text(conninfo), NULL);
+    if (!parsed) /* libpq's own words may quote the string, password and all */
+        return error_set(err, STATUS_INVALID, "%s is no connection string: write postgresql://user@host:5432/database",
+                         option);
+    PQconninfoFree(parsed);
+    struct database *database = mem_zeroed(1, sizeof *database);
+    database->conninfo = conninfo;
+    database->option = option;
+    database->read_only = read_only;
+    pthread_mutex_init(&database->mutex, NULL);
+    *out = database;
+    return STATUS_OK;
+}
+
+enum status databases_new(const struct settings *settings, struct database **reads, struct database **writes,
+                          struct error *err)
+{
+    enum status status = database_new(settings->database_read_url, "DATABASE_READ_URL", true, reads, err);
+    return status == STATUS_OK ? database_new(settings->database_url, "DATABASE_URL", false, writes, err) : status;
+}
+
+void database_free(struct database *database)
+{
+    if (!database)
+        return;
+    for (size_t s = 0; s < DATABASE_CONNECTIONS; s++)
+        PQfinish(database->slots[s].handle);
+    pthread_mutex_destroy(&database->mutex);
+    free(database);
+}
+
+/* There are no more threads than slots. */
+static struct connection_slot *take_slot(struct database *database)
+{
+    struct connection_slot *found = NULL;
+    pthread_mutex_lock(&database->mutex);
+    for (size_t s = 0; s < DATABASE_CONNECTIONS; s++) {
+        struct connection_slot *slot = &database->slots[s];
+        if (!slot->taken && (!found || (slot->handle && !found->handle)))
+            found = slot;
+    }
+    assert(found);
+    found->taken = true;
+    pthread_mutex_unlock(&database->mutex);
+    return found;
+}
+
+static void give_back(struct database *database, struct connection_slot *slot)
+{
+    pthread_mutex_lock(&database->mutex);
+    slot->taken = false;
+    pthread_mutex_unlock(&database->mutex);
+}
+
+static void close_slot(struct connection_slot *slot)
+{
+    PQfinish(slot->handle);
+    slot->handle = NULL;
+}
+
+/* --- what went wrong --- */
+
+static bool change_state(struct database *database, bool unavailable)
+{
+    pthread_mutex_lock(&database->mutex);
+    bool changed = database->unavailable != unavailable;
+    database->unavailable = unavailable;
+    pthread_mutex_unlock(&database->mutex);
+    return changed;
+}
+
+/* False, for those who return it. */
+static bool fail_unavailable(const struct asking *asking, const char *text)
+{
+    if (asking->lost) {
+        *asking->lost = true;
+        close_slot(asking->slot);
+        return false;
+    }
+    answer_unavailable(asking->answer, "PostgreSQL is unavailable: ask again, nothing else has to be done");
+    if (change_state(asking->database, true))
+        log_warn("http", "PostgreSQL (%s) is unavailable while %s: %.*s; requests that need it get 503",
+                 asking->database->option, asking->doing, (int)strcspn(text, "\r\n"), text);
+    close_slot(asking->slot);
+    return false;
+}
+
+static bool fail_late(const struct asking *asking)
+{
+    answer_unavailable(asking->answer, "PostgreSQL has not answered within 8 s: ask for less, or again later");
+    close_slot(asking->slot);
+    return false;
+}
+
+/* A statement was refused: what its primary message says is about tables and rights. */
+static bool fail_result(const struct asking *asking, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (!state || PQstatus(asking->slot->handle) == CONNECTION_BAD || !strncmp(state, "57P", 3))
+        return fail_unavailable(asking, text ? text : PQresultErrorMessage(result));
+    if (!strcmp(state, "57014"))
+        return fail_late(asking);
+    bool setup = !strncmp(state, "42", 2) || !strncmp(state, "3F", 2) || !strcmp(state, "25006");
+    log_warn("http", "PostgreSQL (%s): %s: %s (SQLSTATE %s)", asking->database->option, asking->doing,
+             text ? text : "no message", state);
+    answer_unavailable(
+        asking->answer,
+        setup ? "PostgreSQL refuses this service: the log says what; run sql/migrate, and check the rights "
+                "of its users"
+              : "PostgreSQL has refused the question; the log says why");
+    return false;
+}
+
+/* --- waiting --- */
+
+/* False: answered. `events` of the connection's socket, or the end of a piece. */
+static bool wait_socket(const struct asking *asking, short events)
+{
+    struct pollfd fd = {.fd = PQsocket(asking->slot->handle), .events = events};
+    for (;;) {
+        if (request_given_up(asking->request, asking->answer)) {
+            close_slot(asking->slot);
+            return false;
+        }
+        if (clock_steady_us(&clock_system) >= asking->end_us)
+            return fail_late(asking);
+        int ready = poll(&fd, 1, PIECE_MS);
+        if (ready > 0 || (ready < 0 && errno != EINTR))
+            return true; /* errors show when libpq reads or writes */
+    }
+}
+
+static void ignore_notice(void *context, const PGresult *result)
+{
+    (void)context, (void)result;
+}
+
+static bool connect_slot(const struct asking *asking)
+{
+    const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
+    const char *const values[] = {"attrition-http", secret_text(asking->database->conninfo), "UTF8", NULL};
+    PGconn *handle = asking->slot->handle = PQconnectStartParams(keywords, values, 1);
+    if (!handle || PQstatus(handle) == CONNECTION_BAD)
+        return fail_unavailable(asking, handle ? PQerrorMessage(handle) : "no memory");
+    PQsetNoticeReceiver(handle, ignore_notice, NULL);
+    for (PostgresPollingStatusType next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK;) {
+        if (!wait_socket(asking, next == PGRES_POLLING_READING ? POLLIN : POLLOUT))
+            return false;
+        next = PQconnectPoll(handle);
+        if (next == PGRES_POLLING_FAILED)
+            return fail_unavailable(asking, PQerrorMessage(handle));
+    }
+    return PQsetnonblocking(handle, 1) ? fail_unavailable(asking, PQerrorMessage(handle)) : true;
+}
+
+/* --- asking --- */
+
+/* False: answered. */
+static bool flush_question(const struct asking *asking)
+{
+    int pending;
+    while ((pending = PQflush(asking->slot->handle)) == 1) {
+        if (!wait_socket(asking, POLLIN | POLLOUT))
+            return false;
+        if (!PQconsumeInput(asking->slot->handle))
+            break;
+    }
+    return pending ? fail_unavailable(asking, PQerrorMessage(asking->slot->handle)) : true;
+}
+
+/* NULL with *ended: there is no more. NULL without: answered. */
+static PGresult *next_result(const struct asking *asking, bool *ended)
+{
+    PGconn *handle = asking->slot->handle;
+    *ended = false;
+    while (PQisBusy(handle)) {
+        if (!wait_socket(asking, POLLIN))
+            return NULL;
+        if (!PQconsumeInput(handle)) {
+            (void)fail_unavailable(asking, PQerrorMessage(handle));
+            return NULL;
+        }
+    }
+    PGresult *result = PQgetResult(handle);
+    *ended = !result;
+    return result;
+}
+
+/* False: answered, with the connection closed where nobody knows what it is at. */
+static bool ask(const struct asking *asking, const char *sql, int count, const char *const *values, PGresult **out)
+{
+    PGresult *kept = NULL;
+    bool sound = true, ended;
+    if (!PQsendQueryParams(asking->slot->handle, sql, count, NULL, values, NULL, NULL, 0))
+        return fail_unavailable(asking, PQerrorMessage(asking->slot->handle));
+    if (!flush_question(asking))
+        return false;
+    for (PGresult *result; sound && (result = next_result(asking, &ended));) {
+        ExecStatusType got = PQresultStatus(result);
+        bool is_kept = !kept && (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK);
+        sound = is_kept || fail_result(asking, result);
+        if (is_kept)
+            kept = result;
+        else
+            PQclear(result);
+    }
+    if (!sound && asking->slot->handle) /* what follows an error is read, so that the connection can be used again */
+        for (PGresult *rest; (rest = next_result(asking, &ended));)
+            PQclear(rest);
+    if (!sound || !ended || !kept) {
+        PQclear(kept);
+        return false;
+    }
+    *out = kept;
+    return true;
+}
+
+/* Settings that the server does not know yet are left out. The interval: it looks whether we are still there. */
+static bool set_up(const struct asking *asking)
+{
+    static const char sql[] =
+        "SELECT set_config(s.name, v.value, false) FROM pg_catalog.pg_settings AS s JOIN (VALUES "
+        "('statement_timeout', '8s'), ('client_connection_check_interval', '500ms'), ('extra_float_digits', '1'), "
+        "('jit', 'off'), ('timezone', 'UTC'), ('default_transaction_read_only', $1)) AS v (name, value) "
+        "ON lower(s.name) = v.name";
+    const char *const values[] = {asking->database->read_only ? "on" : "off"};
+    PGresult *result;
+    if (!ask(asking, sql, 1, values, &result))
+        return false;
+    PQclear(result);
+    if (change_state(asking->database, false))
+        log_info("http", "PostgreSQL (%s) is available again", asking->database->option);
+    return true;
+}
+
+/* A connection that was idle may have been lost meanwhile: then it is asked on a fresh one. */
+bool database_query(struct database *database, const struct request *request, const char *doing, const char *sql,
+                    int count, const char *const *values, struct database_rows **out, struct answer *answer)
+{
+    bool lost, done = false;
+    struct asking asking = {
+        .database = database,
+        .slot = take_slot(database),
+        .request = request,
+        .answer = answer,
+        .doing = doing,
+        .end_us = clock_steady_us(&clock_system) + QUERY_LIMIT_US,
+    };
+    PGresult *result = NULL;
+    if (asking.slot->handle) {
+        asking.lost = &lost;
+        done = ask(&asking, sql, count, values, &result);
+        asking.lost = NULL;
+    }
+    if (!done && !answer->status)
+        done = connect_slot(&asking) && set_up(&asking) && ask(&asking, sql, count, values, &result);
+    give_back(database, asking.slot);
+    *out = (struct database_rows *)result;
+    return done;
+}
+
+void database_rows_free(struct database_rows *rows)
+{
+    PQclear(result_of(rows));
+}
+
+size_t database_rows_count(const struct database_rows *rows)
+{
+    return (size_t)PQntuples(result_of(rows));
+}
+
+struct span database_rows_text(const struct database_rows *rows, size_t row, size_t column)
+{
+    const PGresult *result = result_of(rows);
+    if (PQgetisnull(result, (int)row, (int)column))
+        return SPAN_NULL;
+    return (struct span){PQgetvalue(result, (int)row, (int)column), (size_t)PQgetlength(result, (int)row, (int)column)};
+}

@@ -1,0 +1,309 @@
+/* GET /employees and GET /employees/{id}: who is at risk, and why. See docs/HTTP.md. On the readers' threads. JSON of a
+ * record is made by the database (sql/0020_http_service.sql), so that its words are those of the views; here it is put
+ * together, and given only once it is written who asked. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/json_writer.h"
+#include "base/memory.h"
+#include "events/identity.h"
+#include "scorer/http/access_record.h"
+#include "scorer/http/csv_cells.h"
+#include "scorer/http/cursor.h"
+#include "scorer/http/database.h"
+#include "scorer/http/list_sql.h"
+#include "scorer/http/parameters.h"
+
+static const char reading[] = "reading employees";
+
+struct employee_list {
+    const struct service *service;
+    const struct request *request;
+    struct list_query query;
+    struct buffer question, cursor_texts; /* what a cursor is bound to; the parts of the given one */
+    struct span key, after_id;            /* where the page begins; SPAN_NULL: at the beginning */
+    bool csv;
+    struct database_rows *rows; /* the id, the key, and what is shown; one more than asked for where there are more */
+    size_t count;               /* of rows to be shown */
+    bool more;
+    struct span total;
+    struct database_rows *totals;
+};
+
+/* As CSV: the columns before the attributes. */
+static const struct {
+    const char *name, *sql;
+    bool number;
+} csv_columns[] = {
+    {"employee_id", "l.employee_id", false},
+    {"risk", "l.probability", true},
+    {"decision", "l.prediction", false},
+    {"flagged", "CASE WHEN l.probability >= l.threshold THEN 'true' ELSE 'false' END", false},
+    {"threshold", "l.threshold", true},
+    {"why", "attrition.why(l.reasons, l.input)", false},
+    {"occurred_at", "attrition.utc(l.occurred_at)", false},
+    {"scored_at", "attrition.utc(l.scored_at)", false},
+    {"model_name", "l.model_name", false},
+    {"model_version", "l.model_version", false},
+};
+enum { CSV_COLUMNS = sizeof csv_columns / sizeof *csv_columns, ROW_ID = 0, ROW_KEY, ROW_SHOWN };
+
+/* --- asking --- */
+
+/* What CSV has beside JSON is named first by those who want it. */
+static bool wants_csv(const struct request *request)
+{
+    const char *accept = request->headers.accept;
+    const char *csv = accept ? strcasestr(accept, "text/csv") : NULL;
+    const char *json = accept ? strcasestr(accept, "application/json") : NULL;
+    return csv && (!json || csv < json);
+}
+
+static bool read_cursor(struct employee_list *list, struct answer *answer)
+{
+    struct span parts[2];
+    list_query_describe(&list->query, &list->question);
+    if (!list->query.cursor)
+        return true;
+    bool sound = cursor_read(list->query.cursor, buffer_span(&list->question), parts, 2, &list->cursor_texts);
+    if (sound && list_key_is_number(&list->query)) {
+        char text[64], *end = text;
+        snprintf(text, sizeof text, "%.*s", (int)parts[0].bytes, parts[0].data);
+        (void)strtod(text, &end);
+        sound = end > text && !*end;
+    }
+    if (!sound) {
+        answer_detail(answer, 400,
+                      "cursor: not one of this question; take `next` of the page before, with the same q, "
+                      "where and sort");
+        return false;
+    }
+    list->key = parts[0];
+    list->after_id = parts[1];
+    return true;
+}
+
+static void add_shown(struct list_sql *sql, const struct employee_list *list)
+{
+    const struct schema *schema = list->service->view.settings->schema;
+    if (!list->csv) {
+        buffer_printf(&sql->text, ", attrition.employee_json(l)%s",
+                      list->query.trend ? ", attrition.trend_json(l.employee_id)" : "");
+        return;
+    }
+    for (size_t c = 1; c < CSV_COLUMNS; c++)
+        buffer_printf(&sql->text, ", %s", csv_columns[c].sql);
+    for (size_t c = 0; c < schema->column_count; c++) {
+        buffer_add_text(&sql->text, ", ");
+        list_sql_attribute(sql, &schema->columns[c]);
+    }
+}
+
+/* The page's ids are found first, without what is shown of each. */
+static void build(struct list_sql *sql, const struct employee_list *list)
+{
+    const struct list_query *query = &list->query;
+    const char *direction = query->descends ? "DESC" : "ASC";
+    buffer_add_text(&sql->text, "SELECT l.employee_id, p.key::text");
+    add_shown(sql, list);
+    buffer_add_text(&sql->text, " FROM (SELECT l.employee_id, ");
+    list_sql_key(sql, query);
+    buffer_add_text(&sql->text, " AS key FROM attrition.latest_predictions AS l");
+    list_sql_where(sql, query);
+    if (list->after_id.data) {
+        buffer_add_text(&sql->text, " AND (");
+        list_sql_key(sql, query);
+        buffer_printf(&sql->text, ", l.employee_id COLLATE \"C\") %c (", query->descends ? '<' : '>');
+        list_sql_value(sql, list->key, list_key_is_number(query) ? "float8" : "text");
+        buffer_add_text(&sql->text, ", ");
+        list_sql_value(sql, list->after_id, "text");
+        buffer_add_text(&sql->text, ")");
+    }
+    buffer_printf(
+        &sql->text,
+        " ORDER BY key %s, l.employee_id COLLATE \"C\" %s LIMIT %u) AS p JOIN attrition.latest_predictions AS l "
+        "USING (employee_id) ORDER BY p.key %s, l.employee_id COLLATE \"C\" %s",
+        direction, direction, query->limit + 1, direction, direction);
+    buffer_add_u8(&sql->text, '\0');
+}
+
+static bool read_page(struct employee_list *list, struct answer *answer)
+{
+    struct list_sql sql = {0};
+    build(&sql, list);
+    bool done = database_query(list->service->reads, list->request, reading, sql.text.data, sql.count, sql.values,
+                               &list->rows, answer);
+    list_sql_clear(&sql);
+    if (!done)
+        return false;
+    size_t found = database_rows_count(list->rows);
+    list->more = found > list->query.limit;
+    list->count = list->more ? list->query.limit : found;
+    return true;
+}
+
+/* On the first page, where not everything is on it. */
+static bool read_total(struct employee_list *list, struct answer *answer)
+{
+    struct list_sql sql = {0};
+    if (list->query.cursor || list->csv || !list->more)
+        return true;
+    buffer_add_text(&sql.text, "SELECT count(*) FROM attrition.latest_predictions AS l");
+    list_sql_where(&sql, &list->query);
+    buffer_add_u8(&sql.text, '\0');
+    bool done = database_query(list->service->reads, list->request, reading, sql.text.data, sql.count, sql.values,
+                               &list->totals, answer);
+    list_sql_clear(&sql);
+    if (done)
+        list->total = database_rows_text(list->totals, 0, 0);
+    return done;
+}
+
+/* --- answering --- */
+
+/* The object without its last brace, so that members can follow. */
+static void add_open_object(struct buffer *out, struct span object)
+{
+    while (object.bytes && object.data[object.bytes - 1] != '}')
+        object.bytes--;
+    buffer_add(out, object.data, object.bytes ? object.bytes - 1 : 0);
+}
+
+static void add_member(struct buffer *out, const char *name, struct span json)
+{
+    struct json_writer writer = json_writer_of(out);
+    buffer_add_u8(out, ',');
+    json_write_string(&writer, NULL, name);
+    buffer_add_u8(out, ':');
+    buffer_add(out, json.data, json.bytes);
+}
+
+static void add_employee(const struct employee_list *list, size_t row, struct buffer *out)
+{
+    struct span record = database_rows_text(list->rows, row, ROW_SHOWN);
+    if (!list->query.trend) {
+        buffer_add(out, record.data, record.bytes);
+        return;
+    }
+    add_open_object(out, record);
+    add_member(out, "trend", database_rows_text(list->rows, row, ROW_SHOWN + 1));
+    buffer_add_u8(out, '}');
+}
+
+static char *next_cursor(const struct employee_list *list)
+{
+    struct buffer cursor = {0};
+    if (!list->more)
+        return NULL;
+    const struct span parts[] = {database_rows_text(list->rows, list->count - 1, ROW_KEY),
+                                 database_rows_text(list->rows, list->count - 1, ROW_ID)};
+    cursor_write(buffer_span(&list->question), parts, 2, &cursor);
+    buffer_add_u8(&cursor, '\0');
+    return cursor.data;
+}
+
+static void write_json(const struct employee_list *list, struct answer *answer)
+{
+    char *next = next_cursor(list);
+    struct json_writer json = json_begin_document(&answer->body);
+    json_begin_array(&json, "employees");
+    for (size_t row = 0; row < list->count; row++) {
+        json_break(&json);
+        add_employee(list, row, json_write_raw(&json, NULL));
+    }
+    json_end_array(&json);
+    if (list->query.cursor)
+        json_write_null(&json, "total");
+    else if (list->total.data)
+        buffer_add(json_write_raw(&json, "total"), list->total.data, list->total.bytes);
+    else
+        json_write_uint(&json, "total", list->count);
+    json_write_string(&json, "next", next);
+    json_end_document(&json);
+    free(next);
+}
+
+static void write_csv(const struct employee_list *list, struct answer *answer)
+{
+    const struct schema *schema = list->service->view.settings->schema;
+    struct buffer *out = &answer->body;
+    for (size_t c = 0; c < CSV_COLUMNS; c++)
+        csv_add_cell(out, span_of(csv_columns[c].name), !c, false);
+    for (size_t c = 0; c < schema->column_count; c++)
+        csv_add_cell(out, span_of(schema->columns[c].name), false, false);
+    csv_end_line(out);
+    for (size_t row = 0; row < list->count; row++) {
+        csv_add_cell(out, database_rows_text(list->rows, row, ROW_ID), true, false);
+        for (size_t c = 1; c < CSV_COLUMNS; c++)
+            csv_add_cell(out, database_rows_text(list->rows, row, ROW_SHOWN + c - 1), false, csv_columns[c].number);
+        for (size_t c = 0; c < schema->column_count; c++)
+            csv_add_cell(out, database_rows_text(list->rows, row, ROW_SHOWN + CSV_COLUMNS - 1 + c), false,
+                         schema->columns[c].kind != COLUMN_NOMINAL);
+        csv_end_line(out);
+    }
+    answer->type = "text/csv; charset=utf-8; header=present";
+    answer->next_cursor = next_cursor(list);
+}
+
+static bool record_list(const struct employee_list *list, struct answer *answer)
+{
+    struct span *ids = mem_zeroed(list->count + 1, sizeof *ids);
+    for (size_t row = 0; row < list->count; row++)
+        ids[row] = database_rows_text(list->rows, row, ROW_ID);
+    bool done = access_record(list->service, list->request, "/employees", ids, list->count, answer);
+    free(ids);
+    return done;
+}
+
+void employees_answer(const struct service *service, const struct request *request, struct answer *answer)
+{
+    struct employee_list list = {.service = service, .request = request, .csv = wants_csv(request)};
+    if (list_query_read(service->view.settings->schema, request, &list.query, answer) && read_cursor(&list, answer) &&
+        access_purpose_sound(request, answer) && read_page(&list, answer) && read_total(&list, answer) &&
+        record_list(&list, answer)) {
+        answer->status = 200;
+        if (list.csv)
+            write_csv(&list, answer);
+        else
+            write_json(&list, answer);
+    }
+    database_rows_free(list.rows);
+    database_rows_free(list.totals);
+    buffer_free(&list.question);
+    buffer_free(&list.cursor_texts);
+}
+
+/* --- one --- */
+
+static void write_one(const struct database_rows *rows, struct answer *answer)
+{
+    add_open_object(&answer->body, database_rows_text(rows, 0, 0));
+    add_member(&answer->body, "history", database_rows_text(rows, 0, 1));
+    add_member(&answer->body, "history_total", database_rows_text(rows, 0, 2));
+    add_member(&answer->body, "alerts", database_rows_text(rows, 0, 3));
+    buffer_add_text(&answer->body, "}\n");
+    answer->status = 200;
+}
+
+void employee_answer(const struct service *service, const struct request *request, struct answer *answer)
+{
+    static const char sql[] =
+        "SELECT attrition.employee_json(l), attrition.history_json(l.employee_id, 100), (SELECT count(*) FROM "
+        "attrition.prediction_steps AS s WHERE s.employee_id = l.employee_id), "
+        "attrition.employee_alerts_json(l.employee_id, 100) FROM attrition.latest_predictions AS l "
+        "WHERE l.employee_id = $1";
+    struct database_rows *rows = NULL;
+    char id[ID_BYTES_MAX + 1] = "";
+    const char *const values[] = {id}, *const none[] = {NULL};
+    if (!id_flaw(request->name))
+        memcpy(id, request->name.data, request->name.bytes);
+    if (!parameters_sound(request, none, NULL, answer) || !access_purpose_sound(request, answer) ||
+        (*id && !database_query(service->reads, request, "reading an employee", sql, 1, values, &rows, answer)))
+        return;
+    if (!rows || !database_rows_count(rows))
+        answer_detail(answer, 404, "nobody with this id is here: there never was, has left, or was erased");
+    else if (access_record(service, request, "/employees/{id}", &request->name, 1, answer))
+        write_one(rows, answer);
+    database_rows_free(rows);
+}

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""GET /employees, /employees/{id} and /alerts on a real PostgreSQL: every page against the rows, hostile names, who may ask and
+what is written of it, PostgreSQL unavailable, slow or refusing, and clients that leave."""
+import concurrent.futures
+import csv
+import hashlib
+import http.client
+import io
+import json
+import re
+import socket
+import time
+import urllib.parse
+
+from lab import ROOT, Lab
+
+TOKENS = {"people": "t0ken-of-people", "groups": "t0ken-of-groups"}
+EMPLOYEES = 400
+HOSTILE = ["<script>alert(1)</script>", "=1+1", "@SUM(A1)", "-5", "a\"b,c;d", "a/b/../c", "é\u0301😀" * 20, "x" * 256, "{\"a\\\":1}", "%41", "q&where=1", " lead", "\uff1dwide", "ü" * 256]
+COLUMNS = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
+          "source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers"
+ROW = f"""INSERT INTO attrition.predictions ({COLUMNS}) SELECT 'v-' || $at || '-' || id, id, now() - interval '1 day' * (10 - $at), now() - interval '1 day' * (10 - $at), CASE WHEN r >= 0.5 THEN 'Yes' ELSE 'No' END, r, 0.5,
+    r * 4 - 2, 0, 9, 'attrition', '$version', 'STREAM', 'in', 0, $at * 100000 + n, 'c', 'out', 0, $at * 100000 + n, jsonb_build_object('Age', CASE WHEN n % 7 > 0 THEN 20 + n % 40 END, 'Department',
+    (ARRAY['Human Resources', 'Research & Development', 'Sales'])[1 + n % 3], 'Education', 1 + n % 5, 'OverTime', '$overtime'), '[{{"feature": "OverTime", "contribution": 0.9}}, {{"feature": "Education", "contribution": -0.4}}]', '[]'"""
+
+
+def plant(lab, url):
+    row = lambda at, version, overtime: ROW.replace("$at", str(at)).replace("$version", version).replace("$overtime", overtime)
+    lab.sql(url, f"""{row(1, '1', 'No')} FROM (SELECT n, 'e' || n AS id, round(abs(sin(n))::numeric, 2)::float8 AS r FROM generate_series(1, {EMPLOYEES}) AS n) AS x;
+        {row(1, '1', 'No')} FROM (SELECT n + 1000 AS n, id, 0.05 AS r FROM unnest(ARRAY[{", ".join("$q$" + id + "$q$" for id in HOSTILE)}]) WITH ORDINALITY AS h (id, n)) AS x;
+        INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions;
+        {row(2, '1', 'Yes')} FROM (VALUES (1, 'e1', 0.9)) AS x (n, id, r);
+        {row(3, '2', 'Yes')} FROM (VALUES (1, 'e1', 0.7)) AS x (n, id, r);
+        DELETE FROM attrition.latest_predictions WHERE employee_id = 'e1';
+        INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions WHERE event_id = 'v-3-e1';
+        INSERT INTO attrition.alerts (event_id, employee_id, occurred_at, kind, before_prediction, before_probability, before_margin, before_threshold, before_model_name, before_model_version, after_prediction,
+            after_probability, after_margin, after_threshold, after_model_name, after_model_version, drivers, model_change, cause, source_topic, source_partition, source_offset, cluster_id, topic, partition, "offset", received_at)
+        SELECT CASE WHEN n = 1 THEN 'v-2-e1' ELSE 'alert-' || n END, CASE WHEN n = 1 THEN 'e1' ELSE 'e' || 1 + n % 40 END, now(), 'CROSSED_UP', 'No', 0.84, -0.6, 0.5, 'attrition', '1', 'Yes', 0.9, 1.6, 0.5, 'attrition', '1',
+            '[{{"feature": "OverTime", "before": "No", "after": "Yes", "contribution_before": -0.3, "contribution_after": 0.9}}, {{"feature": "Education", "before": 2, "after": 3, "contribution_before": 0.1, "contribution_after": -0.1}}]',
+            0, 'RECORD', 'in', 0, CASE WHEN n = 1 THEN 200001 ELSE n END, 'c', 'alerts', n % 3, n, now() - interval '1 hour' * (n / 4) FROM generate_series(1, 120) AS n""")
+
+
+def ask(scorer, path, token="people", headers=(), seconds=30):
+    """(status, headers, JSON or text)"""
+    client = http.client.HTTPConnection(scorer.http, timeout=seconds)
+    client.request("GET", path, headers={**({"Authorization": "Bearer " + TOKENS[token]} if token else {}), **dict(headers)})
+    answer = client.getresponse()
+    text = answer.read().decode()
+    client.close()
+    return answer.status, answer.headers, json.loads(text) if (answer.getheader("Content-Type") or "").startswith("application/json") else text
+
+
+def query(**parameters):
+    return "/employees?" + urllib.parse.urlencode(parameters, doseq=True)
+
+
+def walk(scorer, **parameters):
+    """Ids of all pages, in order."""
+    ids, cursor = [], {}
+    while True:
+        status, _, page = ask(scorer, query(limit=37, **parameters, **cursor))
+        if status != 200:
+            return [status, page]
+        ids += [employee["employee_id"] for employee in page["employees"]]
+        if not page["next"]:
+            return ids
+        cursor = {"cursor": page["next"]}
+
+
+def lists(lab, scorer, url):
+    status, _, first = ask(scorer, "/employees")
+    everybody = EMPLOYEES + len(HOSTILE)
+    lab.equal("a page of fifty, and how many there are", (status, len(first["employees"]), first["total"], bool(first["next"])), (200, 50, everybody, True))
+    ordered = lambda order, where="true": [row[0] for row in lab.sql(url, f"SELECT employee_id FROM attrition.latest_predictions WHERE {where} ORDER BY {order}")]
+    id = 'employee_id COLLATE "C"'
+    age = "(input ->> 'Age')::float8"
+    for sort, order in (("risk", f"probability DESC, {id} DESC"), ("-risk", f"probability, {id}"), ("employee_id", id), ("-employee_id", f"{id} DESC"), ("Age", f"{age} NULLS LAST, {id}"),
+                        ("-Age", f"{age} DESC NULLS LAST, {id} DESC"), ("Department", f"input ->> 'Department' COLLATE \"C\" NULLS LAST, {id}"),
+                        ("-Department", f"input ->> 'Department' COLLATE \"C\" DESC NULLS LAST, {id} DESC"), ("scored_at", f"scored_at, {id}"), ("-occurred_at", f"occurred_at DESC, {id} DESC")):
+        found = walk(scorer, sort=sort)
+        lab.check(f"sort={sort}: all pages are everybody, in order", found == ordered(order), (len(found), found[:3]))
+    by_risk = f"probability DESC, {id} DESC"
+    for parameters, where in (({"where": "Department=Sales"}, "input ->> 'Department' = 'Sales'"), ({"where": ["Department=Sales", "Department=Human Resources", "Age=30..39"]},
+                              f"input ->> 'Department' IN ('Sales', 'Human Resources') AND {age} BETWEEN 30 AND 39"), ({"where": "Age="}, "input ->> 'Age' IS NULL"), ({"where": "Age=..25"}, f"{age} <= 25"),
+                              ({"where": "Education=bachelor"}, "input ->> 'Education' = '3'"), ({"where": "flagged=true"}, "probability >= threshold"), ({"where": ["flagged=false", "Age=41"]}, f"probability < threshold AND {age} = 41"),
+                              ({"q": "E1"}, "employee_id ILIKE '%e1%'"), ({"q": "%"}, "employee_id LIKE '%!%%' ESCAPE '!'"), ({"q": "nobody"}, "false")):
+        found = walk(scorer, **parameters)
+        lab.check(f"{parameters}: those, and all of them", found == ordered(by_risk, where), (len(found), found[:3]))
+        total = ask(scorer, query(limit=1, **parameters))[2]["total"]
+        lab.equal("and their number", total, len(found))
+    one = next(employee for employee in ask(scorer, query(q="e1", trend="true", limit=200))[2]["employees"] if employee["employee_id"] == "e1")
+    lab.equal("one of them", {name: one[name] for name in ("risk", "decision", "flagged", "threshold", "model", "trend")},
+              {"risk": 0.7, "decision": "Yes", "flagged": True, "threshold": 0.5, "model": {"name": "attrition", "version": "2"}, "trend": [0.84, 0.9, 0.7]})
+    lab.equal("reasons in words", [reason["text"] for reason in one["reasons"]], ["Overtime is Yes: raises the risk", "Education is college: lowers the risk"])
+
+
+def refusals(lab, scorer):
+    next_page = ask(scorer, query(limit=5))[2]["next"]
+    age_page = ask(scorer, query(limit=5, sort="Age"))[2]["next"]
+    for what, path, words in (
+            ("no such field", query(where="Departement=Sales"), ["Departement", "there are", "Department", "OverTime"]), ("no such sort", query(sort="nonsense"), ["nonsense", "risk", "Age"]),
+            ("no such category", query(where="Department=Salez"), ["Department", "Human Resources, Research & Development, Sales"]), ("no number", query(where="Age=old"), ["Age", "30..39"]),
+            ("hexadecimal", query(where="Age=0x10"), ["Age"]), ("no end of a range", query(where="Age=.."), ["Age"]), ("no value", query(where="Age"), ["Field=Value"]), ("flagged by something else", query(where="flagged=1"), ["flagged"]),
+            ("nine conditions", query(where=["Age=30"] * 9), ["8"]), ("20 conditions", query(where=["Age=30"] * 20), ["16"]), ("a long search", query(q="x" * 257), ["q"]), ("10 KB", query(where="Age=" + "1" * 10000), ["Age"]),
+            ("10 KB of a field", query(where="x" * 10000 + "=1"), ["there are"]), ("markup", query(where="<script>=1"), ["<script>"]), ("not UTF-8", "/employees?q=%ff%fe", ["q"]), ("a control character", "/employees?q=%0a", ["q"]),
+            ("limit 0", query(limit=0), ["limit", "1000"]), ("limit 1001", query(limit=1001), ["limit"]), ("limit -1", query(limit=-1), ["limit"]), ("limit 1e3", query(limit="1e3"), ["limit"]), ("too many trends", query(limit=201, trend="true"), ["trend"]),
+            ("no such parameter", "/employees?wehre=Age=3", ["wehre", "where"]), ("sort twice", "/employees?sort=Age&sort=risk", ["twice"]), ("nonsense for a cursor", query(cursor="nonsense"), ["cursor"]),
+            ("an empty cursor", query(cursor=""), ["cursor"]), ("a cursor of another question", query(cursor=next_page, q="e"), ["cursor"]), ("of another sort", query(cursor=age_page), ["cursor"]), ("cut", query(cursor=next_page[:-1]), ["cursor"]),
+            ("changed", query(cursor=next_page[:-2] + "ff"), ["cursor"]), ("a huge one", query(cursor="0" * 20000), ["cursor"]), ("no time", "/alerts?since=yesterday", ["since"]), ("no such parameter of alerts", "/alerts?until=x", ["until"]),
+            ("a long purpose", ("/employees", {"X-Purpose": "x" * 201}), ["X-Purpose"])):
+        path, headers = path if isinstance(path, tuple) else (path, {})
+        status, head, answer = ask(scorer, path, headers=headers)
+        detail = answer["detail"] if isinstance(answer, dict) else answer
+        lab.check(f"400: {what}", status == 400 and all(word in detail for word in words) and head["Content-Type"] == "application/json", (status, detail[:300]))
+
+
+def hostile(lab, scorer):
+    names = {employee["employee_id"] for employee in ask(scorer, query(limit=1000))[2]["employees"]}
+    lab.equal("hostile names in JSON are what they are", [id for id in HOSTILE if id not in names], [])
+    status, headers, text = ask(scorer, query(limit=1000), headers={"Accept": "text/csv"})
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    guarded = {"'" + id if id[0] in "=+-@\uff1d" else id for id in HOSTILE}
+    lab.equal("CSV", (status, headers["Content-Type"], len(rows)), (200, "text/csv; charset=utf-8; header=present", EMPLOYEES + len(HOSTILE)))
+    lab.equal("hostile names in CSV are no formulas", guarded - {row["employee_id"] for row in rows}, set())
+    lab.check("no cell begins a formula", not [cell for row in rows for cell in row.values() if cell and cell[0] in "=+@\t\r"])
+    lab.equal("a record in CSV", [(row["risk"], row["flagged"], row["Education"], row["Department"]) for row in rows if row["employee_id"] == "e1"], [("0.7", "true", "2", "Research & Development")])
+    status, headers, text = ask(scorer, query(limit=10), headers={"Accept": "text/csv, */*"})
+    again = ask(scorer, query(limit=1000, cursor=headers["X-Next-Cursor"]), headers={"Accept": "text/csv"})[2]
+    lab.equal("CSV goes on by its header", len(list(csv.DictReader(io.StringIO(again, newline="")))), EMPLOYEES + len(HOSTILE) - 10)
+    for id in HOSTILE:
+        status, _, one = ask(scorer, "/employees/" + urllib.parse.quote(id, safe=""))
+        lab.equal(f"{id[:20]!r} has an address", (status, one.get("employee_id")), (200, id))
+    for id in ("nobody", "%00", "%ff", "e1%0a", "x" * 300):
+        lab.equal(f"{id[:10]!r}: nobody", ask(scorer, "/employees/" + id)[0], 404)
+
+
+def one_employee(lab, scorer):
+    status, _, one = ask(scorer, "/employees/e1")
+    lab.equal("one employee: the record", (status, one["risk"], one["attributes"]["OverTime"], one["history_total"]), (200, 0.7, "Yes", 3))
+    steps = one["history"]
+    lab.equal("history, newest first, with models", [(s["risk"], s["flagged"], s["model"]["version"], s["model_changed"]) for s in steps], [(0.7, True, "2", True), (0.9, True, "1", False), (0.84, True, "1", False)])
+    lab.equal("what changed", [(s["changed"][0]["label"], s["changed"][0]["before"], s["changed"][0]["after"], round(s["changed"][0]["contribution_change"], 9)) if s["changed"] else None for s in steps], [None, ("Overtime", "No", "Yes", 1.2), None])
+    lab.equal("by how much, by record and model", [(s["risk_change"] is not None and round(s["risk_change"], 9), s["model_change"] is not None and round(s["model_change"], 9)) for s in steps], [(-0.2, -0.8), (0.06, 0), (False, False)])
+    lab.equal("its alerts in words", [d["text"] for d in one["alerts"][0]["drivers"]], ["Overtime was No, is Yes: raises the risk", "Education was college, is bachelor: lowers the risk"])
+
+
+def alerts(lab, scorer, url):
+    wanted = [row[0] for row in lab.sql(url, 'SELECT event_id FROM attrition.alerts ORDER BY received_at DESC, topic DESC, partition DESC, "offset" DESC')]
+    found, cursor = [], ""
+    while cursor is not None:
+        page = ask(scorer, "/alerts?limit=7" + (cursor and "&cursor=" + cursor))[2]
+        found += [alert["event_id"] for alert in page["alerts"]]
+        cursor = page["next"]
+    lab.check("all alerts, newest first", found == wanted, (len(found), found[:3], wanted[:3]))
+    since = lab.sql(url, "SELECT to_char((now() - interval '150 minutes') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), count(*) FROM attrition.alerts WHERE received_at >= now() - interval '150 minutes'")[0]
+    lab.equal("since", len(ask(scorer, f"/alerts?limit=1000&since={since[0]}")[2]["alerts"]), int(since[1]))
+    lab.equal("none since tomorrow", ask(scorer, "/alerts?since=2999-01-01")[2], {"alerts": [], "next": None})
+
+
+def who_may(lab, scorer):
+    for path in ("/employees", "/employees/e1", "/alerts"):
+        lab.equal(f"{path}: scopes", [ask(scorer, path, token)[0] for token in (None, "groups", "people")], [401, 403, 200])
+    lab.equal("/groups: scopes", [ask(scorer, "/groups?by=Department", token)[0] for token in (None, "people", "groups")], [401, 403, 200])
+    lab.equal("/docs: any token", [ask(scorer, "/docs", token)[0] for token in (None, "people", "groups")], [401, 200, 200])
+    page = ask(scorer, "/docs")[2]
+    lab.check("/docs is made of the description, with nothing from elsewhere", "/employees/{id}" in page and "<script" not in page and not re.search(r'(?:src|href)="(?![/#])', page))
+    described = ask(scorer, "/openapi.json")[2]
+    lab.equal("the description has scopes", [described["paths"][path]["get"]["security"] for path in ("/employees", "/groups")], [[{"bearer": ["people"]}], [{"bearer": ["groups"]}]])
+
+
+def who_saw_whom(lab, scorer, url):
+    lab.sql(url, "TRUNCATE attrition.access_log")
+    ask(scorer, query(q="e39", limit=3), headers={"X-Purpose": "Gespr\xe4ch".encode("latin-1").decode("latin-1")})
+    ask(scorer, "/employees/e1", headers={"X-Request-Id": "mine"})
+    ask(scorer, "/employees/nobody")
+    ask(scorer, query(q="nobody"))
+    ask(scorer, query(q="nobody\n"))
+    ask(scorer, "/alerts?limit=2")
+    rows = lab.sql(url, "SELECT token, address, request, employees::text, purpose, written_by FROM attrition.access_log ORDER BY id")
+    lab.equal("who saw whom, and why", rows[:2], [["desk", "127.0.0.1", "/employees", rows[0][3], "Gespräch", "api_writer"], ["desk", "127.0.0.1", "/employees/{id}", "{e1}", "", "api_writer"]])
+    lab.equal("lists in one row, nothing where nobody was named", ([row[2] for row in rows], rows[0][3].count("e39")), (["/employees", "/employees/{id}", "/alerts"], 3))
+    lab.equal("with the request's id", lab.sql(url, "SELECT count(*) FROM attrition.access_log WHERE request_id = 'mine'"), [["1"]])
+    lab.sql(url, "REVOKE INSERT ON attrition.access_log FROM attrition_writer")
+    for path in ("/employees", "/employees/e1", "/alerts"):
+        status, _, answer = ask(scorer, path)
+        lab.check(f"{path}: no names where it cannot be written", status == 503 and list(answer) == ["detail"] and "access_log" in answer["detail"], (status, answer))
+    lab.sql(url, "GRANT INSERT ON attrition.access_log TO attrition_writer")
+    lab.equal("and again where it can", ask(scorer, "/employees/e1")[0], 200)
+    lab.equal("analysts do not read it", lab.run("psql", "-XqtAc", "SELECT count(*) FROM attrition.access_log", url.replace("user=postgres", "user=api_reader"))[0] == 0, False)
+
+
+def erased(lab, scorer, url):
+    ask(scorer, "/employees/e2")
+    lab.sql(url, "SELECT attrition.erase_employee('e2')")
+    lab.equal("who was erased is nobody", ask(scorer, "/employees/e2")[0], 404)
+    left = lab.sql(url, "SELECT count(*) FILTER (WHERE employees @> ARRAY['e2']), count(*) FILTER (WHERE employees @> ARRAY[attrition.receipt('e2')]) > 0 FROM attrition.access_log")
+    lab.equal("and the log names nobody", left, [["0", "t"]])
+    ask(scorer, "/employees/e3")
+    lab.sql(url, "INSERT INTO attrition.erasures (employee_id, cluster_id, output_partition, output_offset) VALUES ('e3', 'c', 0, 999999999); SELECT attrition.erase_requested()")
+    lab.equal("nor after a request", (ask(scorer, "/employees/e3")[0], lab.number(url, "SELECT count(*) FROM attrition.access_log WHERE employees @> ARRAY['e3']")), (404, 0))
+
+
+BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'attrition-http' AND state = 'active'"
+
+
+def hold(lab, url):
+    """Somebody else locks the table."""
+    holder = lab.start("holder", ["psql", "-Xq", "-c", "BEGIN", "-c", "LOCK attrition.latest_predictions IN ACCESS EXCLUSIVE MODE", "-c", "SELECT pg_sleep(600)", url])
+    lab.need("somebody holds the table", lambda: lab.number(url, "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'attrition.latest_predictions'::regclass"), 60, holder)
+    return holder
+
+
+def release(lab, url, holder):
+    holder.kill()
+    lab.sql(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()")
+
+
+def leaves(lab, scorer, url):
+    """A client that leaves ends its query; a query that waits harms nobody else."""
+    holder = hold(lab, url)
+    host, port = scorer.http.split(":")
+    client = socket.create_connection((host, int(port)))
+    client.sendall(f"GET /employees HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKENS['people']}\r\n\r\n".encode())
+    lab.need("a reader waits", lambda: lab.number(url, BUSY), 60)
+    lab.equal("probes and predictions do not", (scorer.get("/health/live")[0], predict(scorer)), (200, 200))
+    client.close()
+    lab.wait("a client that leaves ends its query", lambda: not lab.number(url, BUSY), 60)
+    status, _, answer = ask(scorer, "/employees")
+    lab.check("a slow PostgreSQL: 503 in time", status == 503 and "PostgreSQL" in answer["detail"], (status, answer))
+    release(lab, url, holder)
+    lab.wait("and 200 again", lambda: ask(scorer, "/employees")[0] == 200, 60)
+
+
+def ending(lab, scorer, url):
+    """TERM ends what waits for PostgreSQL."""
+    holder = hold(lab, url)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(ask, scorer, "/employees") for _ in range(6)]
+        lab.need("readers wait, more than there are connections", lambda: lab.number(url, BUSY) == 4, 60)
+        lab.equal("TERM ends it in time", scorer.end(20), 0)
+        lab.equal("and who waited gets 503", {answer.result()[0] for answer in asked}, {503})
+    release(lab, url, holder)
+
+
+def predict(scorer):
+    client = http.client.HTTPConnection(scorer.http, timeout=30)
+    client.request("POST", "/predict?log=false", body='{"attributes":{"Age":41}}', headers={"Content-Type": "application/json", "Authorization": "Bearer everything"})
+    return client.getresponse().status
+
+
+def outage(lab, scorer, directory):
+    lab.must(ROOT / "deploy/private-postgres", "stop", directory)
+    status, headers, answer = ask(scorer, "/employees")
+    lab.check("PostgreSQL stopped: 503 that says so", status == 503 and "PostgreSQL is unavailable" in answer["detail"] and headers["Retry-After"], (status, answer))
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        codes = list(pool.map(lambda _: ask(scorer, "/employees")[0], range(200)))
+        lab.equal("200 readers meanwhile", (set(codes), predict(scorer), scorer.get("/health/live")[0]), ({503}, 200, 200))
+    lab.must(ROOT / "deploy/private-postgres", "start", directory)
+    lab.wait("back without help", lambda: ask(scorer, "/employees")[0] == 200, 60)
+    lab.equal("and the log says it once", (len(re.findall("is unavailable while", scorer.text())) <= 2, "is available again" in scorer.text()), (True, True))
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        codes = list(pool.map(lambda n: ask(scorer, query(where=f"Age={20 + n % 40}"))[0], range(200)))
+        lab.equal("200 readers", set(codes), {200})
+
+
+with Lab(STATE_TOPIC="none") as lab:
+    lab.model()
+    broker = lab.embedded_broker()
+    url = lab.postgres()
+    lab.sql(url, "CREATE USER api_reader IN ROLE attrition_analyst; CREATE USER api_writer IN ROLE attrition_writer")
+    plant(lab, url)
+    tokens = lab.dir / "tokens"
+    tokens.write_text("".join(f"{scope} {hashlib.sha256(token.encode()).hexdigest()} desk\n" for scope, token in TOKENS.items()))
+    reader, writer = (url.replace("user=postgres", f"user=api_{who}") for who in ("reader", "writer"))
+    scorer = lab.scorer("scorer", "--roles=http", KAFKA_BOOTSTRAP_SERVERS=broker, DATABASE_URL=writer, DATABASE_READ_URL=reader, HTTP_TOKENS_FILE=tokens, HTTP_TOKEN="everything", DELIVERY="at-least-once")
+    lab.ready(scorer)
+    lists(lab, scorer, url)
+    refusals(lab, scorer)
+    hostile(lab, scorer)
+    one_employee(lab, scorer)
+    alerts(lab, scorer, url)
+    who_may(lab, scorer)
+    who_saw_whom(lab, scorer, url)
+    erased(lab, scorer, url)
+    leaves(lab, scorer, url)
+    outage(lab, scorer, lab.dir / "pg")
+    ending(lab, scorer, url)
+    lab.check("no name and no token in the log", "employees/e1" not in scorer.text() and "Gespr" not in scorer.text() and "script>" not in scorer.text() and TOKENS["people"] not in scorer.text())
