@@ -148,15 +148,15 @@ static void add_target(struct json_writer *json, const struct schema *schema, co
 static void add_card(struct json_writer *json, const struct pipeline *pipeline)
 {
     const char *text = pipeline_metadata(pipeline, "attrition.metrics");
-    json_t *metrics = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *found = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     const struct pipeline_input *inputs;
     json_begin_object(json, "card");
     json_write_uint(json, "trees", pipeline_tree_count(pipeline));
     json_write_uint(json, "inputs", pipeline_inputs(pipeline, &inputs));
     json_write_bool(json, "reasons", pipeline_has_reasons(pipeline));
-    add_json(json, "metrics", json_is_object(metrics) ? metrics : NULL);
+    add_json(json, "metrics", json_is_object(found) ? found : NULL);
     json_end_object(json);
-    json_decref(metrics);
+    json_decref(found);
 }
 
 static void add_model(struct json_writer *json, const struct model *model)
