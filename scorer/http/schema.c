@@ -101,6 +101,7 @@ static void add_column(struct json_writer *json, const struct schema *schema, si
     add_texts(json, "values", column, true);
     add_texts(json, "value_labels", column, false);
     json_write_bool(json, "required", column->required);
+    json_write_bool(json, "unit", column->unit);
     json_write_bool(json, "groupable", column->unit || column->group);
     add_default(json, column, reference);
     json_end_object(json);

@@ -10,7 +10,7 @@ const TOP = 6;
 
 function tiles(context) {
   const { words } = context;
-  const unit = words.groupings[0];
+  const unit = words.firstGrouping;
   const atRisk = panel(context, null, (options) => getEmployees({ where: "flagged=true", limit: 1 }, options),
     ({ total }) => element("a", { class: "tile-link", href: address("people", { query: { where: "flagged=true" } }) }, tile(`${words.many} at risk now`, number(total))), { className: "box" });
   const expected = unit ? panel(context, null, (options) => getGroups({ by: unit.name }, options), (answer) => expectedTile(words, answer), { className: "box" }) : null;
@@ -35,7 +35,7 @@ function healthTile({ schema }, health) {
 
 function groupBars(context) {
   const { words } = context;
-  const unit = words.groupings.find((column) => column.kind === "nominal") ?? words.groupings[0];
+  const unit = words.firstGrouping;
   if (!unit) return null;
   return panel(context, `Expected ${words.events} by ${unit.label.toLowerCase()}`, (options) => getGroups({ by: unit.name }, options), ({ groups, withheld, computed_at: at }) => [
     groups.length ? bars(`Expected ${words.events}`, groups.map((group) => ({
@@ -71,5 +71,5 @@ function alerts(context) {
 }
 
 export function showOverview(context) {
-  context.root.append(element("h1", {}, "Overview"), tiles(context), element("div", { class: "cards" }, groupBars(context), topPeople(context), ...alerts(context)));
+  context.root.append(element("h1", {}, "Overview"), tiles(context), element("div", { class: "cards flow" }, groupBars(context), topPeople(context), ...alerts(context)));
 }

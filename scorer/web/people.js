@@ -39,7 +39,7 @@ function filterForm(context) {
   const field = element("select", { id: "filter-field" }, ...schema.attributes.map((column) => element("option", { value: column.name }, column.label)));
   const holder = element("div", { class: "field" });
   const pick = () => holder.replaceChildren(element("label", { for: "filter-value" }, "is"), valueControl(schema.attributes.find((column) => column.name === field.value)));
-  const first = context.words.groupings.find((column) => column.values);
+  const first = context.words.firstGrouping;
   if (first) field.value = first.name;
   field.addEventListener("change", pick);
   pick();
@@ -62,7 +62,7 @@ function searchBox(context) {
 }
 
 function sortBox(context) {
-  const orders = [["risk", "highest risk"], ["-risk", "lowest risk"], ["employee_id", "id"], ["-scored_at", "scored last"], ...context.words.groupings.map((column) => [column.name, column.label])];
+  const orders = [["risk", "highest risk"], ["-risk", "lowest risk"], ["employee_id", "id"], ["-scored_at", "scored last"], ...context.words.units.map((column) => [column.name, column.label])];
   const box = element("select", { id: "sort" }, ...orders.map(([value, text]) => element("option", { value }, text)));
   box.value = context.query.get("sort") ?? "risk";
   box.addEventListener("change", () => go(context, (next) => next.set("sort", box.value)));
@@ -86,7 +86,7 @@ function listed(context, { employees, total, next }) {
   const isFiltered = query.has("q") || query.has("where");
   if (!employees.length) return empty(isFiltered ? `No ${words.one} matches.` : `Nobody has a score yet. Send ${words.many} to the stream, and they appear here.`,
     isFiltered ? element("a", { href: address("people") }, `All ${words.many}`) : null);
-  const units = words.groupings.filter((column) => column.kind === "nominal").slice(0, 2);
+  const units = words.units.filter((column) => column.kind === "nominal").slice(0, 2);
   const paged = new URLSearchParams(query);
   if (next) paged.set("cursor", next);
   return [element("p", { class: "hint", role: "status" }, total === null ? `${employees.length} more` : `${number(total)} ${total === 1 ? words.one : words.many}`),

@@ -8,7 +8,7 @@ import { capital, modelName, moment, number, percent, points } from "./words.js"
 const card = (title, ...content) => element("section", { class: "card" }, element("h2", {}, title), ...content);
 
 function head(words, row) {
-  const units = words.groupings.filter((column) => column.kind === "nominal" && row.attributes[column.name] !== undefined).map((column) => words.value(column.name, row.attributes[column.name]));
+  const units = words.units.filter((column) => column.kind === "nominal" && row.attributes[column.name] !== undefined).map((column) => words.value(column.name, row.attributes[column.name]));
   return element("section", { class: "card hero" },
     element("div", {}, element("p", { class: "answer" }, `${percent(row.risk)} `, decision(words, row.decision)), meter(row.risk, row.threshold),
       element("p", { class: "hint" }, `From ${percent(row.threshold)} on the answer is “at risk”. Scored ${moment(row.scored_at)} by ${modelName(row.model)}.`),
@@ -65,7 +65,7 @@ function shown(context, row) {
     item.append(element("small", {}, moment(alert.occurred_at)));
     return item;
   }))) : null;
-  return [head(words, row), element("div", { class: "cards wide" }, historyCard(words, row), ...trialPanels(context, row), changesCard(words, row), alerts), recordCard(context, row)];
+  return [head(words, row), element("div", { class: "cards flow" }, historyCard(words, row), ...trialPanels(context, row), changesCard(words, row), alerts), recordCard(context, row)];
 }
 
 export function showPerson(context) {

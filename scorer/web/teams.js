@@ -33,7 +33,6 @@ export function showTeams(context) {
   const { words, query } = context;
   context.root.append(element("h1", {}, capital(words.groups)));
   if (!words.groupings.length) { context.root.append(empty("The schema marks no attribute as a group or unit.")); return; }
-  const start = words.groupings.find((column) => column.kind === "nominal") ?? words.groupings[0];
-  const by = (query.get("by") || start.name).split(",");
+  const by = (query.get("by") || words.firstGrouping.name).split(",");
   context.root.append(choose(context, by), panel(context, null, (options) => getGroups({ by: by.join(",") }, options), (answer) => listed(context, by, answer), { className: "stack" }));
 }

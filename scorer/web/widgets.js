@@ -55,7 +55,7 @@ const isNumber = (value) => typeof value === "number" || /^[+−]?[\d–.,]+( %|
 
 // Cells are texts or elements; a column of numbers is set to the right.
 export function table(caption, heads, rows, { className } = {}) {
-  const numeric = heads.map((_, i) => rows.length > 0 && rows.every((row) => isNumber(row[i])));
+  const numeric = heads.map((_, i) => rows.some((row) => row[i] !== "–") && rows.every((row) => isNumber(row[i])));
   const cell = (tag, value, i, more = {}) => element(tag, { class: numeric[i] ? "number" : null, ...more }, value instanceof Node ? value : String(value));
   return element("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption }, element("table", { class: className },
     element("thead", {}, element("tr", {}, ...heads.map((head, i) => cell("th", head, i, { scope: "col" })))),

@@ -71,6 +71,8 @@ export class Words {
     return { RECORD: `the ${this.one}'s data`, MODEL: "a new model", BOTH: "data and a new model" }[cause] ?? "";
   }
 
-  // Columns that group by: what the schema marks.
+  // What /groups may be asked by, and the parts of the organisation among it: what the schema marks.
   get groupings() { return this.schema.attributes.filter((column) => column.groupable); }
+  get units() { return this.schema.attributes.filter((column) => column.unit); }
+  get firstGrouping() { return this.units.find((column) => column.kind === "nominal") ?? this.groupings[0]; }
 }

@@ -21,7 +21,7 @@ ROW = f"""INSERT INTO attrition.predictions ({COLUMNS}) SELECT 'v-' || $at || '-
 def plant(lab, url, hostile):
     row = lambda at, version, overtime: ROW.replace("$at", str(at)).replace("$version", version).replace("$overtime", overtime)
     names = ", ".join("$q$" + id + "$q$" for id in hostile)
-    lab.sql(url, f"""{row(1, '1', 'No')} FROM (SELECT n, 'e' || n AS id, round(abs(sin(n))::numeric, 2)::float8 AS r FROM generate_series(1, 400) AS n) AS x;
+    lab.sql(url, f"""{row(1, '1', 'No')} FROM (SELECT n, 'e' || n AS id, round(0.9 * abs(sin(n))::numeric, 2)::float8 AS r FROM generate_series(1, 400) AS n) AS x;
         {row(1, '1', 'No')} FROM (SELECT n + 1000 AS n, id, 0.99 AS r FROM unnest(ARRAY[{names}]) WITH ORDINALITY AS h (id, n)) AS x;
         INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions;
         {row(4, '1', 'Yes')} FROM (VALUES (1, 'e1', 0.62)) AS x (n, id, r);
@@ -168,7 +168,7 @@ LOAN = {"target": {"name": "Default", "label": "Default", "values": ["paid", "lo
         "words": {"one": "borrower", "many": "borrowers", "group": "branch", "groups": "branches", "event": "default", "events": "defaults", "risk": "default risk"},
         "threshold": 0.4, "model": {"name": "loans", "version": "1", "alias": None, "run_id": None}, "margin": "probability", "card": {"trees": 100, "inputs": 1, "reasons": True, "metrics": None},
         "digest": "d", "reasons": 3, "groups": ["Loan"], "rules": [], "samples": [{"name": "A small one", "attributes": {"Amount": 1000}}],
-        "attributes": [{"name": "Amount", "label": "Amount", "doc": "", "group": "Loan", "kind": "numeric", "type": "double", "range": [0, None], "step": None, "values": None, "value_labels": None, "required": False, "groupable": False, "default": None}]}
+        "attributes": [{"name": "Amount", "label": "Amount", "doc": "", "group": "Loan", "kind": "numeric", "type": "double", "range": [0, None], "step": None, "values": None, "value_labels": None, "required": False, "unit": False, "groupable": False, "default": None}]}
 
 
 def other_domain(lab, scorer, browser):
