@@ -294,6 +294,20 @@ static enum status target_read(struct schema_parts *parts, const json_t *json, s
     return STATUS_OK;
 }
 
+/* "words": {"one": "employee", …}: what people read. Whoever shows them takes them from the JSON. */
+static enum status words_check(const json_t *json, struct error *err)
+{
+    const json_t *words = json_object_get(json, "words"), *word;
+    const char *name;
+    if (words && !json_is_object(words))
+        return error_set(err, STATUS_INVALID, "employee_event.avsc: \"words\" must be an object of texts");
+    json_object_foreach ((json_t *)words, name, word)
+        if (json_string_length(word) == 0)
+            return error_set(err, STATUS_INVALID, "employee_event.avsc: \"words\": \"%.80s\" must be a text, and not empty",
+                             name);
+    return STATUS_OK;
+}
+
 /* No name may mean two things. */
 static enum status check_names(const struct schema *schema, struct error *err)
 {
@@ -410,7 +424,7 @@ enum status schema_read_event(struct schema_parts *parts, struct error *err)
         return err->status;
     const json_t *json = parts->attributes->json;
     if (target_read(parts, json, err) != STATUS_OK || check_names(&parts->schema, err) != STATUS_OK ||
-        rules_read(parts, json, err) != STATUS_OK)
+        rules_read(parts, json, err) != STATUS_OK || words_check(json, err) != STATUS_OK)
         return err->status;
     return min_present_read(parts, json, err);
 }

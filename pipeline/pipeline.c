@@ -115,6 +115,11 @@ bool pipeline_has_reasons(const struct pipeline *pipeline)
                               : false;
 }
 
+bool pipeline_margin_is_log_odds(const struct pipeline *pipeline)
+{
+    return !pipeline->trees || trees_are_logistic(pipeline->trees);
+}
+
 const char *pipeline_metadata(const struct pipeline *pipeline, const char *key)
 {
     return pipeline_property(pipeline, key).data;

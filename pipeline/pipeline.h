@@ -47,6 +47,8 @@ const char *pipeline_why_no_score(const struct pipeline *pipeline, const struct 
 double pipeline_threshold(const struct pipeline *pipeline);
 const char *pipeline_positive_label(const struct pipeline *pipeline); /* never NULL */
 bool pipeline_has_reasons(const struct pipeline *pipeline);
+/* Whether margin and contributions are log-odds; else, of trees without a sigmoid, they are probabilities. */
+bool pipeline_margin_is_log_odds(const struct pipeline *pipeline);
 const char *pipeline_metadata(const struct pipeline *pipeline, const char *key); /* NULL if absent */
 size_t pipeline_bytes(const struct pipeline *pipeline);                          /* memory it holds */
 

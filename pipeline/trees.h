@@ -23,6 +23,7 @@ bool trees_match(const struct expr_pool *pool, const struct compiled *compiled);
 void trees_score(const struct trees *trees, const struct cell *cells, size_t row_count, uint32_t top_reasons,
                  double least, struct score *scores, struct reason *reasons);
 bool trees_has_reasons(const struct trees *trees);
+bool trees_are_logistic(const struct trees *trees); /* the margin goes through a sigmoid */
 
 /* Reasons need to know how many training rows came to each leaf. Leaves in the order of the file, tree after tree. */
 size_t trees_leaf_count(const struct trees *trees);

@@ -173,6 +173,11 @@ bool trees_has_reasons(const struct trees *trees)
     return trees->shap != NULL;
 }
 
+bool trees_are_logistic(const struct trees *trees)
+{
+    return trees->ensemble->logistic;
+}
+
 void trees_free(struct trees *trees)
 {
     if (!trees)

@@ -63,14 +63,7 @@ const struct route route_table[] = {
     {"GET", "/v2/models/{name}/versions/{version}/ready", inference_model_ready_answer, SCOPE_SCORE, false},
     {"POST", "/v2/models/{name}/versions/{version}/infer", infer_answer, SCOPE_SCORE, false},
     {"GET", "/", static_files_answer, SCOPE_OPEN, true},
-    {"GET", "/page.css", static_files_answer, SCOPE_OPEN, true},
-    {"GET", "/icon.svg", static_files_answer, SCOPE_OPEN, true},
-    {"GET", "/page.js", static_files_answer, SCOPE_OPEN, true},
-    {"GET", "/api.js", static_files_answer, SCOPE_OPEN, true},
-    {"GET", "/dom.js", static_files_answer, SCOPE_OPEN, true},
-    {"GET", "/form.js", static_files_answer, SCOPE_OPEN, true},
-    {"GET", "/result.js", static_files_answer, SCOPE_OPEN, true},
-    {"GET", "/stream.js", static_files_answer, SCOPE_OPEN, true},
+    {"GET", "/page/{name}", static_files_answer, SCOPE_OPEN, true},
 };
 /* clang-format on */
 const size_t route_table_count = sizeof route_table / sizeof *route_table;

@@ -2,6 +2,7 @@
  * threads; everything comes from the schema as it was read at the start, and from the model in use. */
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "avro/type.h"
@@ -100,6 +101,8 @@ static void add_column(struct json_writer *json, const struct schema *schema, si
     add_texts(json, "values", column, true);
     add_texts(json, "value_labels", column, false);
     json_write_bool(json, "required", column->required);
+    json_write_bool(json, "unit", column->unit);
+    json_write_bool(json, "groupable", column->unit || column->group);
     add_default(json, column, reference);
     json_end_object(json);
 }
@@ -117,6 +120,14 @@ static void add_groups(struct json_writer *json, const struct schema *schema)
     json_end_array(json);
 }
 
+/* A value of the file's own JSON, or null. */
+static void add_json(struct json_writer *json, const char *name, const json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    buffer_add_text(json_write_raw(json, name), text ? text : "null");
+    free(text);
+}
+
 static void add_target(struct json_writer *json, const struct schema *schema, const struct model *model)
 {
     const json_t *target = json_object_get(attributes_type(schema)->json, "target");
@@ -131,6 +142,22 @@ static void add_target(struct json_writer *json, const struct schema *schema, co
     json_write_text(json, "positive", schema->target_values[model ? model->labels.positive : schema->target_count - 1]);
     json_end_object(json);
     json_write_string(json, "id", schema->id_name);
+    add_json(json, "words", json_object_get(attributes_type(schema)->json, "words"));
+}
+
+/* What is known of the model besides its name. */
+static void add_card(struct json_writer *json, const struct pipeline *pipeline)
+{
+    const char *text = pipeline_metadata(pipeline, "attrition.metrics");
+    json_t *found = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const struct pipeline_input *inputs;
+    json_begin_object(json, "card");
+    json_write_uint(json, "trees", pipeline_tree_count(pipeline));
+    json_write_uint(json, "inputs", pipeline_inputs(pipeline, &inputs));
+    json_write_bool(json, "reasons", pipeline_has_reasons(pipeline));
+    add_json(json, "metrics", json_is_object(found) ? found : NULL);
+    json_end_object(json);
+    json_decref(found);
 }
 
 static void add_model(struct json_writer *json, const struct model *model)
@@ -138,10 +165,14 @@ static void add_model(struct json_writer *json, const struct model *model)
     if (!model) {
         json_write_null(json, "threshold");
         json_write_null(json, "model");
+        json_write_null(json, "margin");
+        json_write_null(json, "card");
         return;
     }
     json_write_double(json, "threshold", model->threshold);
     stamp_write(&model->stamp, json);
+    json_write_string(json, "margin", pipeline_margin_is_log_odds(model->pipeline) ? "log-odds" : "probability");
+    add_card(json, model->pipeline);
 }
 
 static void add_rules(struct json_writer *json, const struct schema *schema)

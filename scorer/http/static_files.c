@@ -9,27 +9,47 @@
 EMBED(page_index, "scorer/web/index.html");
 EMBED(page_style, "scorer/web/page.css");
 EMBED(page_icon, "scorer/web/icon.svg");
-EMBED(page_start, "scorer/web/page.js");
 EMBED(page_api, "scorer/web/api.js");
+EMBED(page_charts, "scorer/web/charts.js");
 EMBED(page_dom, "scorer/web/dom.js");
 EMBED(page_form, "scorer/web/form.js");
+EMBED(page_model, "scorer/web/model.js");
+EMBED(page_overview, "scorer/web/overview.js");
+EMBED(page_page, "scorer/web/page.js");
+EMBED(page_people, "scorer/web/people.js");
+EMBED(page_person, "scorer/web/person.js");
 EMBED(page_result, "scorer/web/result.js");
 EMBED(page_stream, "scorer/web/stream.js");
+EMBED(page_teams, "scorer/web/teams.js");
+EMBED(page_whatif, "scorer/web/whatif.js");
+EMBED(page_widgets, "scorer/web/widgets.js");
+EMBED(page_words, "scorer/web/words.js");
 
 static const char script_type[] = "text/javascript; charset=utf-8";
+
+#define SCRIPT(name) {"/page/" #name ".js", script_type, page_##name, page_##name##_end}
 
 static const struct static_file {
     const char *path, *type, *begin, *end;
 } static_files[] = {
     {"/", "text/html; charset=utf-8", page_index, page_index_end},
-    {"/page.css", "text/css; charset=utf-8", page_style, page_style_end},
-    {"/icon.svg", "image/svg+xml", page_icon, page_icon_end},
-    {"/page.js", script_type, page_start, page_start_end},
-    {"/api.js", script_type, page_api, page_api_end},
-    {"/dom.js", script_type, page_dom, page_dom_end},
-    {"/form.js", script_type, page_form, page_form_end},
-    {"/result.js", script_type, page_result, page_result_end},
-    {"/stream.js", script_type, page_stream, page_stream_end},
+    {"/page/page.css", "text/css; charset=utf-8", page_style, page_style_end},
+    {"/page/icon.svg", "image/svg+xml", page_icon, page_icon_end},
+    SCRIPT(api),
+    SCRIPT(charts),
+    SCRIPT(dom),
+    SCRIPT(form),
+    SCRIPT(model),
+    SCRIPT(overview),
+    SCRIPT(page),
+    SCRIPT(people),
+    SCRIPT(person),
+    SCRIPT(result),
+    SCRIPT(stream),
+    SCRIPT(teams),
+    SCRIPT(whatif),
+    SCRIPT(widgets),
+    SCRIPT(words),
 };
 
 void static_files_answer(const struct service *service, const struct request *request, struct answer *answer)

@@ -1,41 +1,76 @@
 // The service's answers, and nothing else: one function a request; what went wrong is an ApiError with status and detail.
+// Requests for named persons carry what the person at the screen said he needs the names for.
 
 export class ApiError extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, retryAfter = null) {
     super(typeof detail === "string" ? detail : "The request has faults.");
     this.status = status;
     this.faults = Array.isArray(detail) ? detail : [];
+    this.retryAfter = retryAfter;
   }
 }
 
-const TOKEN = "attrition-token";
-export const setToken = (token) => sessionStorage.setItem(TOKEN, token);
+// Thrown, instead of asking, as long as nobody has said what for.
+export class PurposeNeeded extends Error {}
 
-async function ask(path, options = {}) {
-  const headers = { ...options.headers };
+const TOKEN = "attrition-token";
+const PURPOSE = "attrition-purpose";
+export const setToken = (token) => sessionStorage.setItem(TOKEN, token);
+export const setPurpose = (purpose) => sessionStorage.setItem(PURPOSE, purpose);
+export const remembersAnything = () => Boolean(sessionStorage.getItem(TOKEN) || sessionStorage.getItem(PURPOSE));
+export function forget() {
+  sessionStorage.removeItem(TOKEN);
+  sessionStorage.removeItem(PURPOSE);
+}
+
+// What a header may hold: other characters are escaped as in an address.
+const headerText = (text) => text.trim().replace(/[^\x20-\x7e]|%/gu, encodeURIComponent);
+
+async function answer(path, options) {
+  const headers = { Accept: "application/json", ...options.headers };
   const token = sessionStorage.getItem(TOKEN);
-  if (token) headers.Authorization = `Bearer ${token}`;
-  let response;
+  if (token) headers.Authorization = `Bearer ${headerText(token)}`;
   try {
-    response = await fetch(path, { ...options, headers, cache: "no-store" });
+    return await fetch(path, { ...options, headers, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "The service does not answer.");
   }
+}
+
+async function ask(path, options = {}) {
+  const response = await answer(path, options);
+  const retryAfter = Number(response.headers.get("Retry-After")) || null;
   let body = null;
   try {
     body = await response.json();
-  } catch {
-    throw new ApiError(response.status, `The service answered ${response.status} without JSON.`);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(response.status, `The service answered ${response.status} without JSON.`, retryAfter);
   }
-  if (!response.ok) throw new ApiError(response.status, body.detail ?? `The service answered ${response.status}.`);
+  if (!response.ok && !options.anyStatus) throw new ApiError(response.status, body.detail ?? `The service answered ${response.status}.`, retryAfter);
   return body;
 }
 
-export const getSchema = () => ask("schema");
-export const getStream = () => ask("stream");
+function askNames(path, options) {
+  const purpose = sessionStorage.getItem(PURPOSE);
+  if (!purpose) throw new PurposeNeeded();
+  return ask(path, { ...options, headers: { "X-Purpose": headerText(purpose) } });
+}
 
-export function predict(body, { log, signal }) {
+export const getSchema = (options) => ask("schema", options);
+export const getStream = (options) => ask("stream", options);
+export const getHealth = (options) => ask("health", { ...options, anyStatus: true }); // 503 says what is wrong in its body
+export const getGroups = (query, options) => ask(`groups?${new URLSearchParams(query)}`, options);
+export const getEmployees = async (query, options) => askNames(`employees?${new URLSearchParams(query)}`, options);
+export const getAlerts = async (query, options) => askNames(`alerts?${new URLSearchParams(query)}`, options);
+
+export async function getEmployee(id, options) {
+  if (id === "." || id === "..") throw new ApiError(404, "An address cannot hold this id.");
+  return askNames(`employees/${encodeURIComponent(id)}`, options);
+}
+
+export function predict(body, { log = false, signal }) {
   const query = new URLSearchParams({ log, reasons: 1000, counterfactual: true });
   return ask(`predict?${query}`, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal,

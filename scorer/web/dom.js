@@ -7,7 +7,7 @@ function fill(node, attributes, children) {
     if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
 }
 
@@ -15,15 +15,14 @@ export const element = (tag, attributes = {}, ...children) => fill(document.crea
 export const svg = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
-export const percent = (share) => `${(100 * share).toLocaleString("en", { maximumFractionDigits: 1 })} %`;
-export const number = (value, digits = 0) =>
-  value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits });
-export const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
+export function button(text, act, attributes = {}) {
+  const node = element("button", { type: "button", ...attributes }, text);
+  node.addEventListener("click", act);
+  return node;
+}
 
-export function table(caption, heads, rows) {
-  const isNumber = (value) => typeof value === "number" || /^[\d–.,]+$/.test(value);
-  const cell = (tag, value, sample, more = {}) => element(tag, { class: isNumber(sample) ? "number" : null, ...more }, String(value));
-  return element("table", { "aria-label": caption },
-    element("thead", {}, element("tr", {}, ...heads.map((head, i) => cell("th", head, rows[0]?.[i] ?? "", { scope: "col" })))),
-    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value) => cell("td", value, value))))));
+// An address within the page: address("person", {id: "7"}), address("people", {query: {q: "ann"}}).
+export function address(page, { id, query } = {}) {
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return `#/${page}${id === undefined ? "" : `/${encodeURIComponent(id)}`}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
 }

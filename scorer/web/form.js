@@ -108,12 +108,4 @@ export class Form {
   focusFault() {
     for (const control of this.controls.values()) if ("bad" in control.field.dataset) { control.box.focus(); return; }
   }
-
-  describe(name, value) {
-    const column = this.columns.find((candidate) => candidate.name === name);
-    if (!column) return { label: name, value: String(value) };
-    if (value === null || value === undefined) return { label: column.label, value: "not known" };
-    if (column.value_labels && column.range && !column.values) return { label: column.label, value: column.value_labels[value - column.range[0]] ?? String(value) };
-    return { label: column.label, value: typeof value === "number" ? value.toLocaleString("en") : String(value) };
-  }
 }

@@ -1,165 +1,133 @@
-// Starts the page and ties form, result and stream to the service. No rule about employees or models lives here.
-import { ApiError, getSchema, getStream, predict, setToken } from "./api.js";
-import { byId, element } from "./dom.js";
-import { Form } from "./form.js";
-import { showResult } from "./result.js";
+// Starts the page and shows what the address says: each page has an address of its own behind the #, so that reload and back keep
+// it and no name reaches a server's log of addresses. No rule about persons or models lives here.
+import { ApiError, forget, getSchema, remembersAnything, setPurpose, setToken } from "./api.js";
+import { address, byId, element } from "./dom.js";
+import { showModel } from "./model.js";
+import { showOverview } from "./overview.js";
+import { showPeople } from "./people.js";
+import { showPerson } from "./person.js";
 import { showStream } from "./stream.js";
+import { showTeams } from "./teams.js";
+import { showWhatIf } from "./whatif.js";
+import { empty } from "./widgets.js";
+import { Words, capital, modelName } from "./words.js";
 
-const TRY_AFTER_MS = 150;
-const STREAM_EVERY_MS = 2000;
 const RETRY_MS = 3000;
+const PAGES = [
+  { name: "overview", title: () => "Overview", show: showOverview },
+  { name: "people", title: (words) => capital(words.many), show: showPeople },
+  { name: "person", title: (words) => capital(words.one), show: showPerson, isDetail: true },
+  { name: "teams", title: (words) => capital(words.groups), show: showTeams },
+  { name: "what-if", title: () => "What if", show: showWhatIf },
+  { name: "stream", title: () => "Stream", show: showStream },
+  { name: "model", title: () => "Model", show: showModel },
+];
 
 let schema = null;
-let form = null;
-let last = null; // the last answer that was asked for by the button
-let trial = null; // the request under way
-let timer = 0;
+let words = null;
+let leaving = new AbortController(); // what the page that is shown has under way
 
 function notice(text) {
   byId("notice").textContent = text;
   byId("notice").hidden = !text;
 }
 
-function showError(error) {
-  if (error.status === 401) {
-    byId("token").hidden = false;
-    byId("token-value").focus();
-    return;
-  }
-  notice(error.message);
+function ask(form, field) {
+  const isNew = byId(form).hidden;
+  byId(form).hidden = false;
+  if (isNew) byId(field).focus();
 }
 
-function showFaults(faults, isSubmit) {
-  const others = form.showFaults(faults);
-  byId("result").toggleAttribute("data-stale", faults.length > 0);
-  byId("result-stale").textContent = faults.length ? "Some values have faults; what stands here is from before." : "";
-  byId("form-errors").hidden = !others.length;
-  byId("form-errors").replaceChildren(...others.map((text) => element("p", {}, text)));
-  if (isSubmit) form.focusFault();
-}
+const askToken = () => {
+  byId("token-error").textContent = sessionStorage.getItem("attrition-token") ? "The service does not know this token (any more)." : "";
+  ask("token", "token-value");
+};
 
-async function run(isSubmit) {
-  trial?.abort();
-  trial = new AbortController();
-  const body = form.read();
+function showStamp(model) { byId("model").textContent = `Model: ${modelName(model)}`; }
+
+// #/person/a%20b?x=1 → {name: "person", id: "a b", query}
+function addressed() {
+  const [path, query] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  const [name, id] = path.split(/\/(.*)/s);
   try {
-    const answer = await predict(body, { log: isSubmit, signal: trial.signal });
-    notice("");
-    showFaults([], false);
-    showResult(form, schema, body.attributes, answer, isSubmit ? null : last, isSubmit);
-    if (isSubmit || !last) last = answer;
-    showModel(answer.model);
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    if (!(error instanceof ApiError)) throw error;
-    if (error.status === 422) showFaults(error.faults, isSubmit);
-    else showError(error);
+    return { name: name || "overview", id: id === undefined ? undefined : decodeURIComponent(id), query: new URLSearchParams(query ?? "") };
+  } catch {
+    return { name: "?", query: new URLSearchParams() };
   }
 }
 
-function tryLater() {
-  clearTimeout(timer);
-  timer = setTimeout(() => run(false), TRY_AFTER_MS);
+function contextOf({ id, query }) {
+  const { signal } = leaving;
+  return {
+    root: byId("main"), schema, words, id, query, signal, notice, askToken, showStamp,
+    askPurpose: () => ask("purpose", "purpose-value"),
+    later: (act, ms) => { const timer = setTimeout(act, ms); signal.addEventListener("abort", () => clearTimeout(timer)); },
+  };
 }
 
-function showModel(model) {
-  byId("model").textContent = model ? `Model: ${model.name} ${model.version ?? ""}${model.alias ? ` (${model.alias})` : ""}` : "Model: none";
-}
-
-function fillFrom(attributes, id) {
-  byId("employee-id").value = id ?? "";
-  last = null;
-  form.write(attributes);
-  tryLater();
-}
-
-function usePasted() {
-  try {
-    const given = JSON.parse(byId("paste-text").value);
-    const isWrapped = typeof given?.attributes === "object" && given.attributes !== null;
-    const attributes = isWrapped ? given.attributes : given;
-    if (typeof attributes !== "object" || attributes === null || Array.isArray(attributes)) throw new SyntaxError("an object is wanted");
-    fillFrom(attributes, isWrapped ? given.employee_id : "");
-    byId("paste-error").textContent = "";
-  } catch (error) {
-    byId("paste-error").textContent = `This is no JSON object: ${error.message}`;
+function show(isFirst = false) {
+  if (!schema) return;
+  leaving.abort();
+  leaving = new AbortController();
+  notice("");
+  const asked = addressed();
+  const page = PAGES.find((candidate) => candidate.name === asked.name);
+  for (const link of byId("pages").children) link.toggleAttribute("aria-current", false);
+  const current = byId(`go-${page?.isDetail ? "people" : asked.name}`);
+  current?.setAttribute("aria-current", "page");
+  document.title = `${page ? page.title(words) : "No such page"} · ${capital(words.risk)}`;
+  byId("main").replaceChildren();
+  byId("main").dataset.page = asked.name;
+  byId("forget").hidden = !remembersAnything();
+  if (page) page.show(contextOf(asked));
+  else byId("main").append(element("h1", {}, "No such page"), empty("The address leads nowhere.", element("a", { href: address("overview") }, "To the overview")));
+  if (!isFirst) {
+    byId("main").focus({ preventScroll: true });
+    scrollTo(0, 0);
   }
 }
 
-function wireForm() {
-  byId("employee").addEventListener("input", (event) => { if (form && event.target.closest("#fields")) tryLater(); });
-  byId("employee").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(timer); if (form) run(true); });
-  byId("sample").addEventListener("change", ({ target }) => fillFrom(target.value === "" ? {} : schema.samples[target.value].attributes));
-  byId("paste-open").addEventListener("click", () => { byId("paste").hidden = false; byId("paste-text").focus(); });
-  byId("paste-close").addEventListener("click", () => { byId("paste").hidden = true; byId("paste-open").focus(); });
-  byId("paste-use").addEventListener("click", usePasted);
-  byId("token").addEventListener("submit", (event) => {
-    event.preventDefault();
-    setToken(byId("token-value").value);
-    byId("token").hidden = true;
-    start();
-  });
-}
-
-function select(tab) {
-  for (const other of document.querySelectorAll("[role=tab]")) {
-    const isChosen = other === tab;
-    other.setAttribute("aria-selected", isChosen);
-    other.tabIndex = isChosen ? 0 : -1;
-    byId(other.getAttribute("aria-controls")).hidden = !isChosen;
-  }
-  tab.focus();
-  if (tab.id === "tab-stream") followStream();
-}
-
-function wireTabs() {
-  const tabs = [...document.querySelectorAll("[role=tab]")];
-  for (const [i, tab] of tabs.entries()) {
-    tab.addEventListener("click", () => select(tab));
-    tab.addEventListener("keydown", ({ key }) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
-      if (step) select(tabs[(i + step + tabs.length) % tabs.length]);
-    });
-  }
-}
-
-let following = false;
-async function followStream() {
-  if (following) return;
-  following = true;
-  while (!byId("view-stream").hidden) {
-    if (!document.hidden) {
-      try {
-        const state = await getStream();
-        notice("");
-        showStream(state);
-        showModel(state.model);
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        showError(error);
-      }
-    }
-    await new Promise((done) => setTimeout(done, STREAM_EVERY_MS));
-  }
-  following = false;
+function frame() {
+  words = new Words(schema);
+  byId("brand").textContent = capital(words.risk);
+  byId("pages").replaceChildren(...PAGES.filter((page) => !page.isDetail)
+    .map((page) => element("a", { id: `go-${page.name}`, href: address(page.name) }, page.title(words))));
+  showStamp(schema.model);
 }
 
 async function start() {
   try {
     schema = await getSchema();
   } catch (error) {
-    showError(error);
-    if (error.status !== 401) setTimeout(start, RETRY_MS);
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 401) { askToken(); return; }
+    notice(`${error.message} Asked again every ${RETRY_MS / 1000} s.`);
+    setTimeout(start, RETRY_MS);
     return;
   }
   notice("");
-  document.title = `${schema.target.label} risk`;
-  form = new Form(schema);
-  const first = byId("sample").options[0];
-  byId("sample").replaceChildren(first, ...schema.samples.map((sample, i) => element("option", { value: i }, sample.name)));
-  showModel(schema.model);
+  frame();
+  show(true);
 }
 
-wireForm();
-wireTabs();
+function wire() {
+  byId("token").addEventListener("submit", (event) => {
+    event.preventDefault();
+    setToken(byId("token-value").value);
+    byId("token-value").value = "";
+    byId("token").hidden = true;
+    start();
+  });
+  byId("purpose").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!byId("purpose-value").value.trim()) return;
+    setPurpose(byId("purpose-value").value);
+    byId("purpose").hidden = true;
+    show();
+  });
+  byId("forget").addEventListener("click", () => { forget(); location.reload(); });
+  addEventListener("hashchange", () => show());
+}
+
+wire();
 start();

@@ -1,79 +1,39 @@
 #!/usr/bin/env python3
-"""The page in a real browser: form, result, reasons, faults, what-if, and the stream's view while events are scored; without
-serious findings of the accessibility checker, in light and dark and on a phone. PICTURES=DIR keeps screenshots."""
+"""The page's form in a real browser: result, reasons, faults, what-if, and the stream's view while events are scored; without
+serious findings of the accessibility checker, in light and dark and on a phone."""
 import json
-import os
-import shutil
-import sys
 
+from browser import LOOKS, Visit, launch
 from lab import BIN, Lab
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import sync_playwright
 
-LOOKS = (("light", 1280), ("dark", 1280), ("light", 390))
 TOKEN = "a token of this test"
 WEIGHT_MAX = 150 * 1024
-
-
-def browser_path():
-    path = shutil.which("chromium")
-    if not path:
-        sys.exit("not ok - there is no chromium: deploy/bootstrap test installs it")
-    return path
-
-
-def picture(page, name):
-    if os.environ.get("PICTURES"):
-        page.screenshot(path=f"{os.environ['PICTURES']}/{name}.png", full_page=True)
-
-
-def accessible(lab, page, what):
-    found = [(fault["id"], [node["target"] for node in fault["nodes"]][:3]) for fault in Axe().run(page).response["violations"]
-             if fault["impact"] in ("serious", "critical")]
-    lab.equal(f"{what}: serious findings of the accessibility checker", found, [])
 
 
 def number(text):
     return float(text.replace(",", "").split()[0])
 
 
-class Visit:
-    """One page open at the scorer, with what it asked for and what went wrong in it."""
-
-    def __init__(self, browser, scorer, scheme="light", width=1280):
-        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.errors, self.hosts = [], set()
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
-        self.page.goto(f"http://{scorer.http}/")
-
-    def weight(self):
-        """Bytes of the page's own files."""
-        return self.page.evaluate("""() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-            .filter((entry) => entry.initiatorType !== "fetch").reduce((sum, entry) => sum + entry.decodedBodySize, 0)""")
-
-    def give_token(self):
-        self.page.wait_for_selector("#token:not([hidden])")
-        self.page.fill("#token-value", TOKEN)
-        self.page.click("#token button")
-        self.page.wait_for_selector("#fields fieldset")
-
-    def text(self, selector):
-        return self.page.inner_text(selector)
-
-    def wait_text(self, selector, part):
-        self.page.wait_for_function("([s, t]) => document.querySelector(s).innerText.includes(t)", arg=[selector, part])
+def give_token(lab, visit):
+    page = visit.page
+    page.wait_for_selector("#token:not([hidden])")
+    page.fill("#token-value", "a wrong one")
+    page.click("#token button")
+    visit.wait_text("#token-error", "does not know this token")
+    page.fill("#token-value", TOKEN)
+    page.click("#token button")
+    page.wait_for_selector("#fields fieldset")
 
 
 def form(lab, visit, columns):
     page = visit.page
     labels = page.locator("#fields .field").count()
     lab.equal("a control for each of the schema's columns", labels, len(columns))
-    page.select_option("#sample", index=1)
     page.wait_for_selector("#result-body:not([hidden])")
-    lab.check("a sample shows a result at once, not logged", "not logged" in visit.text("#stamp"), visit.text("#answer"))
+    lab.check("the sample that is chosen at the start shows a result at once, not logged", "not logged" in visit.text("#stamp"), visit.text("#answer"))
     lab.check("with reasons", page.locator("#reasons .reason").count() > 3, page.locator("#reasons .reason").count())
-    picture(page, "result")
+    visit.picture("result")
 
     before = visit.text("#answer")
     page.select_option("#field-OverTime", label="Yes" if page.input_value("#field-OverTime") != '"Yes"' else "No")
@@ -94,7 +54,7 @@ def faults(lab, visit):
     lab.equal("for screen readers too", page.get_attribute("#field-Age", "aria-invalid"), "true")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.activeElement.id === 'field-Age'")
-    picture(page, "fault")
+    visit.picture("fault")
     page.click("#paste-open")
     page.fill("#paste-text", '{"Age": 41, ')
     page.click("#paste-use")
@@ -106,27 +66,37 @@ def faults(lab, visit):
               page.locator(".field[data-bad]").count() == 1 and page.input_value("#employee-id") == "77", visit.text("#form-errors"))
     page.fill("#paste-text", '{"Age": 41, "Department": "Sales"}')
     page.click("#paste-use")
-    page.wait_for_function("() => !document.querySelector('.field[data-bad]') && !document.querySelector('#result').hasAttribute('data-stale')")
+    page.wait_for_function("() => !document.querySelector('.field[data-bad]') && !document.querySelector('#summary').hasAttribute('data-stale')")
 
 
 def keyboard(lab, visit):
     page = visit.page
-    page.focus("#tab-employee")
-    page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#view-stream:not([hidden])")
-    lab.equal("the arrow key changes the view", page.evaluate("document.activeElement.id"), "tab-stream")
+    page.focus("#go-stream")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#tiles .tile")
+    lab.equal("the address is the page's own", page.evaluate("location.hash"), "#/stream")
+    page.go_back()
+    page.wait_for_selector("#fields fieldset")
+    page.go_forward()
+    page.wait_for_selector("#tiles .tile")
+    page.reload()
+    page.wait_for_selector("#tiles .tile")
+    lab.equal("back, forward and reload keep it", (page.evaluate("location.hash"), page.get_attribute("#go-stream", "aria-current")), ("#/stream", "page"))
+    page.evaluate("location.hash = '#/nonsense/%'")
+    visit.wait_text("main", "leads nowhere")
+    page.go_back()
 
 
 def stream(lab, visit, kafka, employees):
     page = visit.page
-    page.wait_for_selector(".tile")
+    page.wait_for_selector("#tiles .tile")
     lab.must(BIN / "producer", "backfill", employees, env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
-    tile = "document.querySelectorAll('.tile b')[1].innerText"
-    page.wait_for_function(f"() => {tile} === '2,000'", timeout=40000)
+    tile = "document.querySelectorAll('#tiles .tile b')[1].innerText"
+    page.wait_for_function(f"() => {tile} === '2,000'")
     lab.equal("the view counts what the producer sent", number(page.evaluate(tile)), 2000)
-    page.wait_for_function("() => document.querySelectorAll('.card svg.chart').length === 3")
+    page.wait_for_function("() => document.querySelectorAll('.card .chart svg').length === 3")
     lab.check("lag, risks, latency and the model are shown", page.locator(".card").count() >= 6, page.locator(".card h2").all_inner_texts())
-    picture(page, "stream")
+    visit.picture("stream")
 
 
 with Lab(STATE_TOPIC="none") as lab, sync_playwright() as playwright:
@@ -136,36 +106,32 @@ with Lab(STATE_TOPIC="none") as lab, sync_playwright() as playwright:
     scorer = lab.scorer("scorer", "--roles=score,http", KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", HTTP_TOKEN=TOKEN,
                         KAFKA_FETCH_WAIT_MAX_MS="10")
     lab.ready(scorer)
-    try:
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
-    except Error as failure:
-        sys.exit(f"not ok - chromium does not start: {failure}")
+    browser = launch(playwright)
 
-    visit = Visit(browser, scorer)
-    visit.give_token()
+    visit = Visit(browser, scorer, at="#/what-if")
+    give_token(lab, visit)
     form(lab, visit, columns)
     faults(lab, visit)
     keyboard(lab, visit)
     stream(lab, visit, kafka, lab.employees(2000))
+    lab.check("no latency in hundreds of thousands of µs", "µs" not in visit.text() and " ms" in visit.text())
     lab.equal("the page asks nobody else", visit.hosts, {scorer.http})
     lab.check(f"its files weigh at most {WEIGHT_MAX} bytes", 20000 < visit.weight() <= WEIGHT_MAX, visit.weight())
     lab.equal("no script failed", visit.errors, [])
-    visit.page.close()
+    visit.close()
 
     for scheme, width in LOOKS:
-        visit = Visit(browser, scorer, scheme, width)
-        visit.give_token()
-        visit.page.select_option("#sample", index=1)
+        visit = Visit(browser, scorer, scheme, width, TOKEN, at="#/what-if")
         visit.page.wait_for_selector("#result-body:not([hidden])")
         visit.page.fill("#field-Age", "300")
         visit.page.wait_for_selector(".field[data-bad]")
-        accessible(lab, visit.page, f"{scheme}, {width} wide, the form")
-        overflow = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        lab.equal("nothing is cut at the side", overflow, 0)
-        picture(visit.page, f"form-{scheme}-{width}")
-        visit.page.click("#tab-stream")
-        visit.page.wait_for_selector(".card")
-        accessible(lab, visit.page, f"{scheme}, {width} wide, the stream")
-        picture(visit.page, f"stream-{scheme}-{width}")
-        visit.page.close()
+        visit.accessible(lab, f"{scheme}, {width} wide, the form")
+        shown = visit.page.evaluate("() => { const { top, bottom } = document.querySelector('#summary').getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; }")
+        lab.check("the result is in view", shown)
+        visit.picture(f"form-{scheme}-{width}")
+        visit.page.click("#go-stream")
+        visit.page.wait_for_selector("#cards .card svg")
+        visit.accessible(lab, f"{scheme}, {width} wide, the stream")
+        visit.picture(f"stream-{scheme}-{width}")
+        visit.close()
     browser.close()

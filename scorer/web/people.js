@@ -1,0 +1,122 @@
+// The list of persons: search, filters, order, one page at a time by key, so that a hundred thousand are as quick as ten.
+import { getEmployees } from "./api.js";
+import { address, button, element } from "./dom.js";
+import { decision, empty, meter, panel, person, reasonText, table } from "./widgets.js";
+import { capital, day, number, percent } from "./words.js";
+
+const LIMIT = 50;
+const TYPING_MS = 300;
+
+// Any change begins at the first page again.
+function go({ query }, change) {
+  const next = new URLSearchParams(query);
+  next.delete("cursor");
+  change(next);
+  location.hash = `#/people${next.size ? `?${next}` : ""}`;
+}
+
+function describeFilter(words, text) {
+  const [field, value] = text.split(/=(.*)/s);
+  if (field === "flagged") return value === "true" ? "at risk" : "not at risk";
+  return `${words.label(field)}: ${value === "" ? "not known" : words.value(field, value)}`;
+}
+
+function chips(context) {
+  const active = context.query.getAll("where");
+  return element("p", { class: "chips" }, ...active.map((text) => button(`${describeFilter(context.words, text)} ✕`, () => go(context, (next) => {
+    next.delete("where");
+    for (const other of active) if (other !== text) next.append("where", other);
+  }), { "aria-label": `Remove the filter ${describeFilter(context.words, text)}` })));
+}
+
+function valueControl(column) {
+  if (!column.values) return element("input", { id: "filter-value", autocomplete: "off", placeholder: "3, or 30..39" });
+  return element("select", { id: "filter-value" }, ...column.values.map((value) => element("option", { value }, value)));
+}
+
+function filterForm(context) {
+  const { schema, query } = context;
+  const field = element("select", { id: "filter-field" }, ...schema.attributes.map((column) => element("option", { value: column.name }, column.label)));
+  const holder = element("div", { class: "field" });
+  const pick = () => holder.replaceChildren(element("label", { for: "filter-value" }, "is"), valueControl(schema.attributes.find((column) => column.name === field.value)));
+  const first = context.words.firstGrouping;
+  if (first) field.value = first.name;
+  field.addEventListener("change", pick);
+  pick();
+  const form = element("form", { class: "row filters", "aria-label": "Add a filter" }, element("div", { class: "field" }, element("label", { for: "filter-field" }, "Filter by"), field), holder, element("button", {}, "Add filter"),
+    query.getAll("where").includes("flagged=true") ? null : button("At risk only", () => go(context, (next) => next.append("where", "flagged=true"))));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    go(context, (next) => next.append("where", `${field.value}=${holder.querySelector("#filter-value").value}`));
+  });
+  return form;
+}
+
+function searchBox(context) {
+  const box = element("input", { id: "search", type: "search", autocomplete: "off", maxlength: 256, value: context.query.get("q") ?? "" });
+  let timer = 0;
+  const search = () => go(context, (next) => (box.value ? next.set("q", box.value) : next.delete("q")));
+  box.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, TYPING_MS); });
+  context.signal.addEventListener("abort", () => clearTimeout(timer));
+  return element("div", { class: "field" }, element("label", { for: "search" }, `Search by ${context.words.one} id`), box);
+}
+
+function sortBox(context) {
+  const orders = [["risk", "highest risk"], ["-risk", "lowest risk"], ["employee_id", "id"], ["-scored_at", "scored last"], ...context.words.units.map((column) => [column.name, column.label])];
+  const box = element("select", { id: "sort" }, ...orders.map(([value, text]) => element("option", { value }, text)));
+  box.value = context.query.get("sort") ?? "risk";
+  box.addEventListener("change", () => go(context, (next) => next.set("sort", box.value)));
+  return element("div", { class: "field" }, element("label", { for: "sort" }, "Order"), box);
+}
+
+function trendText(trend) {
+  if (!trend || trend.length < 2) return "–";
+  const change = trend.at(-1) - trend.at(-2);
+  if (Math.abs(change) < 0.005) return "→ same";
+  return `${change < 0 ? "▼" : "▲"} from ${percent(trend.at(-2), 0)}`;
+}
+
+function rowOf(words, units, row) {
+  return [person(row.employee_id), element("span", { class: "risk" }, element("b", {}, percent(row.risk)), meter(row.risk, row.threshold)), decision(words, row.decision), trendText(row.trend), reasonText(words, row.reasons[0]),
+    ...units.map((column) => words.value(column.name, row.attributes[column.name])), day(row.scored_at)];
+}
+
+function listed(context, { employees, total, next }) {
+  const { words, query } = context;
+  const isFiltered = query.has("q") || query.has("where");
+  if (!employees.length) return empty(isFiltered ? `No ${words.one} matches.` : `Nobody has a score yet. Send ${words.many} to the stream, and they appear here.`,
+    isFiltered ? element("a", { href: address("people") }, `All ${words.many}`) : null);
+  const units = words.units.filter((column) => column.kind === "nominal").slice(0, 2);
+  const paged = new URLSearchParams(query);
+  if (next) paged.set("cursor", next);
+  return [element("p", { class: "hint", role: "status" }, total === null ? `${employees.length} more` : `${number(total)} ${total === 1 ? words.one : words.many}`),
+    table(capital(words.many), ["Id", "Risk", "", "Trend", "Main reason", ...units.map((column) => column.label), "Scored"], employees.map((row) => rowOf(words, units, row)), { className: "people" }),
+    element("p", { class: "row pager" }, query.has("cursor") ? button("‹ Back", () => history.back()) : null, next ? element("a", { class: "button", id: "next", href: `#/people?${paged}` }, "Next ›") : null)];
+}
+
+// Up and down go from name to name, / to the search.
+function keys(context, list) {
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest("input, select, textarea");
+    if (event.key === "/" && !isTyping) { event.preventDefault(); context.root.querySelector("#search").focus(); return; }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || (isTyping && event.target.id !== "search") || event.target.tagName === "SELECT") return;
+    const names = [...list.querySelectorAll("tbody a.id")];
+    const at = names.indexOf(document.activeElement);
+    if (at < 0 && step < 0) return;
+    names[at + step]?.focus();
+    if (names.length) event.preventDefault();
+  }, { signal: context.signal });
+}
+
+export function showPeople(context) {
+  const { words, query } = context;
+  const asked = [["limit", LIMIT], ["trend", "true"], ...[...query].filter(([name]) => ["q", "where", "sort", "cursor"].includes(name))];
+  const list = panel(context, null, (options) => getEmployees(asked, options), (answer) => listed(context, answer));
+  context.root.append(element("h1", {}, capital(words.many)), element("div", { class: "row tools" }, searchBox(context), sortBox(context)), filterForm(context), chips(context), list);
+  keys(context, list);
+  if (query.has("q") && !query.has("cursor")) {
+    const box = context.root.querySelector("#search");
+    context.later(() => { if (document.activeElement === context.root) { box.focus(); box.setSelectionRange(box.value.length, box.value.length); } }, 0);
+  }
+}

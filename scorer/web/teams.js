@@ -1,0 +1,38 @@
+// Groups: expected events with their interval, what drives them, and what came true. Small ones are withheld by the service.
+import { getGroups } from "./api.js";
+import { bars } from "./charts.js";
+import { element } from "./dom.js";
+import { empty, panel, table } from "./widgets.js";
+import { capital, moment, number, percent } from "./words.js";
+
+function choose(context, by) {
+  const options = (chosen, none) => [none ? element("option", { value: "" }, none) : null, ...context.words.groupings.map((column) => element("option", { value: column.name, selected: column.name === chosen }, column.label))].filter(Boolean);
+  const first = element("select", { id: "by" }, ...options(by[0]));
+  const second = element("select", { id: "and-by" }, ...options(by[1], "nothing more"));
+  const go = () => { location.hash = `#/teams?${new URLSearchParams({ by: [first.value, second.value].filter((name, i, all) => name && all.indexOf(name) === i).join(",") })}`; };
+  for (const box of [first, second]) box.addEventListener("change", go);
+  return element("div", { class: "row tools" }, element("div", { class: "field" }, element("label", { for: "by" }, "By"), first), element("div", { class: "field" }, element("label", { for: "and-by" }, "and by"), second));
+}
+
+function listed({ words }, by, answer) {
+  const { groups, withheld, minimum_group: least, horizon_days: horizon, computed_at: at } = answer;
+  const note = withheld ? element("p", { class: "notice calm" }, `${withheld} ${withheld === 1 ? `${words.group} is` : `${words.groups} are`} withheld: fewer than ${least} ${words.many}, nearly all alike, or such that others could be had by subtraction.`) : null;
+  if (!groups.length) return [empty(`There is nothing that can be shown by this.`), note];
+  const name = (group) => by.map((field) => words.value(field, group.members[field])).join(", ");
+  return [note,
+    element("section", { class: "card" }, element("h2", {}, `Expected ${words.events} in ${horizon} days`),
+      bars(`Expected ${words.events}`, groups.map((group) => ({ name: name(group), value: group.expected_exits, low: group.expected_low, high: group.expected_high, text: `${number(group.expected_exits)}`, note: `${number(group.expected_low)} to ${number(group.expected_high)}` }))),
+      element("p", { class: "hint" }, "The line is the interval of 95 %; the largest expected share comes first.")),
+    element("section", { class: "card" }, element("h2", {}, "Expected against what came"),
+      table("Groups", [capital(words.group), capital(words.many), "Expected", `Came, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), number(group.realised_exits),
+        percent(group.flagged_share, 0), group.drivers.map((driver) => words.label(driver.feature)).join(", ") || "–"])),
+      element("p", { class: "hint" }, `Computed ${moment(at)}, once a day; nobody is named here.`))];
+}
+
+export function showTeams(context) {
+  const { words, query } = context;
+  context.root.append(element("h1", {}, capital(words.groups)));
+  if (!words.groupings.length) { context.root.append(empty("The schema marks no attribute as a group or unit.")); return; }
+  const by = (query.get("by") || words.firstGrouping.name).split(",");
+  context.root.append(choose(context, by), panel(context, null, (options) => getGroups({ by: by.join(",") }, options), (answer) => listed(context, by, answer), { className: "stack" }));
+}

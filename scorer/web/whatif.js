@@ -1,0 +1,121 @@
+// What if: a form of the schema's columns, started from a sample or from a person's present record; every change is scored at once.
+import { ApiError, PurposeNeeded, getEmployee, predict } from "./api.js";
+import { byId, element } from "./dom.js";
+import { Form } from "./form.js";
+import { showResult } from "./result.js";
+import { capital } from "./words.js";
+
+const TRY_AFTER_MS = 150;
+
+class Trial {
+  constructor(context) {
+    this.context = context;
+    this.form = new Form(context.schema, context.words);
+    this.last = null; // what a change is measured from: {probability, text}
+    this.isFixed = false; // … the present of a person
+  }
+
+  showFaults(faults, isSubmit) {
+    const others = this.form.showFaults(faults);
+    byId("summary").toggleAttribute("data-stale", faults.length > 0);
+    byId("result-stale").textContent = faults.length ? "Some values have faults; what stands here is from before." : "";
+    byId("form-errors").hidden = !others.length;
+    byId("form-errors").replaceChildren(...others.map((text) => element("p", {}, text)));
+    if (isSubmit) this.form.focusFault();
+  }
+
+  async run(isSubmit) {
+    const { context } = this;
+    this.current?.abort();
+    this.current = new AbortController();
+    const body = this.form.read();
+    try {
+      const answer = await predict(body, { log: isSubmit, signal: AbortSignal.any([this.current.signal, context.signal]) });
+      context.notice("");
+      this.showFaults([], false);
+      showResult(context.words, body.attributes, answer, isSubmit && !this.isFixed ? null : this.last, isSubmit);
+      if (!this.last || (isSubmit && !this.isFixed)) this.last = { probability: answer.probability, text: this.isFixed ? "against the present" : isSubmit ? "since the last prediction" : "since the start" };
+      context.showStamp(answer.model);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 422) this.showFaults(error.faults, isSubmit);
+      else this.fail(error);
+    }
+  }
+
+  fail(error) {
+    if (error.status === 401) this.context.askToken();
+    else this.context.notice(error.status === 403 ? `${error.message} Your token does not open this page.` : error.message);
+  }
+
+  tryLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.run(false), TRY_AFTER_MS);
+  }
+
+  fillFrom(attributes, id) {
+    byId("employee-id").value = id ?? "";
+    this.last = null;
+    this.isFixed = false;
+    this.form.write(attributes);
+    this.tryLater();
+  }
+
+  async fillPresent(id) {
+    const { context } = this;
+    try {
+      const row = await getEmployee(id, { signal: context.signal });
+      this.fillFrom(row.attributes, id);
+      byId("sample").options[0].textContent = `the present record of ${id}`;
+      byId("sample").value = "";
+      this.isFixed = true;
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (error instanceof PurposeNeeded) { context.askPurpose(); return; }
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 404) context.notice("Nobody of this id is there: the form starts from a sample.");
+      else this.fail(error);
+    }
+  }
+}
+
+function usePasted(trial) {
+  try {
+    const given = JSON.parse(byId("paste-text").value);
+    const isWrapped = typeof given?.attributes === "object" && given.attributes !== null;
+    const attributes = isWrapped ? given.attributes : given;
+    if (typeof attributes !== "object" || attributes === null || Array.isArray(attributes)) throw new SyntaxError("an object is wanted");
+    trial.fillFrom(attributes, isWrapped ? given.employee_id : "");
+    byId("paste-error").textContent = "";
+  } catch (error) {
+    byId("paste-error").textContent = `This is no JSON object: ${error.message}`;
+  }
+}
+
+function wire(trial, samples, present) {
+  byId("employee").addEventListener("input", (event) => { if (event.target.closest("#fields")) trial.tryLater(); });
+  byId("employee").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(trial.timer); trial.run(true); });
+  byId("sample").addEventListener("change", ({ target }) => {
+    if (target.value === "" && present) trial.fillPresent(present);
+    else trial.fillFrom(target.value === "" ? {} : samples[target.value].attributes);
+  });
+  byId("paste-open").addEventListener("click", () => { byId("paste").hidden = false; byId("paste-text").focus(); });
+  byId("paste-close").addEventListener("click", () => { byId("paste").hidden = true; byId("paste-open").focus(); });
+  byId("paste-use").addEventListener("click", () => usePasted(trial));
+  trial.context.signal.addEventListener("abort", () => clearTimeout(trial.timer));
+}
+
+export function showWhatIf(context) {
+  const { schema, words, root, query } = context;
+  root.append(byId("what-if").content.cloneNode(true));
+  byId("employee-id-label").textContent = `${capital(words.one)} id (optional)`;
+  const trial = new Trial(context);
+  byId("sample").append(...schema.samples.map((sample, i) => element("option", { value: i }, sample.name)));
+  wire(trial, schema.samples, query.get("id"));
+  if (query.get("id")) trial.fillPresent(query.get("id"));
+  if (schema.samples.length && !query.get("id")) {
+    byId("sample").value = 0;
+    trial.fillFrom(schema.samples[0].attributes);
+  }
+}

@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""The page's views of people in a real browser, on planted rows: overview, list, one person, groups, model, in both themes and on
+a phone; hostile names, refusals, the purpose, a database that is gone, and a schema of another domain."""
+import hashlib
+import json
+
+from browser import LOOKS, Visit, launch
+from lab import BIN, ROOT, Lab
+from playwright.sync_api import sync_playwright
+
+TOKENS = {"all": "score,groups,people,operate", "group": "groups,score"}
+HOSTILE = ["<script>document.title='owned'</script>", "<img src=x onerror=alert(1)>", "‮evil", "😀" * 120, "x" * 256, "a/b?c#d&e=%41", "javascript:alert(1)"]
+COLUMNS = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
+          "source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers"
+ROW = f"""INSERT INTO attrition.predictions ({COLUMNS}) SELECT 'v-' || $at || '-' || id, id, now() - interval '5 days' * (10 - $at), now() - interval '5 days' * (10 - $at), CASE WHEN r >= 0.5 THEN 'Yes' ELSE 'No' END,
+    r, 0.5, r * 4 - 2, 0, 9, 'attrition', '$version', 'STREAM', 'in', 0, $at * 100000 + n, 'c', 'out', 0, $at * 100000 + n, jsonb_build_object('Age', CASE WHEN n % 7 > 0 THEN 20 + n % 40 END, 'Department',
+    (ARRAY['Research & Development', 'Sales'])[1 + n % 2], 'JobRole', 'Sales Executive', 'Education', 1 + n % 5, 'MonthlyIncome', 3000 + n, 'OverTime', '$overtime'),
+    '[{{"feature": "OverTime", "contribution": 0.9}}, {{"feature": "Education", "contribution": -0.4}}]', '[]'"""
+
+
+def plant(lab, url, hostile):
+    row = lambda at, version, overtime: ROW.replace("$at", str(at)).replace("$version", version).replace("$overtime", overtime)
+    names = ", ".join("$q$" + id + "$q$" for id in hostile)
+    lab.sql(url, f"""{row(1, '1', 'No')} FROM (SELECT n, 'e' || n AS id, round(0.9 * abs(sin(n))::numeric, 2)::float8 AS r FROM generate_series(1, 400) AS n) AS x;
+        {row(1, '1', 'No')} FROM (SELECT n + 1000 AS n, id, 0.99 AS r FROM unnest(ARRAY[{names}]) WITH ORDINALITY AS h (id, n)) AS x;
+        INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions;
+        {row(4, '1', 'Yes')} FROM (VALUES (1, 'e1', 0.62)) AS x (n, id, r);
+        {row(8, '2', 'Yes')} FROM (VALUES (1, 'e1', 0.71)) AS x (n, id, r);
+        DELETE FROM attrition.latest_predictions WHERE employee_id = 'e1';
+        INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions WHERE event_id = 'v-8-e1';
+        INSERT INTO attrition.alerts (event_id, employee_id, occurred_at, kind, before_prediction, before_probability, before_margin, before_threshold, before_model_name, before_model_version, after_prediction,
+            after_probability, after_margin, after_threshold, after_model_name, after_model_version, drivers, model_change, cause, source_topic, source_partition, source_offset, cluster_id, topic, partition, "offset", received_at)
+        SELECT 'alert-' || n, 'e' || n, now(), 'CROSSED_UP', 'No', 0.3 + n / 100.0, -0.6, 0.5, 'attrition', '1', 'Yes', 0.9, 1.6, 0.5, 'attrition', '1',
+            '[{{"feature": "OverTime", "before": "No", "after": "Yes", "contribution_before": -0.3, "contribution_after": 0.9}}]',
+            0, 'RECORD', 'in', 0, n, 'c', 'alerts', 0, n, now() - interval '1 hour' * n FROM generate_series(1, 12) AS n""")
+
+
+def write_tokens(path, *names):
+    path.write_text("".join(f"{TOKENS[name]} {hashlib.sha256(f'token-of-{name}'.encode()).hexdigest()} {name}\n" for name in names))
+    return path
+
+
+def purpose(lab, scorer, browser):
+    visit = Visit(browser, scorer, token="token-of-all")
+    visit.page.wait_for_selector("#purpose:not([hidden])")
+    visit.settled()
+    lab.check("no name before a purpose is given", "e1" not in visit.text().split() and "once you have said" in visit.text())
+    visit.page.fill("#purpose-value", "Vorbereitung: Gespräch")
+    visit.page.click("#purpose button")
+    visit.wait_text("main", "Largest moves")
+    visit.settled()
+    lab.check("the overview", all(text in visit.text() for text in ("employees at risk now", "expected exits", "Sales", "now at risk", "likely")), visit.text()[:300])
+    visit.page.reload()
+    visit.wait_text("main", "Largest moves")
+    lab.check("asked once", visit.page.is_hidden("#purpose"))
+    return visit
+
+
+def people(lab, visit):
+    page = visit.page
+    page.click("#go-people")
+    page.wait_for_selector("tbody tr")
+    lab.equal("the first page holds fifty", page.locator("tbody tr").count(), 50)
+    lab.equal("hostile names are texts", page.locator("tbody a.id").all_inner_texts()[:len(HOSTILE)], sorted(HOSTILE, reverse=True, key=lambda id: id.encode()))
+    lab.check("and nothing else", page.locator("main img, main script").count() == 0 and "owned" not in page.title())
+    page.click("#next")
+    page.wait_for_function("() => location.hash.includes('cursor=')")
+    page.wait_for_selector("tbody tr")
+    page.go_back()
+    page.wait_for_selector("#next")
+    page.select_option("#filter-field", "Department")
+    page.select_option("#filter-value", "Sales")
+    page.click(".filters button")
+    visit.wait_text("main", "Department: Sales")
+    page.wait_for_selector("tbody tr")
+    page.reload()
+    page.wait_for_selector("tbody tr")
+    lab.check("a filter stays in the address", page.locator(".chips button").count() == 1, page.evaluate("location.hash"))
+    page.click(".chips button")
+    page.wait_for_function("() => !location.hash.includes('where')")
+    page.keyboard.press("/")
+    page.keyboard.type("e1")
+    page.wait_for_function("() => location.hash.includes('q=e1')")
+    page.wait_for_selector("tbody tr")
+    page.wait_for_function("() => document.activeElement.id === 'search'")
+    page.keyboard.press("ArrowDown")
+    lab.check("the arrow leads to the first name", "e1" in page.evaluate("document.activeElement.textContent"))
+    page.fill("#search", "nobody of this name")
+    visit.wait_text("main", "No employee matches")
+
+
+def one(lab, visit):
+    page = visit.page
+    visit.open("#/person/e1")
+    visit.wait_text("main", "What changed")
+    visit.settled()
+    page.wait_for_selector(".chart svg")
+    text = visit.text()
+    lab.check("a person: risk, change and cause", all(part in text for part in ("71 %", "Overtime: No → Yes", "a new model", "raises the risk", "log-odds")), text[:400])
+    lab.equal("a new model is marked", page.locator(".chart .model-mark").count(), 1)
+    lab.check("what would change it", "alone would make it" in text or "No single change" in text)
+    page.click("text=Try changes")
+    page.wait_for_selector("#result-body:not([hidden])")
+    page.select_option("#field-OverTime", label="No")
+    visit.wait_text("#change", "against the present")
+    for id in HOSTILE:
+        page.evaluate("id => { location.hash = '#/person/' + encodeURIComponent(id); }", id)
+        page.wait_for_function("id => document.querySelector('h1').textContent === id", arg=id)
+        visit.settled()
+    lab.check("hostile ids have their page", page.locator("main img, main script").count() == 0)
+    visit.open("#/person/gone")
+    visit.wait_text("main", "Nobody of this id is there")
+
+
+def teams(lab, visit):
+    visit.page.click("#go-teams")
+    visit.wait_text("main", "Expected against what came")
+    lab.check("groups with interval", "to" in visit.text(".bar-text small"), visit.text(".bar-text"))
+    visit.page.select_option("#and-by", "Age")
+    visit.page.wait_for_function("() => location.hash.includes('Age')")
+    visit.settled()
+    lab.check("by two attributes", "Sales" in visit.text() or "withheld" in visit.text())
+    visit.page.click("#go-model")
+    visit.wait_text("main", "linear (logistic regression)")
+    visit.settled()
+    lab.check("the model's card", "auc" in visit.text().lower(), visit.text()[:300])
+
+
+def looks(lab, scorer, browser):
+    for scheme, width in LOOKS:
+        visit = Visit(browser, scorer, scheme, width, "token-of-all", "a test")
+        for name in ("overview", "people", "person/e1", "teams", "model"):
+            visit.open(f"#/{name}")
+            visit.page.wait_for_selector("main h1")
+            visit.settled()
+            visit.accessible(lab, f"{scheme}, {width} wide, {name}")
+            visit.picture(f"{name.split('/')[0]}-{scheme}-{width}")
+        lab.equal("no script failed", visit.errors, [])
+        visit.close()
+    visit = Visit(browser, scorer, "light", 3840, "token-of-all", "a test")
+    visit.settled()
+    visit.picture("overview-4k")
+    visit.close()
+
+
+def refused(lab, scorer, browser, tokens):
+    visit = Visit(browser, scorer, token="token-of-group", purpose="a test", at="#/people")
+    visit.wait_text("main", "Your token does not open this")
+    visit.picture("refused")
+    visit.close()
+    visit = Visit(browser, scorer, token="token-of-all", purpose="a test", at="#/people")
+    visit.page.wait_for_selector("tbody tr")
+    visit.page.route("**/employees?**", lambda route: route.fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "PostgreSQL is unavailable: connection refused"}))
+    visit.page.reload()
+    visit.wait_text("main", "PostgreSQL is unavailable")
+    visit.picture("unavailable")
+    visit.page.unroute("**/employees?**")
+    visit.page.wait_for_selector("tbody tr")
+    lab.check("it recovers by itself", True)
+    write_tokens(tokens, "group")
+    scorer.popen.send_signal(1)
+    visit.page.wait_for_function("() => { document.querySelector('#go-model').click(); document.querySelector('#go-people').click(); return !document.querySelector('#token').hidden; }", polling=1000)
+    lab.check("a token that was revoked is asked for again", True)
+    visit.close()
+
+
+LOAN = {"target": {"name": "Default", "label": "Default", "values": ["paid", "lost"], "positive": "lost"}, "id": "LoanNumber",
+        "words": {"one": "borrower", "many": "borrowers", "group": "branch", "groups": "branches", "event": "default", "events": "defaults", "risk": "default risk"},
+        "threshold": 0.4, "model": {"name": "loans", "version": "1", "alias": None, "run_id": None}, "margin": "probability", "card": {"trees": 100, "inputs": 1, "reasons": True, "metrics": None},
+        "digest": "d", "reasons": 3, "groups": ["Loan"], "rules": [], "samples": [{"name": "A small one", "attributes": {"Amount": 1000}}],
+        "attributes": [{"name": "Amount", "label": "Amount", "doc": "", "group": "Loan", "kind": "numeric", "type": "double", "range": [0, None], "step": None, "values": None, "value_labels": None, "required": False, "unit": False, "groupable": False, "default": None}]}
+
+
+def other_domain(lab, scorer, browser):
+    """Canned answers of a service with a schema of loans and a forest."""
+    visit = Visit(browser, scorer, token="token-of-all", purpose="a test", at="#/nowhere")
+    visit.page.route("**/schema", lambda route: route.fulfill(json=LOAN))
+    visit.page.route("**/predict?**", lambda route: route.fulfill(json={"event_id": "1", "prediction": "lost", "probability": 0.28000000000000003 + 0.2, "threshold": 0.4, "margin": 0.48, "base": 0.3, "reasons":
+                     [{"feature": "Amount", "contribution": 0.18}], "counterfactual": None, "model": LOAN["model"], "latency_us": 250000}))
+    row = {"employee_id": "L1", "risk": 0.48, "decision": "lost", "flagged": True, "threshold": 0.4, "reasons": [{"feature": "Amount", "value": 1000, "contribution": 0.18}], "attributes": {"Amount": 1000},
+           "occurred_at": "2026-01-01T00:00:00Z", "scored_at": "2026-01-01T00:00:00Z", "model": {"name": "loans", "version": "1"}, "history": [], "history_total": 0, "alerts": []}
+    visit.page.route("**/employees?**", lambda route: route.fulfill(json={"employees": [row], "total": 1, "next": None}))
+    visit.page.route("**/employees/*", lambda route: route.fulfill(json=row))
+    texts = []
+    for name in ("overview", "people", "person/L1", "teams", "what-if", "stream", "model"):
+        visit.open(f"#/{name}")
+        visit.page.reload()
+        visit.page.wait_for_selector("main h1")
+        visit.settled()
+        if name == "what-if":
+            visit.page.wait_for_selector("#result-body:not([hidden])")
+            lab.check("a forest's contributions are shares", "+18.0 pp" in visit.text("#reasons") and "log-odds" not in visit.text("#reasons"), visit.text("#reasons"))
+            lab.check("numbers as people write them", "48 %" in visit.text("#answer") and "250 ms" in visit.text("#stamp"), visit.text("#answer"))
+        texts.append(visit.page.inner_text("body").lower() + visit.page.title().lower())
+    lab.equal("not a word of another domain", [word for word in ("employee", "attrition risk", "exit", "team", "department") if any(word in text for text in texts)], [])
+    lab.check("its own words", all(any(word in text for text in texts) for word in ("borrowers", "branches", "default risk")))
+    visit.close()
+
+
+with Lab(STATE_TOPIC="none") as lab, sync_playwright() as playwright:
+    url = lab.postgres()
+    lab.must(ROOT / "sql/migrate", url, env={"SCORER": str(BIN / "scorer")})
+    # A slash within an id is taken for one of the path: the service decodes before it looks the path up.
+    plant(lab, url, HOSTILE)
+    lab.model()
+    tokens = write_tokens(lab.dir / "tokens", "all", "group")
+    kafka = lab.embedded_broker()
+    scorer = lab.scorer("scorer", "--roles=score,http", DATABASE_URL=url, DATABASE_READ_URL=url, KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", HTTP_TOKENS_FILE=tokens)
+    lab.ready(scorer)
+    browser = launch(playwright)
+    visit = purpose(lab, scorer, browser)
+    people(lab, visit)
+    one(lab, visit)
+    teams(lab, visit)
+    lab.equal("the page asks nobody else", visit.hosts, {scorer.http})
+    lab.equal("no script failed", visit.errors, [])
+    lab.check("the log says what for", lab.number(url, "SELECT count(*) FROM attrition.access_log WHERE purpose LIKE 'Vorbereitung%'") > 0)
+    visit.close()
+    looks(lab, scorer, browser)
+    other_domain(lab, scorer, browser)
+    refused(lab, scorer, browser, tokens)
+    browser.close()
