@@ -351,13 +351,13 @@ COMMENT ON FUNCTION attrition.members_of IS 'The groups that somebody with these
 
 -- A table is one attribute, twice, or a pair of them, by place.
 CREATE FUNCTION attrition.compute_group_cells(today date) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql SET search_path = pg_catalog, pg_temp SET work_mem = '128MB' AS $$
     WITH known AS (
         SELECT array_agg(c.name ORDER BY c.place) AS names FROM attrition.schema_columns AS c WHERE c.is_group OR c.is_unit
     ),
 
     tables AS MATERIALIZED (
-        SELECT a AS first, b AS second, CASE WHEN a = b THEN k.names[a:a] ELSE ARRAY[k.names[a], k.names[b]] END AS attributes
+        SELECT a * 1000 + b AS id, a AS first, b AS second, CASE WHEN a = b THEN k.names[a:a] ELSE ARRAY[k.names[a], k.names[b]] END AS attributes
         FROM known AS k
         CROSS JOIN LATERAL generate_series(1, cardinality(k.names)) AS a
         CROSS JOIN LATERAL generate_series(a, cardinality(k.names)) AS b
@@ -374,9 +374,9 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     ),
 
     drivers AS (
-        SELECT d.attributes, d.one, d.two, (array_agg(d.driver ORDER BY d.people DESC, d.driver))[1:3] AS drivers
+        SELECT d.id, d.one, d.two, (array_agg(d.driver ORDER BY d.people DESC, d.driver))[1:3] AS drivers
         FROM (
-            SELECT t.attributes, p.members[t.first] AS one, p.members[t.second] AS two, p.driver, count(*) AS people
+            SELECT t.id, p.members[t.first] AS one, p.members[t.second] AS two, p.driver, count(*) AS people
             FROM people AS p CROSS JOIN tables AS t
             WHERE p.driver IS NOT NULL
             GROUP BY 1, 2, 3, 4
@@ -386,7 +386,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     ),
 
     exits AS (
-        SELECT t.attributes, m.members[t.first] AS one, m.members[t.second] AS two, count(*)::integer AS realised_exits
+        SELECT t.id, m.members[t.first] AS one, m.members[t.second] AS two, count(*)::integer AS realised_exits
         FROM attrition.outcomes_once AS o
         CROSS JOIN LATERAL (
             SELECT p.input FROM attrition.predictions AS p
@@ -402,7 +402,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 
     cells AS (
         SELECT
-            t.attributes,
+            t.id,
             p.members[t.first] AS one,
             p.members[t.second] AS two,
             count(*) AS employees,
@@ -418,8 +418,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         attributes, members, as_of, is_withheld, expected_exits, flagged, drivers, realised_exits, people, risks
     )
     SELECT
-        c.attributes,
-        CASE WHEN cardinality(c.attributes) = 1 THEN ARRAY[c.one] ELSE ARRAY[c.one, c.two] END,
+        t.attributes,
+        CASE WHEN cardinality(t.attributes) = 1 THEN ARRAY[c.one] ELSE ARRAY[c.one, c.two] END,
         today,
         c.employees < (SELECT attrition.minimum_group()) OR attrition.is_alike(c.risks),
         round(c.risk::numeric),
@@ -429,8 +429,9 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         c.people,
         c.risks
     FROM cells AS c
-    LEFT JOIN drivers AS d USING (attributes, one, two)
-    LEFT JOIN exits AS e USING (attributes, one, two)
+    JOIN tables AS t USING (id)
+    LEFT JOIN drivers AS d USING (id, one, two)
+    LEFT JOIN exits AS e USING (id, one, two)
 $$;
 REVOKE ALL ON FUNCTION attrition.compute_group_cells(date) FROM PUBLIC;
 COMMENT ON FUNCTION attrition.compute_group_cells IS 'Fills group_cells_today.';
