@@ -187,12 +187,16 @@ CROSS JOIN LATERAL (
             o.model_version,
             o.attribute,
             o.is_score,
-            avg(abs(o.number - q.value)) / nullif(r.deviation, 0) AS distance
+            avg(abs(o.number - r.quantiles[q.place])) / nullif(r.deviation, 0) AS distance
         FROM ordered AS o
         JOIN described AS r USING (model_name, model_version, attribute, is_score)
-        CROSS JOIN LATERAL unnest(r.quantiles) WITH ORDINALITY AS q (value, place)
-        WHERE (q.place - 0.5) / cardinality(r.quantiles) * o.values > o.below
-            AND (q.place - 0.5) / cardinality(r.quantiles) * o.values <= o.reached
+        CROSS JOIN LATERAL (
+            SELECT
+                floor(o.below * cardinality(r.quantiles) / o.values + 0.5)::integer AS passed,
+                floor(o.reached * cardinality(r.quantiles) / o.values + 0.5)::integer AS covered
+        ) AS c
+        CROSS JOIN LATERAL generate_series(c.passed + 1, c.covered) AS q (place)
+        WHERE c.covered > c.passed
         GROUP BY 1, 2, 3, 4, r.deviation
     )
 

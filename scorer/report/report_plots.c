@@ -119,7 +119,7 @@ static void draw_name(struct buffer *out, const struct report_rows *rows, size_t
     for (; name[bytes] && characters < 26 && bytes < sizeof shown - 4; characters++)
         do
             bytes++;
-        while (((unsigned char)name[bytes] & 0xc0) == 0x80 && bytes < sizeof shown - 4);
+        while (bytes < sizeof shown - 4 && ((unsigned char)name[bytes] & 0xc0) == 0x80);
     snprintf(shown, sizeof shown, "%.*s%s", (int)bytes, name, name[bytes] ? "…" : "");
     svg_text(out, "ink", "end", NAME_PIXELS - 8, y, "%s", shown);
 }
