@@ -180,7 +180,7 @@ def check_run(folder):
     """A column out of the model and in its groups; a run's name, description and tags."""
     train(folder, "gradient-boosting", "--param", "n_estimators=20", "--exclude", "Gender", "--exclude", "MaritalStatus", "--run-name", 'first: "try"', "--description", "one line",
           "--tag", "team=people", "--tag", "ticket no=A=1")
-    place = next((folder / "mlruns").glob("*/*/meta.yaml")).parent
+    place = next((folder / "mlruns").glob("*/*/artifacts/evaluation.json")).parents[1]
     tags = {name: (place / "tags" / name).read_text() for name in ("team", "ticket no", "mlflow.note.content", "mlflow.runName")}
     check("tags, description and name of the run", tags == {"team": "people", "ticket no": "A=1", "mlflow.note.content": "one line", "mlflow.runName": 'first: "try"'}, tags)
     inputs = {i.name for i in onnxruntime.InferenceSession(place / "artifacts/model/model.onnx", providers=["CPUExecutionProvider"]).get_inputs()}
