@@ -128,14 +128,22 @@ train() { # FILE WORDS [--promote]
 # MLFLOW_TRACKING_URI name belongs to somebody. An alias that nobody has is set (trainer train does that by itself).
 prepare_model() {
     local uri=${MODEL_URI:-models:/attrition@production} known trained_on labelled=
-    case $uri in models:/*@*) ;; *) return 0 ;; esac
+    case $uri in
+    models:/*@*) ;;
+    *)
+        TRACKING_TIMEOUT=${TRACKING_TIMEOUT:-3s} "$bin/registry" verify "$uri" >/dev/null 2>"$work/registry.log" ||
+            { cat "$work/registry.log" >&2; die "MODEL_URI=$uri cannot be used (see above): name another model, or unset it for one of make run's own"; }
+        return 0
+        ;;
+    esac
     local name=${uri#models:/} given=${MODEL_URI:+MODEL_URI}
     local alias=${name##*@}
     name=${name%@*}
     given=${given:-${MLFLOW_TRACKING_URI:+MLFLOW_TRACKING_URI}}
     export MODEL_NAME=$name MODEL_ALIAS=$alias
     if [ -n "$data" ] && is_labelled "$data"; then labelled=1; fi
-    if known=$("$bin/registry" show "$name" --alias "$alias" 2>"$work/registry.log"); then
+    # A server that does not answer is asked four times: named in seconds.
+    if known=$(TRACKING_TIMEOUT=${TRACKING_TIMEOUT:-3s} "$bin/registry" show "$name" --alias "$alias" 2>"$work/registry.log"); then
         trained_on=$(sed -n 's/^tag\.data\.sha256: //p' <<<"$known")
         if [ -z "$labelled" ] || [ "$trained_on" = "$(sha256_of "$data")" ]; then return 0; fi
         if [ -n "$given" ]; then

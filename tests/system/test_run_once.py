@@ -5,6 +5,7 @@ Its own registry and its own build directory's programs; everything it started i
 import csv
 import re
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ PLANTED = (
     (50, "YearsInCurrentRole", "70", "rule"),
 )
 SHORT_LINE = 30
+LISTENERS = []
 
 
 def make_run(lab, **env):
@@ -72,12 +74,21 @@ def check_own_registry(lab, table):
         lab.env["MLFLOW_TRACKING_URI"] = given
 
 
+def silent_port():
+    """Of a listener that never answers, as long as the test runs."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    LISTENERS.append(listener)
+    return listener.getsockname()[1]
+
+
 def check_refusals(lab):
     """What was given and cannot be used: one clear message, in seconds, and nothing is started or trained."""
     for what, env, *patterns in (
             ("a broker that is not there", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "no broker answers", "127.0.0.1:1", "embedded broker"),
             ("a database that is not there", {"DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "DATABASE_URL", "refused"),
             ("a model that is not there", {"MODEL_URI": "models:/sk@champion"}, "models:/sk@champion cannot be used"),
+            ("a version that is not there", {"MODEL_URI": "models:/sk/7"}, "MODEL_URI=models:/sk/7 cannot be used"),
+            ("an MLflow server that is silent", {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{silent_port()}"}, "cannot be used .see above.: train"),
     ):
         began = time.monotonic()
         status, out = make_run(lab, **env)
