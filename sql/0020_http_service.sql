@@ -342,48 +342,51 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION attrition.people_changed IS 'How many people two states of a group differ by.';
 
--- Cells of people by each group and unit attribute and each pair of them.
-CREATE FUNCTION attrition.cells_of(attributes text[], members text[]) RETURNS TABLE (cell_attributes text[], cell_members text[])
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT
-        CASE WHEN a.place = b.place THEN ARRAY[a.attribute] ELSE ARRAY[a.attribute, b.attribute] END,
-        CASE WHEN a.place = b.place THEN ARRAY[a.member] ELSE ARRAY[a.member, b.member] END
-    FROM unnest(attributes, members) WITH ORDINALITY AS a (attribute, member, place)
-    JOIN unnest(attributes, members) WITH ORDINALITY AS b (attribute, member, place) ON b.place >= a.place
+-- The values of each group and unit attribute, in the schema's order.
+CREATE FUNCTION attrition.members_of(input jsonb) RETURNS text[]
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(attrition.member_of(c, input -> c.name) ORDER BY c.place) FROM attrition.schema_columns AS c WHERE c.is_group OR c.is_unit
 $$;
-COMMENT ON FUNCTION attrition.cells_of IS 'The groups that somebody with these values is in.';
+COMMENT ON FUNCTION attrition.members_of IS 'The groups that somebody with these attributes is in, by the places of the attributes.';
 
+-- A table is one attribute, twice, or a pair of them, by place.
 CREATE FUNCTION attrition.compute_group_cells(today date) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    WITH people AS MATERIALIZED (
+LANGUAGE sql SET search_path = pg_catalog, pg_temp SET work_mem = '128MB' AS $$
+    WITH known AS (
+        SELECT array_agg(c.name ORDER BY c.place) AS names FROM attrition.schema_columns AS c WHERE c.is_group OR c.is_unit
+    ),
+
+    tables AS MATERIALIZED (
+        SELECT a * 1000 + b AS id, a AS first, b AS second, CASE WHEN a = b THEN k.names[a:a] ELSE ARRAY[k.names[a], k.names[b]] END AS attributes
+        FROM known AS k
+        CROSS JOIN LATERAL generate_series(1, cardinality(k.names)) AS a
+        CROSS JOIN LATERAL generate_series(a, cardinality(k.names)) AS b
+    ),
+
+    people AS MATERIALIZED (
         SELECT
-            hashtextextended(attrition.receipt(l.employee_id), 0) AS person,
+            hashtextextended(encode(sha256(s.secret || convert_to(l.employee_id, 'UTF8')), 'hex'), 0) AS person,
             l.probability AS risk,
             l.probability >= l.threshold AS flagged,
             CASE WHEN (l.reasons -> 0 ->> 'contribution')::double precision > 0 THEN l.reasons -> 0 ->> 'feature' END AS driver,
-            g.attributes,
-            g.members
-        FROM attrition.latest_predictions AS l
-        CROSS JOIN LATERAL (
-            SELECT array_agg(c.name ORDER BY c.place) AS attributes, array_agg(attrition.member_of(c, l.input -> c.name) ORDER BY c.place) AS members
-            FROM attrition.schema_columns AS c WHERE c.is_group OR c.is_unit
-        ) AS g
+            attrition.members_of(l.input) AS members
+        FROM attrition.latest_predictions AS l CROSS JOIN attrition.receipt_secret AS s
     ),
 
     drivers AS (
-        SELECT d.cell_attributes, d.cell_members, (array_agg(d.driver ORDER BY d.people DESC, d.driver))[1:3] AS drivers
+        SELECT d.id, d.one, d.two, (array_agg(d.driver ORDER BY d.people DESC, d.driver))[1:3] AS drivers
         FROM (
-            SELECT c.cell_attributes, c.cell_members, p.driver, count(*) AS people
-            FROM people AS p CROSS JOIN LATERAL attrition.cells_of(p.attributes, p.members) AS c
+            SELECT t.id, p.members[t.first] AS one, p.members[t.second] AS two, p.driver, count(*) AS people
+            FROM people AS p CROSS JOIN tables AS t
             WHERE p.driver IS NOT NULL
-            GROUP BY 1, 2, 3
+            GROUP BY 1, 2, 3, 4
             HAVING count(*) >= (SELECT attrition.minimum_group())
         ) AS d
-        GROUP BY 1, 2
+        GROUP BY 1, 2, 3
     ),
 
     exits AS (
-        SELECT c.cell_attributes, c.cell_members, count(*)::integer AS realised_exits
+        SELECT t.id, m.members[t.first] AS one, m.members[t.second] AS two, count(*)::integer AS realised_exits
         FROM attrition.outcomes_once AS o
         CROSS JOIN LATERAL (
             SELECT p.input FROM attrition.predictions AS p
@@ -391,34 +394,32 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
             ORDER BY p.occurred_at DESC, p.source_offset DESC
             LIMIT 1
         ) AS l
-        CROSS JOIN LATERAL (
-            SELECT array_agg(s.name ORDER BY s.place) AS attributes, array_agg(attrition.member_of(s, l.input -> s.name) ORDER BY s.place) AS members
-            FROM attrition.schema_columns AS s WHERE s.is_group OR s.is_unit
-        ) AS g
-        CROSS JOIN LATERAL attrition.cells_of(g.attributes, g.members) AS c
+        CROSS JOIN LATERAL attrition.members_of(l.input) AS m (members)
+        CROSS JOIN tables AS t
         WHERE o.exited_at > now() - attrition.horizon() AND o.exited_at <= now()
-        GROUP BY 1, 2
+        GROUP BY 1, 2, 3
     ),
 
     cells AS (
         SELECT
-            c.cell_attributes,
-            c.cell_members,
+            t.id,
+            p.members[t.first] AS one,
+            p.members[t.second] AS two,
             count(*) AS employees,
             sum(p.risk) AS risk,
             count(*) FILTER (WHERE p.flagged) AS flagged,
             array_agg(p.person) AS people,
             array_agg(p.risk::real) AS risks
-        FROM people AS p CROSS JOIN LATERAL attrition.cells_of(p.attributes, p.members) AS c
-        GROUP BY 1, 2
+        FROM people AS p CROSS JOIN tables AS t
+        GROUP BY 1, 2, 3
     )
 
     INSERT INTO attrition.group_cells_today (
         attributes, members, as_of, is_withheld, expected_exits, flagged, drivers, realised_exits, people, risks
     )
     SELECT
-        c.cell_attributes,
-        c.cell_members,
+        t.attributes,
+        CASE WHEN cardinality(t.attributes) = 1 THEN ARRAY[c.one] ELSE ARRAY[c.one, c.two] END,
         today,
         c.employees < (SELECT attrition.minimum_group()) OR attrition.is_alike(c.risks),
         round(c.risk::numeric),
@@ -428,8 +429,9 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         c.people,
         c.risks
     FROM cells AS c
-    LEFT JOIN drivers AS d USING (cell_attributes, cell_members)
-    LEFT JOIN exits AS e USING (cell_attributes, cell_members)
+    JOIN tables AS t USING (id)
+    LEFT JOIN drivers AS d USING (id, one, two)
+    LEFT JOIN exits AS e USING (id, one, two)
 $$;
 REVOKE ALL ON FUNCTION attrition.compute_group_cells(date) FROM PUBLIC;
 COMMENT ON FUNCTION attrition.compute_group_cells IS 'Fills group_cells_today.';

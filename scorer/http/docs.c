@@ -151,9 +151,11 @@ void docs_answer(const struct service *service, const struct request *request, s
     json_t *root = json_loadb(description.body.data, description.body.bytes, 0, NULL);
     struct buffer *out = &answer->body;
     buffer_add_text(out, head);
-    json_object_foreach (json_object_get(root, "paths"), path, methods)
-        json_object_foreach (methods, method, operation)
+    json_object_foreach (json_object_get(root, "paths"), path, methods) {
+        json_object_foreach (methods, method, operation) {
             add_operation(out, path, method, operation);
+        }
+    }
     add_components(out, json_object_get(json_object_get(root, "components"), "schemas"));
     buffer_add_text(out, "</main></body></html>\n");
     answer->status = 200;
