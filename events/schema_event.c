@@ -303,8 +303,8 @@ static enum status words_check(const json_t *json, struct error *err)
         return error_set(err, STATUS_INVALID, "employee_event.avsc: \"words\" must be an object of texts");
     json_object_foreach ((json_t *)words, name, word)
         if (json_string_length(word) == 0)
-            return error_set(err, STATUS_INVALID, "employee_event.avsc: \"words\": \"%.80s\" must be a text, and not empty",
-                             name);
+            return error_set(err, STATUS_INVALID,
+                             "employee_event.avsc: \"words\": \"%.80s\" must be a text, and not empty", name);
     return STATUS_OK;
 }
 

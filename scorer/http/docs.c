@@ -5,11 +5,12 @@
 
 #include "scorer/http/service.h"
 
-static const char head[] = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                           "<meta name=\"viewport\" content=\"width=device-width\"><title>HTTP API</title>"
-                           "<link rel=\"icon\" href=\"/page/icon.svg\"><link rel=\"stylesheet\" href=\"/page/page.css\"></head>"
-                           "<body><main>\n<h1>HTTP API</h1>\n<p>Made from <a href=\"/openapi.json\">openapi.json</a>, "
-                           "the same for programs.</p>\n";
+static const char head[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+    "<meta name=\"viewport\" content=\"width=device-width\"><title>HTTP API</title>"
+    "<link rel=\"icon\" href=\"/page/icon.svg\"><link rel=\"stylesheet\" href=\"/page/page.css\"></head>"
+    "<body><main>\n<h1>HTTP API</h1>\n<p>Made from <a href=\"/openapi.json\">openapi.json</a>, "
+    "the same for programs.</p>\n";
 
 /* As text of the page: nothing in it is markup. */
 static void add_text(struct buffer *out, const char *text)

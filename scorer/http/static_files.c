@@ -27,7 +27,10 @@ EMBED(page_words, "scorer/web/words.js");
 
 static const char script_type[] = "text/javascript; charset=utf-8";
 
-#define SCRIPT(name) {"/page/" #name ".js", script_type, page_##name, page_##name##_end}
+#define SCRIPT(name) \
+    { \
+        "/page/" #name ".js", script_type, page_##name, page_##name##_end \
+    }
 
 static const struct static_file {
     const char *path, *type, *begin, *end;

@@ -15,6 +15,7 @@ export class PurposeNeeded extends Error {}
 
 const TOKEN = "attrition-token";
 const PURPOSE = "attrition-purpose";
+const PURPOSE_MAX = 200; // characters that the service takes
 export const setToken = (token) => sessionStorage.setItem(TOKEN, token);
 export const setPurpose = (purpose) => sessionStorage.setItem(PURPOSE, purpose);
 export const remembersAnything = () => Boolean(sessionStorage.getItem(TOKEN) || sessionStorage.getItem(PURPOSE));
@@ -55,7 +56,7 @@ async function ask(path, options = {}) {
 function askNames(path, options) {
   const purpose = sessionStorage.getItem(PURPOSE);
   if (!purpose) throw new PurposeNeeded();
-  return ask(path, { ...options, headers: { "X-Purpose": headerText(purpose) } });
+  return ask(path, { ...options, headers: { "X-Purpose": headerText(purpose).slice(0, PURPOSE_MAX).replace(/%.?$/, "") } });
 }
 
 export const getSchema = (options) => ask("schema", options);

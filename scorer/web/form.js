@@ -20,7 +20,7 @@ function numberControl(column, id) {
 }
 
 function choices(column) {
-  if (column.values) return column.values.map((value) => [value, value]);
+  if (column.values) return column.values.map((value) => [value, value.replaceAll("_", " ")]);
   return column.value_labels.map((label, i) => [column.range[0] + i, `${column.range[0] + i}: ${label}`]);
 }
 

@@ -31,7 +31,7 @@ function chips(context) {
 
 function valueControl(column) {
   if (!column.values) return element("input", { id: "filter-value", autocomplete: "off", placeholder: "3, or 30..39" });
-  return element("select", { id: "filter-value" }, ...column.values.map((value) => element("option", { value }, value)));
+  return element("select", { id: "filter-value" }, ...column.values.map((value) => element("option", { value }, value.replaceAll("_", " "))));
 }
 
 function filterForm(context) {

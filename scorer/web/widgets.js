@@ -9,6 +9,8 @@ const RETRY_S = 4;
 export const empty = (text, ...more) => element("div", { class: "state" }, element("p", {}, text), ...more);
 const wrong = (title, text, ...more) => element("div", { class: "state wrong", role: "status" }, element("p", {}, element("b", {}, title)), element("p", { class: "hint" }, text), ...more);
 
+const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
+
 // What stands where an answer should: what is wrong, and what to do.
 function problem(context, error, again, notFound) {
   if (error instanceof PurposeNeeded) {
@@ -21,12 +23,12 @@ function problem(context, error, again, notFound) {
     context.askToken();
     return empty("Waiting for an access token, at the top of the page.");
   }
-  if (error.status === 403) return wrong("Your token does not open this", `${error.message} Ask whoever runs the service for a token with that scope.`);
+  if (error.status === 403) return wrong("Your token does not open this", `${sentence(error.message)} Ask whoever runs the service for a token with that scope.`);
   if (error.status === 404) return notFound ? notFound(error) : wrong("Not available", "This service does not offer it. A service with a database does.");
   if (error.status === 0 || error.status === 503 || error.status === 429) {
     const wait = error.retryAfter ?? RETRY_S;
     context.later(again, wait * 1000);
-    return wrong("Not available at the moment", `${error.message} Asked again in ${wait} s.`, retry);
+    return wrong("Not available at the moment", `${sentence(error.message)} Asked again in ${wait} s.`, retry);
   }
   const faults = error.faults.map((fault) => `${fault.loc?.at(-1)}: ${fault.msg}`).join("; ");
   return wrong(error.status === 400 || error.status === 422 ? "The service does not accept this question" : "That did not work", faults || error.message, retry);

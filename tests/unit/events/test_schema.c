@@ -112,6 +112,8 @@ static void test_faulty_records_are_refused(void **state)
         {RECORD(TARGET "," OTHERS ",\"rules\":[{\"at_most\":[\"count\",\"nothing\"]}]"), "\"nothing\" is no column"},
         {RECORD(TARGET "," OTHERS ",\"rules\":[{\"at_most\":[\"count\",\"grade\"]}]"), "\"grade\" is no column"},
         {RECORD(TARGET "," OTHERS ",\"rules\":{}"), "\"rules\" must be a list"},
+        {RECORD(TARGET "," OTHERS ",\"words\":[\"one\"]"), "\"words\" must be an object"},
+        {RECORD(TARGET "," OTHERS ",\"words\":{\"one\":7}"), "\"words\": \"one\" must be a text"},
         {"{\"type\":\"record\",\"name\":\"E\",\"fields\":[]}", "field \"event_id\" is missing"},
         {"{\"type\":\"record\",\"name\":\"E\",\"fields\":[{\"name\":\"id\",\"type\":\"int\"}]}",
          "where \"event_id\" is due"},

@@ -205,6 +205,7 @@ static void test_comparisons_at_their_boundaries(void **state)
             assert_int_equal(score.reason_count, 0);
         }
     assert_false(pipeline_has_reasons(pipeline));
+    assert_true(pipeline_margin_is_log_odds(pipeline));
     pipeline_free(pipeline);
 }
 
@@ -345,6 +346,7 @@ static void test_shares_and_classes(void **state)
         struct pipeline *pipeline = forest_load();
         pipeline_score(pipeline, cells, 1, 0, &score, NULL);
         assert_true(score.probability == (both ? 0.75 : 0.25) && score.margin == score.probability);
+        assert_false(pipeline_margin_is_log_odds(pipeline));
         pipeline_free(pipeline);
         struct buffer file = {0};
         struct error err;
