@@ -17,6 +17,7 @@ else
 BIN     := $(OUT)/bin
 endif
 GEN     := $(BUILD)/gen
+VENV    := $(BUILD)/venv
 
 FLAGS_release := -O2
 FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

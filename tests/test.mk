@@ -6,7 +6,6 @@
 UNIT_BINS      := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
 COMPONENT_BINS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/component/*/test_*.c)))
 SYSTEM_SRC     := $(sort $(wildcard tests/system/test_*.py tests/system/test_*.sh))
-VENV       := $(BUILD)/venv
 TEST_JOBS  ?= 2
 # Beside the checkout: the real table and the golden files (see README.md).
 SHARED     ?= $(abspath ../shared)

@@ -81,8 +81,11 @@ def freeze_at_point(run, rng):
 
 
 def replace_frozen(run, rng):
-    """Another process takes over the identity of a frozen one, which then goes on: the newer must win."""
+    """Another process takes over the identity of a frozen one, which then goes on: the newer must win. The frozen one has joined
+    its groups before: whoever joins last is right, so one that is frozen while it starts is the newer of the two."""
     slot, before, after = rng.choice(run.slots), rng.choice((0, TRANSACTION_S + 1)), rng.choice((2, SESSION_S + 1, TRANSACTION_S + 3))
+    if not run.wait(lambda: run.scorers[slot].get("/health/ready")[0] == 200, PATIENCE):
+        return None
     older = run.scorers.pop(slot)
     send_signal([older.popen.pid], signal.SIGSTOP)
     run.rest(before)

@@ -260,11 +260,11 @@ class Lab:
         return url
 
     def kafka(self, name="kafka", *properties, topics=TOPICS, partitions=4):
-        """A real broker; its address."""
+        """A real broker; its address. It keeps records of any age: events of long ago would go with its first look, in mid-test."""
         directory = self.dir / name
         broker = ROOT / "deploy/kafka/broker"
         self.endings.append(lambda: self.run(broker, "stop", directory, *self.wipe()))
-        address = self.must(broker, "start", directory, free_port(), *properties).strip()
+        address = self.must(broker, "start", directory, free_port(), "log.retention.ms=-1", *properties).strip()
         state = os.environ.get("STATE_TOPIC") # any test may be run with current records
         self.create_topics(address, (*topics, state) if state and state not in topics else topics, partitions)
         return address

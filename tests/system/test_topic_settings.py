@@ -76,7 +76,7 @@ def named(lab, admin, env):
 
 with Lab() as lab:
     lab.model()
-    kafka = lab.kafka("kafka", "log.retention.check.interval.ms=1000", "log.initial.task.delay.ms=500", "log.segment.delete.delay.ms=500", topics=(INPUT,))
+    kafka = lab.kafka("kafka", "log.retention.ms=604800000", "log.retention.check.interval.ms=1000", "log.initial.task.delay.ms=500", "log.segment.delete.delay.ms=500", topics=(INPUT,))
     admin = AdminClient({"bootstrap.servers": kafka})
     topics(admin, ("control", {}))
     set_up = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score,http", "INSTANCE_ID": "topics"}
