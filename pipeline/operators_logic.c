@@ -96,26 +96,6 @@ enum status compile_negate(struct operation *operation)
     return STATUS_OK;
 }
 
-/* 1 where x is above the threshold. */
-enum status compile_binarizer(struct operation *operation)
-{
-    struct value numbers;
-    struct expr_pool *pool = operation->pool;
-    const struct onnx_attribute *threshold = onnx_attribute_find(operation->node, "threshold");
-    if (operation_floats(operation, operation->inputs[0], &numbers) != STATUS_OK)
-        return operation->err->status;
-    if (numbers.kind != VALUE_TENSOR || numbers.dtype != DTYPE_FLOAT ||
-        (threshold && threshold->type != ATTRIBUTE_FLOAT))
-        return operation_unsupported(operation, "other than numbers");
-    uint32_t *cells = operation_output(operation, DTYPE_FLOAT, numbers.rows, numbers.rank, numbers.dims);
-    uint32_t least = expr_number(pool, DTYPE_FLOAT, threshold ? (double)threshold->floats[0] : 0);
-    for (size_t c = 0; c < operation->outputs[0].count && !pool->overflow; c++) {
-        uint32_t above = expr_arithmetic(pool, EXPR_LESS, DTYPE_BOOL, least, numbers.cells[c]);
-        cells[c] = pool->overflow ? 0 : expr_unary(pool, EXPR_CAST, DTYPE_FLOAT, above);
-    }
-    return STATUS_OK;
-}
-
 /* |x − keys[k]| for all k: isotonic calibration as skl2onnx writes it. *x: that number, in the operands' type. */
 static bool distances_match(const struct expr_pool *pool, const struct value *input, uint32_t *x, double *keys)
 {

@@ -63,7 +63,7 @@ const char *pipeline_why_no_score(const struct pipeline *pipeline, const struct 
     if (!pipeline_refuses(pipeline, cells, &column) || column < 0)
         return "the model gives no number for these values";
     snprintf(text, PIPELINE_WHY_BYTES,
-             "the model takes no such value of %.60s: it was not trained with this category, or needs a whole number",
+             "the model takes no such value of %.60s: it was not trained with this category, or needs an integer",
              pipeline->pool.columns[column].name);
     return text;
 }

@@ -42,20 +42,15 @@ from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgbo
 from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
-from sklearn.ensemble import (AdaBoostClassifier, BaggingClassifier, ExtraTreesClassifier, GradientBoostingClassifier,
-                              HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier)
-from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import (MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, PolynomialFeatures,
+from sklearn.preprocessing import (MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, PowerTransformer, QuantileTransformer,
                                    RobustScaler, StandardScaler)
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 for model, name, converter in ((xgboost.XGBClassifier, "XGBoostXGBClassifier", convert_xgboost),
@@ -392,19 +387,11 @@ def refusals(seed, numbers, texts):
 
     scaled = (SimpleImputer(strategy="median"), StandardScaler())
     logistic = LogisticRegression(max_iter=500)
-    yield "Normalizer", features(*scaled, Normalizer()), logistic
-    yield "Normalizer|Softmax|LinearClassifier", features(*scaled), CalibratedClassifierCV(LinearSVC(), cv=2)
     yield "SVMClassifier", features(*scaled), SVC(probability=True, random_state=seed)
-    yield "Relu", features(*scaled), MLPClassifier((4,), max_iter=20, random_state=seed)
     yield "TopK|CDist|Scan|LinearRegressor", features(*scaled), KNeighborsClassifier(3)
-    yield "MatMul", features(*scaled, PCA(3)), logistic
-    yield "isotonic calibration", features(*scaled), CalibratedClassifierCV(LogisticRegression(max_iter=500), method="isotonic", cv=2)
-    yield "LinearClassifier|MatMul|TreeEnsembleClassifier|ReduceMean|Mul|Div|Add", features(*scaled), \
-        VotingClassifier([("a", LogisticRegression(max_iter=500)), ("b", DecisionTreeClassifier(max_depth=3))], voting="soft", flatten_transform=False)
-    yield "Normalizer|Exp|Pow|Log|ReduceLogSumExp|Sub", features(*scaled), GaussianNB()
-    yield "Log|Clip|Reciprocal|TreeEnsembleClassifier|Mul", features(*scaled), AdaBoostClassifier(n_estimators=5, random_state=seed)
-    yield "Mul|Transpose|Split", features(*scaled, PolynomialFeatures(2)), logistic
-    yield "TreeEnsembleClassifier|ReduceSum|Div", features(*scaled), BaggingClassifier(DecisionTreeClassifier(max_depth=3), 3, random_state=seed)
+    yield "LinearClassifier", features(*scaled), SGDClassifier(random_state=seed)  # no probabilities
+    yield "Imputer", features(*scaled, PowerTransformer()), logistic
+    yield "Flatten", features(*scaled, QuantileTransformer(n_quantiles=20)), logistic
 
 
 def check_refusals(folder, data, target, numbers, texts):
@@ -416,7 +403,6 @@ def check_refusals(folder, data, target, numbers, texts):
         good = done.returncode == 1 and done.stderr.count("\n") == 1
         named += good and "operator " in done.stderr and "node '" in done.stderr
         check(f"{name} ({operators}) is refused", good, done.stderr.strip().split(".onnx: ")[-1][:200])
-    check("at least 8 refused by operator and node", named >= 8, named)
     check("each of them", named == number + 1, f"{named} of {number + 1}")
     path = folder / "wide.onnx"
     onnx.save(next(handmade(wide=True))[1], path)
