@@ -20,7 +20,7 @@
 #include "kafka/availability.h"
 #include "kafka/call_watchdog.h"
 #include "kafka/credentials.h"
-#include "kafka/refusal.h"
+#include "kafka/connect_error.h"
 
 enum {
     SCOPE_CONSUMER = 1,
@@ -332,7 +332,7 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
 static void note_denied(const char *reason)
 {
     char text[sizeof state.reason];
-    refusal_explain(reason, text, sizeof text);
+    connect_error_explain(reason, text, sizeof text);
     pthread_mutex_lock(&state.mutex);
     state.denials++;
     state.down_logged = true; /* as this, once */
@@ -388,14 +388,14 @@ static int note_brokers(char *reason, size_t capacity)
     if (available_now(now)) {
         change = state.down_logged;
         state.down_logged = false;
-    } else if (state.waiters && refusal_is_denial(state.reason)) {
+    } else if (state.waiters && connect_error_is_denial(state.reason)) {
         change = 0; /* its error is about to say so */
     } else if (kafka_availability.answered_us || state.suspect_since_us) {
         change = state.down_logged ? 0 : -1;
         state.down_logged = true;
     }
     if (state.suspect_since_us && state.reason[0])
-        refusal_explain(state.reason, reason, capacity);
+        connect_error_explain(state.reason, reason, capacity);
     else if (!kafka_availability.answered_us)
         snprintf(reason, capacity, "none has answered yet");
     else
@@ -491,7 +491,7 @@ enum status kafka_conf(const struct options *options, rd_kafka_type_t type, cons
         rd_kafka_conf_destroy(conf);
         return status;
     }
-    refusal_watch(conf);
+    connect_error_watch(conf);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_stats_cb(conf, on_stats);
@@ -578,7 +578,7 @@ static void suspect_brokers(void)
 static enum status refused_error(const char *where, const char *reason, struct error *err)
 {
     char text[sizeof state.reason];
-    bool explained = refusal_explain(reason, text, sizeof text);
+    bool explained = connect_error_explain(reason, text, sizeof text);
     return error_set(err, STATUS_DENIED, "%s: the broker refused us (%s)%s", where, text,
                      explained ? "" : "; check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_*");
 }
@@ -586,7 +586,7 @@ static enum status refused_error(const char *where, const char *reason, struct e
 static enum status unanswered_error(const char *where, const char *reason, struct error *err)
 {
     char text[sizeof state.reason];
-    refusal_explain(reason, text, sizeof text);
+    connect_error_explain(reason, text, sizeof text);
     return error_set(err, STATUS_UNAVAILABLE, "%s: no broker answers (%s)", where, text);
 }
 
@@ -640,7 +640,7 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, CALL_TIMEOUT_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return error_set(err, kafka_status(code), "cannot look topic %s up: %s%s", name, rd_kafka_err2str(code),
-                         refusal_denied_hint(kafka_status(code)));
+                         connect_error_denied_hint(kafka_status(code)));
     enum status status = STATUS_OK;
     assert(metadata->topic_cnt == 1);
     code = metadata->topics[0].err;
@@ -652,9 +652,9 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
                            "with scorer check --create-topics",
                            name, name);
     else
-        status =
-            error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s%s", name,
-                      code ? rd_kafka_err2str(code) : "no partitions yet", refusal_denied_hint(kafka_status(code)));
+        status = error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s%s", name,
+                           code ? rd_kafka_err2str(code) : "no partitions yet",
+                           connect_error_denied_hint(kafka_status(code)));
     rd_kafka_metadata_destroy(metadata);
     return status;
 }

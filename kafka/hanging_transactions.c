@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kafka/client.h"
-#include "kafka/transaction_remedy.h"
+#include "kafka/error_class.h"
 
 enum { CALL_MS = 10000, LOOKUP_MS = 2000, BACKOFF_US = 100000, LOOK_FIRST_US = 2000, LOOK_LAST_US = 64000 };
 
@@ -46,8 +46,7 @@ static bool is_purged(rd_kafka_resp_err_t code)
  * all of them, and topics that do not exist are left out before. */
 static bool is_refused(rd_kafka_resp_err_t code)
 {
-    enum remedy remedy = transaction_remedy(code);
-    return code && (remedy == REMEDY_END || remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED);
+    return code && (error_class_of(code) == ERROR_CLASS_FATAL || error_class_is_of_record(code));
 }
 
 /* In a topic that refuses records nothing can be left. What is purged follows from another failure. */
@@ -161,7 +160,7 @@ static bool is_worth_another(const struct round *round, rd_kafka_error_t *error,
 {
     rd_kafka_resp_err_t *report = &round->hanging->report;
     rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : *report;
-    bool denied = error && !round->hanging->refused && transaction_remedy(code) == REMEDY_END;
+    bool denied = error && !round->hanging->refused && error_class_of(code) == ERROR_CLASS_FATAL;
     bool again = !error || rd_kafka_error_is_retriable(error) || rd_kafka_error_txn_requires_abort(error);
     again = again && !denied && !(error && rd_kafka_error_is_fatal(error)) && !*round->setup->stop;
     error_set(

@@ -28,7 +28,7 @@
 #include "kafka/transaction_identity.h"
 #include "kafka/hanging_transactions.h"
 #include "kafka/in_flight_requests.h"
-#include "kafka/refusal.h"
+#include "kafka/connect_error.h"
 
 enum {
     CALL_MS = 10000,
@@ -104,7 +104,7 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
 /* The producer goes no further than the end of the open work. */
 static void make_stale(struct transaction *transaction, rd_kafka_resp_err_t code, const char *because)
 {
-    transaction->fenced |= transaction_remedy(code) == REMEDY_FENCED;
+    transaction->fenced |= error_class_of(code) == ERROR_CLASS_FENCED;
     if (!transaction->stale)
         snprintf(transaction->because, sizeof transaction->because, "%.255s", because);
     transaction->stale = true;
@@ -248,10 +248,10 @@ enum status transaction_start(struct transaction *transaction, struct error *err
         code = transaction->hanging.report;
         retire_repeated(transaction);
     }
-    if (transaction_remedy(code) != REMEDY_END) /* a right that was withdrawn: aborting without it is fatal too */
+    if (error_class_of(code) != ERROR_CLASS_FATAL) /* a right that was withdrawn: aborting without it is fatal too */
         code = code_of(transaction, code);
-    enum remedy remedy = transaction_remedy(code);
-    if (status == STATUS_OK || (remedy != REMEDY_FENCED && remedy != REMEDY_RENEW))
+    enum error_class class = error_class_of(code);
+    if (status == STATUS_OK || (class != ERROR_CLASS_FENCED && class != ERROR_CLASS_NEW_PRODUCER))
         return status;
     make_stale(transaction, code, err->text); /* too slow, or another process: begin asks which of them stays */
     return STATUS_OK;
@@ -440,7 +440,7 @@ rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const stru
     FAILPOINT("score.produced");
     if (code && record->headers)
         rd_kafka_headers_destroy(record->headers);
-    if (code && transaction_remedy(code) != REMEDY_SMALLER && transaction_remedy(code) != REMEDY_UNTIMED)
+    if (code && !error_class_is_of_record(code))
         transaction_break(transaction, code, transaction->setup.topics[record->topic]);
     return code;
 }
@@ -537,23 +537,18 @@ void transaction_abort(struct transaction *transaction)
         rd_kafka_error_destroy(error);
 }
 
-/* Only records end with these: their reports may still be on the way. */
-static bool is_of_records(rd_kafka_resp_err_t code)
-{
-    enum remedy remedy = transaction_remedy(code);
-    return remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED;
-}
-
 /* Rolls the work back for the reason in err, or ends where that is for good. */
 static enum transaction_result roll_back_open(struct transaction *transaction, rd_kafka_resp_err_t code)
 {
     rd_kafka_resp_err_t reason = code_of(transaction, code);
-    if (reason != code || transaction_remedy(reason) == REMEDY_RENEW || transaction_remedy(reason) == REMEDY_FENCED)
+    if (reason != code || error_class_of(reason) == ERROR_CLASS_NEW_PRODUCER ||
+        error_class_of(reason) == ERROR_CLASS_FENCED)
         make_stale(transaction, reason, rd_kafka_err2str(reason));
     transaction_abort(transaction);
-    if (is_of_records(transaction->broken)) /* its numbering has a gap now, of which the next transaction would die */
+    if (error_class_is_of_record(
+            transaction->broken)) /* its numbering has a gap now, of which the next transaction would die */
         make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, rd_kafka_err2str(transaction->broken));
-    return transaction_remedy(reason) == REMEDY_END ? TRANSACTION_FAILED : TRANSACTION_ROLLED_BACK;
+    return error_class_of(reason) == ERROR_CLASS_FATAL ? TRANSACTION_FAILED : TRANSACTION_ROLLED_BACK;
 }
 
 static enum status read_offsets(struct transaction *transaction, rd_kafka_t *consumer,
@@ -597,7 +592,7 @@ static rd_kafka_resp_err_t explain(const struct transaction *transaction, rd_kaf
 {
     rd_kafka_resp_err_t code = code_of(transaction, rd_kafka_error_code(error));
     error_set(err, kafka_status(code), "%s: cannot %s: %s%s", transaction->setup.where, action,
-              rd_kafka_error_string(error), refusal_denied_hint(kafka_status(code)));
+              rd_kafka_error_string(error), connect_error_denied_hint(kafka_status(code)));
     rd_kafka_error_destroy(error);
     return code;
 }
@@ -622,7 +617,7 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
         return confirmed(transaction, result, err) == STATUS_OK ? TRANSACTION_COMMITTED : TRANSACTION_FAILED;
     }
     rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);
-    if (transaction->broken || is_of_records(code)) { /* and so the commit never left */
+    if (transaction->broken || error_class_is_of_record(code)) { /* and so the commit never left */
         markers_commit_dropped(&transaction->markers);
         return roll_back_open(transaction, code);
     }
@@ -675,7 +670,7 @@ static enum transaction_result commit_open(struct transaction *transaction, rd_k
     const char *topic = transaction->broken_topic;
     if (transaction->broken && transaction->setup.identity) {
         error_set(err, kafka_status(code), "%s: %s%s%s%s", transaction->setup.where, topic, topic[0] ? ": " : "",
-                  rd_kafka_err2str(code), refusal_denied_hint(kafka_status(code)));
+                  rd_kafka_err2str(code), connect_error_denied_hint(kafka_status(code)));
         return roll_back_open(transaction, transaction->broken);
     }
     enum transaction_result result = transaction->setup.identity

@@ -1,5 +1,5 @@
 /* One producer and its transactions, as the score loop and the dead-letter replay use them: begin, send, commit or
- * abort. What they are made of is in transaction_setup.h, what an error asks for in transaction_remedy.h.
+ * abort. What they are made of is in transaction_setup.h, what an error asks for in error_class.h.
  *
  * A transaction is never torn by a request that arrives late. librdkafka sends a request again when its connection is
  * lost, with the same epoch, and says nothing; the first copy may reach the broker in the middle of the next
@@ -21,7 +21,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "kafka/transaction_record.h"
-#include "kafka/transaction_remedy.h"
+#include "kafka/error_class.h"
 #include "kafka/transaction_setup.h"
 
 struct transaction;
@@ -50,8 +50,8 @@ bool transaction_is_open(const struct transaction *transaction);
  * something: at the next begin, or by transaction_end_leftovers. While nothing is open. */
 bool transaction_is_stale(const struct transaction *transaction);
 
-/* Copies the record into the open transaction; waits while the queue is full. Only REMEDY_SMALLER and
- * REMEDY_UNTIMED leave the work whole; any other error has broken it, as a failed report does. */
+/* Copies the record into the open transaction; waits while the queue is full. Only ERROR_CLASS_TOO_LARGE and
+ * ERROR_CLASS_TIMESTAMP leave the work whole; any other error has broken it, as a failed report does. */
 MUST_USE rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const struct transaction_record *record);
 /* Waits until everything sent has its report, or *stop. */
 void transaction_flush(struct transaction *transaction);

@@ -4,8 +4,9 @@
  * (features other than a shifted and scaled number), the mean is of the values that are there. Of nominals, the missing
  * value is a category of its own, the empty text, so nothing needs to be known of how it is imputed.
  *
- * Trees: each row walks every tree as it would when scored. A leaf that no row came to has the cover 0: shap.c gives it
- * no share, or half of it to each side where nobody came to the branch above either, so reasons stay defined. */
+ * Trees: each row walks every tree as it would when scored. A leaf that no row came to has the cover 0: treeshap.c
+ * gives it no share, or half of it to each side where nobody came to the branch above either, so reasons stay defined.
+ */
 #include "pipeline/background.h"
 
 #include <math.h>

@@ -5,14 +5,14 @@
  * Eight walks go at once, level by level without branches: eight rows through one tree in a batch (the tree stays in
  * the cache while all rows of the block pass), eight trees for one row alone. One walk is a chain of loads, each
  * waiting for the one before; eight of them fill the waiting. With AVX-512 it is 64 walks (trees_vector.h). */
-#include "pipeline/shap.h"
+#include "pipeline/treeshap.h"
 #include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 #include "pipeline/trees_vector.h"
 
 #include "pipeline/reasons.h"
 
-enum { EXPLAINED_NUMBERS = (SHAP_MAX_COLUMNS + 1) * FEATURE_LANES };
+enum { EXPLAINED_NUMBERS = (TREESHAP_MAX_COLUMNS + 1) * FEATURE_LANES };
 enum { WALKS = TREES_VECTOR_WALKS, WALK_GROUPS = WALKS / FEATURE_LANES };
 enum { LANES = FEATURE_LANES, BLOCK_FLOATS = 16384, BLOCK_MAX_ROWS = 128 };
 
@@ -191,8 +191,8 @@ static void rows_explain(const struct trees *trees, const float *x, const uint8_
 {
     double contributions[EXPLAINED_NUMBERS];
     const uint32_t *columns = NULL;
-    size_t column_count = shap_columns(trees->shap, &columns);
-    shap_rows(trees->shap, x, features_slot_count(trees->features) * LANES, count, contributions);
+    size_t column_count = treeshap_columns(trees->shap, &columns);
+    treeshap_rows(trees->shap, x, features_slot_count(trees->features) * LANES, count, contributions);
     for (size_t i = 0; i < count; i++)
         for (size_t c = 0, r = kept[i]; c < column_count; c++) {
             double contribution = contributions[i * column_count + c];
@@ -252,7 +252,7 @@ void trees_score(const struct trees *trees, const struct cell *cells, size_t row
         }
         size_t chosen = explained ? rows_keep(trees, &scores[r], count, least, x, kept) : 0;
         for (size_t i = 0, rows; i < chosen; i += rows) {
-            rows = shap_rows_most(trees->shap) < chosen - i ? shap_rows_most(trees->shap) : chosen - i;
+            rows = treeshap_rows_most(trees->shap) < chosen - i ? treeshap_rows_most(trees->shap) : chosen - i;
             rows_explain(trees, x + i * slots, kept + i, rows, top_reasons, &scores[r], reasons + r * top_reasons);
         }
     }

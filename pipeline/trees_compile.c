@@ -1,5 +1,5 @@
 /* Ensemble → struct trees: packs the checked trees for the walk. Called by pipeline_load, at load only. */
-#include "pipeline/shap.h"
+#include "pipeline/treeshap.h"
 #include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
 #include "pipeline/trees_vector.h"
@@ -151,19 +151,19 @@ enum status trees_set_covers(struct trees *trees, const double *covers, struct e
     const struct ensemble *ensemble = trees->ensemble;
     size_t *places = mem_zeroed(ensemble->node_count, sizeof *places);
     double *by_source = mem_zeroed(ensemble->node_count, sizeof *by_source);
-    struct shap *shap = NULL;
+    struct treeshap *shap = NULL;
     trees_leaf_places(trees, places);
     for (size_t n = 0; n < ensemble->node_count; n++)
         if (!ensemble->nodes[n].left)
             by_source[ensemble->nodes[n].source] = covers[places[n]];
-    enum status status = shap_make(trees, by_source, &shap, err);
+    enum status status = treeshap_make(trees, by_source, &shap, err);
     free(places);
     free(by_source);
     if (status != STATUS_OK)
         return status;
-    shap_free(trees->shap);
+    treeshap_free(trees->shap);
     trees->shap = shap;
-    double mean = shap_base(shap) + ensemble->base;
+    double mean = treeshap_base(shap) + ensemble->base;
     trees->base = !trees->opposite ? mean : ensemble->logistic ? -mean : 1 - mean;
     return STATUS_OK;
 }
@@ -182,7 +182,7 @@ void trees_free(struct trees *trees)
 {
     if (!trees)
         return;
-    shap_free(trees->shap);
+    treeshap_free(trees->shap);
     features_free(trees->features);
     free(trees->nodes);
     free(trees->values);
@@ -193,5 +193,5 @@ size_t trees_bytes(const struct trees *trees)
 {
     size_t node = sizeof *trees->nodes + (trees->values ? sizeof *trees->values : 0);
     return sizeof *trees + trees->ensemble->node_count * node + features_bytes(trees->features) +
-           (trees->shap ? shap_bytes(trees->shap) : 0);
+           (trees->shap ? treeshap_bytes(trees->shap) : 0);
 }

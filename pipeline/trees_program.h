@@ -13,7 +13,7 @@ struct packed_node {
     uint32_t packed; /* slot << 20 | step */
 };
 
-struct shap;
+struct treeshap;
 
 struct trees {
     const struct ensemble *ensemble;
@@ -21,8 +21,8 @@ struct trees {
     struct packed_node *nodes;
     double *values; /* of leaves, by node; NULL: the packed floats are the values */
     size_t column_count, class;
-    struct shap *shap; /* NULL: no reasons */
-    double base;       /* margin of the mean training row; 0 without reasons */
-    bool vector;       /* walk by trees_vector.h */
-    bool opposite;     /* the score is the other class's: probability = 1 − it, or the sigmoid of −it */
+    struct treeshap *shap; /* NULL: no reasons */
+    double base;           /* margin of the mean training row; 0 without reasons */
+    bool vector;           /* walk by trees_vector.h */
+    bool opposite;         /* the score is the other class's: probability = 1 − it, or the sigmoid of −it */
 };

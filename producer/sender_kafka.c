@@ -181,12 +181,6 @@ struct resume_position sender_kafka_position(const struct sender_kafka *kafka)
 
 /* --- sending --- */
 
-static bool is_of_record(rd_kafka_resp_err_t code)
-{
-    enum remedy remedy = transaction_remedy(code);
-    return remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED;
-}
-
 /* Events first … last - 1 into the open transaction; one that the client itself refuses is left out. */
 static void send_events(struct sender_kafka *kafka, size_t first, size_t last)
 {
@@ -197,7 +191,7 @@ static void send_events(struct sender_kafka *kafka, size_t first, size_t last)
                                                   .value = outbox_value(kafka->outbox, event),
                                                   .opaque = event};
         rd_kafka_resp_err_t code = event->refused ? 0 : transaction_send(kafka->transaction, &record);
-        if (code && is_of_record(code))
+        if (code && error_class_is_of_record(code))
             event->refused = rd_kafka_err2str(code);
         else if (code)
             return; /* the work is broken: its commit rolls back */
@@ -246,7 +240,7 @@ static enum status check_rolled_back(struct sender_kafka *kafka, struct error *e
 {
     if (*kafka->give_up)
         return error_set(err, STATUS_UNAVAILABLE, "stopped while the brokers were waited for");
-    if (transaction_remedy(transaction_broken(kafka->transaction)) == REMEDY_TOPIC) {
+    if (error_class_of(transaction_broken(kafka->transaction)) == ERROR_CLASS_TOPIC) {
         enum status status = find_topic(kafka, err);
         if (status != STATUS_OK)
             return status;
@@ -320,7 +314,7 @@ static enum status send_range(struct sender_kafka *kafka, size_t first, size_t l
         }
         if (result == TRANSACTION_FAILED)
             return explain_fence(kafka, began_us, err);
-        if (is_of_record(transaction_broken(kafka->transaction)))
+        if (error_class_is_of_record(transaction_broken(kafka->transaction)))
             return send_halves(kafka, first, last, after, counts, err);
         status = check_rolled_back(kafka, err);
         if (status != STATUS_OK)

@@ -18,7 +18,7 @@
 #include "pipeline/onnx/onnx_limits.h"
 #include "pipeline/onnx/onnx_metadata.h"
 #include "registry/commands.h"
-#include "registry/contract.h"
+#include "registry/model_file.h"
 #include "registry/registry.h"
 
 enum { PROPERTY_MOST = 4, TAG_MOST = 16 };
@@ -81,14 +81,14 @@ static enum status import_prepare(struct import *import, const struct options *o
     if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &import->schema, err) != STATUS_OK ||
         file_read(import->path, ONNX_MAX_BYTES, &import->source, err) != STATUS_OK)
         return err->status;
-    if (contract_load(import->schema, buffer_span(&import->source), options_text(options, OPTION_POSITIVE_LABEL),
-                      options_text(options, OPTION_COLUMNS), &pipeline, err) != STATUS_OK)
+    if (model_file_load(import->schema, buffer_span(&import->source), options_text(options, OPTION_POSITIVE_LABEL),
+                        options_text(options, OPTION_COLUMNS), &pipeline, err) != STATUS_OK)
         return error_prefix(err, "%.200s", import->path);
     enum status status = metadata_add(import, options, pipeline, err);
     pipeline_free(pipeline);
     if (status != STATUS_OK)
         return status;
-    status = contract_load(import->schema, buffer_span(&import->file), NULL, NULL, &import->pipeline, err);
+    status = model_file_load(import->schema, buffer_span(&import->file), NULL, NULL, &import->pipeline, err);
     return status == STATUS_OK ? STATUS_OK : error_prefix(err, "%.200s with what is added to it", import->path);
 }
 

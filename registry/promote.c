@@ -7,7 +7,7 @@
 
 #include "base/text_print.h"
 #include "registry/commands.h"
-#include "registry/contract.h"
+#include "registry/model_file.h"
 
 /* Loads the version as the scorer would; says how its golden rows fared. */
 static enum status check_serves(struct registry *registry, const struct options *options, const char *name,
@@ -27,10 +27,10 @@ static enum status check_serves(struct registry *registry, const struct options 
     if (status == STATUS_OK)
         status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
     if (status == STATUS_OK)
-        status = contract_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), NULL,
-                               &pipeline, err);
+        status = model_file_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), NULL,
+                                 &pipeline, err);
     if (status == STATUS_OK)
-        status = registry_check_contract(registry, &version, pipeline, &noted, err);
+        status = model_file_check_contract(registry, &version, pipeline, &noted, err);
     if (status == STATUS_OK)
         printf("version %s loads; golden rows replayed: %zu; the schema serves it%s\n", number,
                pipeline_golden(pipeline).rows, noted ? " as it was registered" : "");

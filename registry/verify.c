@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "registry/commands.h"
-#include "registry/contract.h"
+#include "registry/model_file.h"
 
 struct verified {
     struct model_version version;
@@ -25,12 +25,12 @@ static enum status verify(struct verified *verified, struct registry *registry, 
         return err->status;
     int64_t before = clock_steady_us(&clock_system);
     enum status status =
-        contract_load(verified->schema, buffer_span(&verified->file), options_text(options, OPTION_POSITIVE_LABEL),
-                      options_text(options, OPTION_COLUMNS), &verified->pipeline, err);
+        model_file_load(verified->schema, buffer_span(&verified->file), options_text(options, OPTION_POSITIVE_LABEL),
+                        options_text(options, OPTION_COLUMNS), &verified->pipeline, err);
     verified->load_us = clock_steady_us(&clock_system) - before;
     if (status == STATUS_OK)
         status =
-            registry_check_contract(registry, &verified->version, verified->pipeline, &verified->contract_noted, err);
+            model_file_check_contract(registry, &verified->version, verified->pipeline, &verified->contract_noted, err);
     return status == STATUS_OK ? STATUS_OK : error_prefix(err, "%.200s", uri);
 }
 

@@ -20,7 +20,7 @@
 #include "events/validate.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/onnx/onnx_limits.h"
-#include "registry/contract.h"
+#include "registry/model_file.h"
 #include "scorer/counterfactual_json.h"
 #include "scorer/model/labels.h"
 
@@ -285,10 +285,10 @@ static enum status model_open(struct session *session, const struct options *opt
     if (status == STATUS_OK)
         status = model_read(registry, uri, &version, &file, err);
     if (status == STATUS_OK) {
-        status = contract_load(session->schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL),
-                               options_text(options, OPTION_COLUMNS), &session->pipeline, err);
+        status = model_file_load(session->schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL),
+                                 options_text(options, OPTION_COLUMNS), &session->pipeline, err);
         if (status == STATUS_OK && registry)
-            status = registry_check_contract(registry, &version, session->pipeline, NULL, err);
+            status = model_file_check_contract(registry, &version, session->pipeline, NULL, err);
         if (status != STATUS_OK)
             error_prefix(err, "model %.200s", uri);
     }

@@ -24,7 +24,7 @@
 #include "kafka/client.h"
 #include "kafka/call_watchdog.h"
 #include "kafka/credentials.h"
-#include "scorer/end_asked.h"
+#include "scorer/shutdown_signal.h"
 #include "scorer/http/http.h"
 #include "scorer/model/challengers.h"
 #include "scorer/sink/sink.h"
@@ -414,7 +414,7 @@ static int run_daemon(struct daemon *daemon)
     struct error err;
     block_signals(&signals);
     enum status status = daemon_start(daemon, &err);
-    if (status != STATUS_OK && is_end_asked()) { /* it gave up for that */
+    if (status != STATUS_OK && shutdown_signal_is_pending()) { /* it gave up for that */
         log_info("run", "asked to end before it had started: %s", err.text);
         drain(daemon);
     } else if (status != STATUS_OK) {

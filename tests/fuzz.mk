@@ -7,9 +7,9 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/fuzz/%,$(FUZZ_SRC))
 FUZZ_CC  ?= clang-14
 SECONDS  ?= 60
 
-# A program sees what its name's module may see: fuzz_onnx and fuzz_graph the pipeline, fuzz_framing and fuzz_snapshot the scorer, fuzz_yaml
+# A program sees what its name's module may see: fuzz_onnx and fuzz_graph the pipeline, fuzz_head and fuzz_snapshot the scorer, fuzz_yaml
 # the registry, the others events.
-fuzz_libs = $(call libs_of,$(or $(if $(filter %fuzz_framing %fuzz_snapshot,$(1)),scorer),$(if $(filter %fuzz_onnx %fuzz_graph,$(1)),pipeline),$(if $(filter %fuzz_yaml,$(1)),registry),events))
+fuzz_libs = $(call libs_of,$(or $(if $(filter %fuzz_head %fuzz_snapshot,$(1)),scorer),$(if $(filter %fuzz_onnx %fuzz_graph,$(1)),pipeline),$(if $(filter %fuzz_yaml,$(1)),registry),events))
 REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/fuzz/replay_%,$(FUZZ_SRC))
 define replay_rule
 $(1): $(OUT)/tests/fuzz/fuzz_$(2).o $(OUT)/tests/fuzz/replay.o $(call fuzz_libs,fuzz_$(2))

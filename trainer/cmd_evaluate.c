@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "registry/contract.h"
+#include "registry/model_file.h"
 #include "trainer/commands.h"
 #include "trainer/evaluation_json.h"
 #include "trainer/print.h"
@@ -53,7 +53,7 @@ static enum status evaluate_table(const struct options *options, struct span fil
 {
     struct pipeline *pipeline;
     struct evaluation evaluation = {.schema = table->schema};
-    if (contract_load(table->schema, file, NULL, NULL, &pipeline, err) != STATUS_OK)
+    if (model_file_load(table->schema, file, NULL, NULL, &pipeline, err) != STATUS_OK)
         return err->status;
     enum status status = read_threshold(options, pipeline, &evaluation, err);
     if (status == STATUS_OK) {

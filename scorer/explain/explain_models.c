@@ -12,7 +12,7 @@
 #include "base/sha256.h"
 #include "base/text_print.h"
 #include "pipeline/onnx/onnx_limits.h"
-#include "registry/contract.h"
+#include "registry/model_file.h"
 
 struct explain_models {
     const struct options *options;
@@ -96,11 +96,11 @@ static enum status model_load(struct explain_models *models, struct explain_mode
         bare ? read_bare(models, model, &file, err) : read_registered(models, model, &version, &file, err);
     if (status == STATUS_OK) {
         sha256_hex(buffer_span(&file), model->digest);
-        status = contract_load(models->schema, buffer_span(&file), options_text(models->options, OPTION_POSITIVE_LABEL),
-                               NULL, &model->pipeline, err);
+        status = model_file_load(models->schema, buffer_span(&file),
+                                 options_text(models->options, OPTION_POSITIVE_LABEL), NULL, &model->pipeline, err);
     }
     if (status == STATUS_OK && !bare)
-        status = registry_check_contract(models->registry, &version, model->pipeline, NULL, err);
+        status = model_file_check_contract(models->registry, &version, model->pipeline, NULL, err);
     if (status == STATUS_OK)
         model->labels = labels_of(models->schema, model->pipeline);
     buffer_free(&file);

@@ -25,7 +25,7 @@
 #include "scorer/http/connections.h"
 #include "scorer/http/database.h"
 #include "scorer/http/delivery.h"
-#include "scorer/http/framing.h"
+#include "scorer/http/head_check.h"
 #include "scorer/http/listen.h"
 #include "scorer/http/media_type.h"
 #include "scorer/http/stream_remote.h"
@@ -132,7 +132,7 @@ static void refuse(struct exchange *exchange, unsigned status, const char *text)
 static enum MHD_Result add_field(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     (void)kind;
-    framing_add(context, name, value ? value : "");
+    head_check_add(context, name, value ? value : "");
     return MHD_YES;
 }
 
@@ -144,18 +144,18 @@ static const char *lines_flaw(struct exchange *exchange, const char *method, con
     if (LIBRARY_IS_STRICT || !info)
         return NULL;
     const char *from = version + strlen(version), *end = method + info->header_size;
-    return from < end ? framing_lines_flaw((struct span){from, (size_t)(end - from)}) : NULL;
+    return from < end ? head_check_lines_flaw((struct span){from, (size_t)(end - from)}) : NULL;
 }
 
-static void check_framing(struct exchange *exchange, const char *method, const char *version)
+static void check_head(struct exchange *exchange, const char *method, const char *version)
 {
-    struct framing framing = {0};
+    struct head_check head = {0};
     const char *flaw = lines_flaw(exchange, method, version);
-    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_field, &framing);
+    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_field, &head);
     if (!flaw)
-        flaw = framing_flaw(&framing);
+        flaw = head_check_flaw(&head);
     /* Line ends between chunks are the library's, which is lenient: nothing may follow them. */
-    exchange->closes = flaw || framing.codings;
+    exchange->closes = flaw || head.codings;
     if (flaw) {
         exchange->denied = true;
         answer_detail(&exchange->answer, 400, "not a request of HTTP/1.1: %s", flaw);
@@ -259,7 +259,7 @@ static void check_headers(struct exchange *exchange, const char *method, const c
     exchange->route = route_find(exchange->method, request->path, &request->name, &request->version, &allow);
     if (exchange->route && probes_only && !route_is_probe(exchange->route))
         exchange->route = NULL;
-    check_framing(exchange, method, version);
+    check_head(exchange, method, version);
     if (!answer->status)
         check_host(exchange, version);
     if (!answer->status)
@@ -566,7 +566,7 @@ static enum status port_open(struct port *port, const char *flag, const char *li
         server, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(CONNECTIONS_MOST + CONNECTIONS_SPARE), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_BYTES,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, port, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, port, MHD_OPTION_UNESCAPE_CALLBACK, framing_unescape, NULL, MHD_OPTION_END);
+        on_connection, port, MHD_OPTION_UNESCAPE_CALLBACK, head_check_unescape, NULL, MHD_OPTION_END);
     if (!port->daemon) {
         close(server);
         return error_set(err, STATUS_UNAVAILABLE, "cannot start the HTTP server at %s", listen_at);

@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "registry/contract.h"
-#include "scorer/end_asked.h"
+#include "registry/model_file.h"
+#include "scorer/shutdown_signal.h"
 
 enum { SLOW_AFTER_US = 5000000 }; /* without a model, a look-up that takes so long is worth a line */
 
@@ -141,10 +141,10 @@ static enum status load(struct model_holder *holder, const struct source *source
     const char *label = options_text(holder->settings->options, OPTION_POSITIVE_LABEL);
     enum status status = registry_read(holder->registry, &source->version, &file, err);
     if (status == STATUS_OK)
-        status = contract_load(schema, buffer_span(&file), label, NULL, &pipeline, err);
+        status = model_file_load(schema, buffer_span(&file), label, NULL, &pipeline, err);
     buffer_free(&file);
     if (status == STATUS_OK && !kept) {
-        status = registry_check_contract(holder->registry, &source->version, pipeline, NULL, err);
+        status = model_file_check_contract(holder->registry, &source->version, pipeline, NULL, err);
         if (status != STATUS_OK)
             pipeline_free(pipeline);
     }
@@ -348,7 +348,7 @@ static bool is_stopping(void *context)
         log_warn(holder->area, "the look-up of %s at %s takes longer than %d s; waiting (TRACKING_TIMEOUT)",
                  holder->uri, registry_root(holder->registry), SLOW_AFTER_US / 1000000);
     }
-    return stopping || is_end_asked();
+    return stopping || shutdown_signal_is_pending();
 }
 
 static enum status open_registry(struct model_holder *holder, struct error *err)

@@ -18,7 +18,7 @@
 #include "kafka/client.h"
 #include "kafka/consumer.h"
 #include "kafka/message.h"
-#include "kafka/refusal.h"
+#include "kafka/connect_error.h"
 #include "scorer/state/state_topic.h"
 #include "scorer/stream/static_member.h"
 #include "scorer/stream/input_position.h"
@@ -401,7 +401,7 @@ static void handle_error(struct input_consumer *input, const rd_kafka_message_t 
     }
     enum status status = kafka_status(message->err);
     snprintf(text, sizeof text, "%s: %s%s", input->settings->input_topic, rd_kafka_message_errstr(message),
-             refusal_denied_hint(status));
+             connect_error_denied_hint(status));
     if (status == STATUS_NOT_FOUND || status == STATUS_DENIED)
         input_consumer_fail(input, status, text);
     else

@@ -87,8 +87,7 @@ static bool is_oversize(const struct publish *publish, const struct input_messag
 static void on_report(void *context, const rd_kafka_message_t *message)
 {
     struct publish *publish = context;
-    enum remedy remedy = transaction_remedy(message->err);
-    if (remedy == REMEDY_SMALLER || remedy == REMEDY_UNTIMED)
+    if (error_class_is_of_record(message->err))
         rejected_records_add(&publish->rejected, message->_private);
 }
 
@@ -261,7 +260,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
     }
     rd_kafka_resp_err_t code = transaction_send(publish->transaction, record);
     if (code)
-        return transaction_remedy(code) != REMEDY_SMALLER;
+        return error_class_of(code) != ERROR_CLASS_TOO_LARGE;
     publish->published++;
     return true;
 }

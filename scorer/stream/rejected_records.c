@@ -125,7 +125,7 @@ static enum status found_record(struct rejected_records *rejected, rd_kafka_resp
     const char *whole = whole_record(rejected->settings, topic);
     for (size_t i = 0; i < rejected->suspect_count; i++) {
         struct rejected_suspect *suspect = &rejected->suspects[i];
-        if (suspect->suspected == rejected->round && transaction_remedy(code) == REMEDY_UNTIMED)
+        if (suspect->suspected == rejected->round && error_class_of(code) == ERROR_CLASS_TIMESTAMP)
             status = found_untimed(rejected, suspect, topic, err);
         else if (suspect->suspected == rejected->round && whole)
             status = found_whole(whole, topic, err);
@@ -140,7 +140,7 @@ static void log_round(const struct rejected_records *rejected, rd_kafka_resp_err
     if (rejected->round > 1 || rejected->records == 1)
         log_debug("score", "%s: %" PRIu64 " records in a batch that topic %s refused: %s", rejected->name,
                   rejected->records, topic, rd_kafka_err2str(code));
-    else if (transaction_remedy(code) == REMEDY_UNTIMED)
+    else if (error_class_of(code) == ERROR_CLASS_TIMESTAMP)
         log_warn("score",
                  "%s: topic %s refuses the timestamp of one of %" PRIu64
                  " records; doing this work again to find it: it goes with the present time",

@@ -21,27 +21,27 @@ static void errors_that_last_are_not_tried_again(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
-        assert_int_equal(transaction_remedy(lasting[i]), REMEDY_END);
+        assert_int_equal(error_class_of(lasting[i]), ERROR_CLASS_FATAL);
 }
 
 static void errors_of_one_record_are_not_those_of_its_topic(void **state)
 {
     (void)state;
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), REMEDY_SMALLER);
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE), REMEDY_SMALLER);
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP), REMEDY_UNTIMED);
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION), REMEDY_TOPIC);
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), REMEDY_TOPIC);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), ERROR_CLASS_TOO_LARGE);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE), ERROR_CLASS_TOO_LARGE);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP), ERROR_CLASS_TIMESTAMP);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION), ERROR_CLASS_TOPIC);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), ERROR_CLASS_TOPIC);
 }
 
 static void a_fence_is_not_a_broken_producer(void **state)
 {
     (void)state;
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR__FENCED), REMEDY_FENCED);
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_PRODUCER_FENCED), REMEDY_FENCED);
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH), REMEDY_FENCED);
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER), REMEDY_RENEW);
-    assert_int_equal(transaction_remedy(RD_KAFKA_RESP_ERR_INVALID_TXN_STATE), REMEDY_RENEW);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR__FENCED), ERROR_CLASS_FENCED);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR_PRODUCER_FENCED), ERROR_CLASS_FENCED);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH), ERROR_CLASS_FENCED);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER), ERROR_CLASS_NEW_PRODUCER);
+    assert_int_equal(error_class_of(RD_KAFKA_RESP_ERR_INVALID_TXN_STATE), ERROR_CLASS_NEW_PRODUCER);
 }
 
 static void what_passes_is_tried_again(void **state)
@@ -54,7 +54,7 @@ static void what_passes_is_tried_again(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
-        assert_int_equal(transaction_remedy(passing[i]), REMEDY_RETRY);
+        assert_int_equal(error_class_of(passing[i]), ERROR_CLASS_RETRIABLE);
 }
 
 int main(void)

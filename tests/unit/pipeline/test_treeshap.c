@@ -1,10 +1,10 @@
-/* pipeline/shap*.c: trees from one branch to paths of twenty features, against Shapley's sums written out leaf by leaf;
- * the same bits from every instruction set that this processor has, alone and in any company. */
+/* pipeline/treeshap*.c: trees from one branch to paths of twenty features, against Shapley's sums written out leaf by
+ * leaf; the same bits from every instruction set that this processor has, alone and in any company. */
 #include <stdio.h>
 
 #include "base/memory.h"
 #include "pipeline/pipeline_program.h"
-#include "pipeline/shap_program.h"
+#include "pipeline/treeshap_program.h"
 #include "pipeline/trees_program.h"
 #include "tests/support/forest.h"
 #include "tests/unit/pipeline/fixture.h"
@@ -140,8 +140,8 @@ static void check_bits(const struct pipeline *pipeline, const struct score *scor
     static const size_t SIZES[] = {1, 2, 4, 5, 8, 9, 16, 17, 33, ROWS};
     static struct score again[ROWS];
     static struct reason reasons_again[ROWS * WIDE];
-    const struct shap_walk *const *walks;
-    size_t walk_count = shap_walks(&walks);
+    const struct treeshap_walk *const *walks;
+    size_t walk_count = treeshap_walks(&walks);
     for (size_t w = 0; w < walk_count; w++)
         for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
             pipeline->trees->shap->walk = walks[w];
@@ -203,5 +203,5 @@ int main(void)
         cmocka_unit_test(contributions_are_shapleys_and_their_bits_do_not_depend_on_the_machine),
         cmocka_unit_test(rows_below_a_probability_are_left_out),
     };
-    return cmocka_run_group_tests_name("pipeline/shap", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("pipeline/treeshap", tests, NULL, NULL);
 }

@@ -1,57 +1,57 @@
-/* The walk of shap_walk.c for WIDTH rows, the lanes of shap_vector.h, and POINTS points at once, as instructions of
- * TARGET; functions are called NAME(…). No guard: it is included once for each.
+/* The walk of treeshap_rows.c for WIDTH rows, the lanes of treeshap_vector.h, and POINTS points at once, as
+ * instructions of TARGET; functions are called NAME(…). No guard: it is included once for each.
  *
  * Nodes come in the order in which they stand. P goes down and the mean goes up in registers; a level keeps what its
  * node needs on the way up. */
 #define lanes NAME(lanes)
 #define rows NAME(rows)
 #define fused NAME(fused)
-#define shap_level JOIN(NAME(level), POINTS)
-#define shap_walk JOIN(NAME(walk_state), POINTS)
-#define PARTS SHAP_PARTS(POINTS)
+#define treeshap_level JOIN(NAME(level), POINTS)
+#define treeshap_walk JOIN(NAME(walk_state), POINTS)
+#define PARTS TREESHAP_PARTS(POINTS)
 #define ALL (POINTS * PARTS)
 #define EACH_POINT _Pragma("GCC unroll 16") for (size_t i = 0; i < ALL; i++)
 #define EACH_PART _Pragma("GCC unroll 2") for (size_t h = 0; h < PARTS; h++)
 
-struct shap_level {
+struct treeshap_level {
     lanes product[ALL], share[ALL], first[ALL]; /* P, h, and the first child's mean where both are branches */
     lanes pull[PARTS];                          /* e */
-    const struct shap_node *node;
+    const struct treeshap_node *node;
 };
 
-struct shap_walk {
-    const struct shap_again *again;
+struct treeshap_walk {
+    const struct treeshap_again *again;
     const float *x[PARTS];
     lanes *contributions;
-    struct shap_level levels[SHAP_MAX_DEPTH];
-    rows passed[SHAP_EDGES][PARTS]; /* by shap_edge: those that pass all its feature's conditions so far */
+    struct treeshap_level levels[TREESHAP_MAX_DEPTH];
+    rows passed[TREESHAP_EDGES][PARTS]; /* by treeshap_edge: those that pass all its feature's conditions so far */
 };
 
 /* A node begins: e and h. */
 INLINE(TARGET)
-void JOIN(NAME(enter), POINTS)(struct shap_walk *walk, const struct shap_node *node, lanes *pull, lanes *share)
+void JOIN(NAME(enter), POINTS)(struct treeshap_walk *walk, const struct treeshap_node *node, lanes *pull, lanes *share)
 {
     const double *at = walk->again[node->again].pull;
     EACH_PART
     {
-        rows left = NAME(rows_left)(walk->x[h] + (size_t)node->slot * SHAP_LANES, node->threshold);
+        rows left = NAME(rows_left)(walk->x[h] + (size_t)node->slot * TREESHAP_LANES, node->threshold);
         pull[h] = NAME(choose)(left, NAME(fill)(node->pull[0]), NAME(fill)(node->pull[1]));
         if (node->again)
             pull[h] = NAME(keep)(walk->passed[node->above][h], pull[h]);
         if (node->repeated) {
             rows passed = walk->passed[node->above][h];
-            walk->passed[shap_edge((size_t)node->depth + 1, 0)][h] = passed & left;
-            walk->passed[shap_edge((size_t)node->depth + 1, 1)][h] = passed & ~left;
+            walk->passed[treeshap_edge((size_t)node->depth + 1, 0)][h] = passed & left;
+            walk->passed[treeshap_edge((size_t)node->depth + 1, 1)][h] = passed & ~left;
         }
     }
     EACH_POINT share[i] = fused(NAME(fill)(at[i / PARTS]), pull[i % PARTS], NAME(fill)(node->share));
 }
 
 /* A node ends: of the mean of its first child less that of its second comes its contribution. Points are
- * added as shap_single.h adds them: four sums, and those in pairs. */
+ * added as treeshap_single_row.h adds them: four sums, and those in pairs. */
 INLINE(TARGET)
-void JOIN(NAME(contribute), POINTS)(const struct shap_walk *walk, const struct shap_node *node, const lanes *pull,
-                                    const lanes *product, lanes *step)
+void JOIN(NAME(contribute), POINTS)(const struct treeshap_walk *walk, const struct treeshap_node *node,
+                                    const lanes *pull, const lanes *product, lanes *step)
 {
     lanes *contribution = &walk->contributions[(size_t)node->column * 2], sum[4 * PARTS] = {{0}};
     if (node->again) {
@@ -66,7 +66,7 @@ void JOIN(NAME(contribute), POINTS)(const struct shap_walk *walk, const struct s
 
 /* A node over two leaves: P becomes its mean. */
 INLINE(TARGET)
-void JOIN(NAME(turn), POINTS)(const struct shap_walk *walk, const struct shap_node *node, const lanes *pull,
+void JOIN(NAME(turn), POINTS)(const struct treeshap_walk *walk, const struct treeshap_node *node, const lanes *pull,
                               const lanes *share, lanes *state)
 {
     lanes mean[ALL], step[ALL], leaf = NAME(fill)(node->leaf), rest = NAME(fill)(node->rest);
@@ -81,9 +81,9 @@ void JOIN(NAME(turn), POINTS)(const struct shap_walk *walk, const struct shap_no
 
 /* The mean of its last child becomes the node's. */
 INLINE(TARGET)
-void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_level *level, lanes *state)
+void JOIN(NAME(leave), POINTS)(const struct treeshap_walk *walk, const struct treeshap_level *level, lanes *state)
 {
-    const struct shap_node *node = level->node;
+    const struct treeshap_node *node = level->node;
     lanes step[ALL];
     if (node->both) {
         EACH_POINT
@@ -103,12 +103,12 @@ void JOIN(NAME(leave), POINTS)(const struct shap_walk *walk, const struct shap_l
 }
 
 /* Adds one tree's contributions, at the points of one chunk, for the rows at x. */
-TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struct shap_tree *tree, size_t chunk,
+TARGET static void JOIN(NAME(tree), POINTS)(const struct treeshap *shap, const struct treeshap_tree *tree, size_t chunk,
                                             const float *x, const float *last, double *contributions, void *room)
 {
-    struct shap_walk *walk = room;
-    const struct shap_points *points = &shap->points[tree->points][chunk];
-    const struct shap_node *nodes = shap->nodes + tree->first;
+    struct treeshap_walk *walk = room;
+    const struct treeshap_points *points = &shap->points[tree->points][chunk];
+    const struct treeshap_node *nodes = shap->nodes + tree->first;
     lanes state[ALL]; /* P on the way down, the mean on the way up */
     EACH_POINT state[i] = NAME(fill)(points->weight[i / PARTS]);
     walk->x[0] = x;
@@ -116,8 +116,8 @@ TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struc
     walk->again = shap->again + tree->again + chunk * tree->again_count;
     walk->contributions = (lanes *)contributions;
     memset(&walk->passed[0], 0xff, sizeof walk->passed[0]);
-    for (const struct shap_node *node = nodes, *end = nodes + tree->count; node < end; node++) {
-        struct shap_level *level = &walk->levels[node->depth];
+    for (const struct treeshap_node *node = nodes, *end = nodes + tree->count; node < end; node++) {
+        struct treeshap_level *level = &walk->levels[node->depth];
         if (node->second)
             EACH_POINT
             {
@@ -142,13 +142,13 @@ TARGET static void JOIN(NAME(tree), POINTS)(const struct shap *shap, const struc
             JOIN(NAME(leave), POINTS)(walk, --level, state);
     }
 }
-_Static_assert(sizeof(struct shap_walk) <= SHAP_ROOM, "a walk fits its room");
+_Static_assert(sizeof(struct treeshap_walk) <= TREESHAP_ROOM, "a walk fits its room");
 
 #undef lanes
 #undef rows
 #undef fused
-#undef shap_level
-#undef shap_walk
+#undef treeshap_level
+#undef treeshap_walk
 #undef EACH_POINT
 #undef EACH_PART
 #undef POINTS

@@ -1,6 +1,6 @@
 /* See contract.h. Called by whoever loads a registered version: the scorer's model watcher on its thread, `scorer
  * score`, and the tool's verify. Reads the registry, writes nothing. */
-#include "registry/contract.h"
+#include "registry/model_file.h"
 
 static const char *tag_find(const struct version_details *details, const char *key)
 {
@@ -10,8 +10,8 @@ static const char *tag_find(const struct version_details *details, const char *k
     return NULL;
 }
 
-enum status contract_load(const struct schema *schema, struct span file, const char *label, const char *columns,
-                          struct pipeline **out, struct error *err)
+enum status model_file_load(const struct schema *schema, struct span file, const char *label, const char *columns,
+                            struct pipeline **out, struct error *err)
 {
     const struct pipeline_options options = {
         .positive_label = label,
@@ -21,8 +21,8 @@ enum status contract_load(const struct schema *schema, struct span file, const c
     return pipeline_load(file, schema->columns, schema->column_count, &options, out, err);
 }
 
-enum status registry_check_contract(struct registry *registry, const struct model_version *version,
-                                    const struct pipeline *pipeline, bool *noted, struct error *err)
+enum status model_file_check_contract(struct registry *registry, const struct model_version *version,
+                                      const struct pipeline *pipeline, bool *noted, struct error *err)
 {
     struct version_details details;
     if (noted)

@@ -1,5 +1,5 @@
-/* Vectors of WIDTH doubles, one row in each lane, as instructions of TARGET: what shap_lanes.h is written in. No guard:
- * it is included once for each instruction set. */
+/* Vectors of WIDTH doubles, one row in each lane, as instructions of TARGET: what treeshap_lanes.h is written in. No
+ * guard: it is included once for each instruction set. */
 typedef double NAME(lanes) __attribute__((vector_size(WIDTH * sizeof(double))));
 typedef float NAME(floats) __attribute__((vector_size(WIDTH * sizeof(float))));
 
@@ -87,12 +87,12 @@ NAME(lanes) NAME(keep)(NAME(rows) of, NAME(lanes) a)
 }
 #endif
 
-/* The products of eight points of four nodes, one after another, each node's added as shap_lanes.h adds them. */
+/* The products of eight points of four nodes, one after another, each node's added as treeshap_lanes.h adds them. */
 #if WIDTH == 2
 INLINE(TARGET)
 void NAME(points_add)(const double *a, const double *b, double *sums)
 {
-    for (size_t n = 0; n < 4; n++, a += SHAP_CHUNK, b += SHAP_CHUNK) {
+    for (size_t n = 0; n < 4; n++, a += TREESHAP_CHUNK, b += TREESHAP_CHUNK) {
         double four[4];
         for (size_t i = 0; i < 4; i++)
             four[i] = fma(a[4 + i], b[4 + i], a[i] * b[i]);
@@ -109,9 +109,9 @@ __m256d NAME(four_sums)(const double *a, const double *b)
 INLINE(TARGET)
 void NAME(points_add)(const double *a, const double *b, double *sums)
 {
-    __m256d low = _mm256_hadd_pd(NAME(four_sums)(a, b), NAME(four_sums)(a + SHAP_CHUNK, b + SHAP_CHUNK));
-    __m256d high = _mm256_hadd_pd(NAME(four_sums)(a + 2 * SHAP_CHUNK, b + 2 * SHAP_CHUNK),
-                                  NAME(four_sums)(a + 3 * SHAP_CHUNK, b + 3 * SHAP_CHUNK));
+    __m256d low = _mm256_hadd_pd(NAME(four_sums)(a, b), NAME(four_sums)(a + TREESHAP_CHUNK, b + TREESHAP_CHUNK));
+    __m256d high = _mm256_hadd_pd(NAME(four_sums)(a + 2 * TREESHAP_CHUNK, b + 2 * TREESHAP_CHUNK),
+                                  NAME(four_sums)(a + 3 * TREESHAP_CHUNK, b + 3 * TREESHAP_CHUNK));
     _mm256_storeu_pd(sums, _mm256_blend_pd(low, high, 12) + _mm256_permute2f128_pd(low, high, 33));
 }
 #endif

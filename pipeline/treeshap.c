@@ -1,4 +1,4 @@
-/* Why a tree ensemble gave its score, exactly: shap_make is called at load; shap_walk.c does the rows.
+/* Why a tree ensemble gave its score, exactly: treeshap_make is called at load; treeshap_rows.c does the rows.
  *
  * The game: a feature that is known sends a row where its value says; one that is not sends it both ways, in the shares
  * of the training rows (the path-dependent game of Lundberg et al., 2020). If each feature is known with probability t,
@@ -8,7 +8,7 @@
  * t = 0. At t = 0 nothing is known, so that what it adds is the same for all rows and costs none of them. At
  * one point, all derivatives come of one walk down and up the tree: linear in nodes × depth, no division, nothing that
  * cancels. (Polynomials carried over trees for TreeSHAP: Yu et al., Linear TreeShap, 2022.) */
-#include "pipeline/shap_program.h"
+#include "pipeline/treeshap_program.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 static const double PI = 3.14159265358979323846;
 
 struct builder {
-    struct shap *shap;
+    struct treeshap *shap;
     const struct trees *trees;
     const struct tree_node *nodes; /* the tree's */
     const struct packed_node *packed;
@@ -26,7 +26,7 @@ struct builder {
     const uint32_t *places;      /* in shap->columns, by column */
     double *means;               /* the value that each node of the tree has for a row of which nothing is known */
     uint32_t *branches;          /* a branch's place among the tree's; of a leaf: one past the last */
-    struct shap_tree *tree;      /* being made */
+    struct treeshap_tree *tree;  /* being made */
     double *passed;              /* of each repeated node of the tree: r of the edge above */
     uint32_t passed_count, most; /* repeated nodes; different features on a path */
     uint32_t begun, ended;       /* nodes of the tree */
@@ -34,26 +34,26 @@ struct builder {
         uint32_t feature, node;
         double passed; /* the shares of all edges with this feature down to here, multiplied */
         uint16_t side;
-        bool again;             /* an edge further down has the feature, too */
-        bool repeated;          /* or one down the other side */
-    } path[SHAP_MAX_DEPTH + 1]; /* by depth of the edge */
+        bool again;                 /* an edge further down has the feature, too */
+        bool repeated;              /* or one down the other side */
+    } path[TREESHAP_MAX_DEPTH + 1]; /* by depth of the edge */
 };
 
 /* In as few chunks as can be, alike in size. */
 static size_t chunk_points(size_t points)
 {
-    size_t chunks = (points + SHAP_CHUNK - 1) / SHAP_CHUNK, chunk = chunks ? (points + chunks - 1) / chunks : 0;
-    return chunk < SHAP_CHUNK_LEAST ? SHAP_CHUNK_LEAST : chunk;
+    size_t chunks = (points + TREESHAP_CHUNK - 1) / TREESHAP_CHUNK, chunk = chunks ? (points + chunks - 1) / chunks : 0;
+    return chunk < TREESHAP_CHUNK_LEAST ? TREESHAP_CHUNK_LEAST : chunk;
 }
 
 /* Radau's points and weights on 0 … 1 besides the point 0, exact up to degree 2 × count: roots of P(n − 1) + P(n), n =
  * count + 1, by Newton's method on Legendre's polynomials. */
-static void points_find(struct shap_points *points, size_t count)
+static void points_find(struct treeshap_points *points, size_t count)
 {
     size_t chunk = chunk_points(count);
     double n = (double)count + 1;
-    for (size_t i = 0; i < SHAP_CHUNKS * SHAP_CHUNK; i++)
-        points[i / SHAP_CHUNK].at[i % SHAP_CHUNK] = 0.5;
+    for (size_t i = 0; i < TREESHAP_CHUNKS * TREESHAP_CHUNK; i++)
+        points[i / TREESHAP_CHUNK].at[i % TREESHAP_CHUNK] = 0.5;
     for (size_t i = 0; i < count; i++) {
         double x = -cos(2 * PI * (double)(i + 1) / (2 * n - 1)), low = 1, value = x;
         for (int step = 0; step < 50; step++) {
@@ -124,28 +124,29 @@ static double value_of(const struct builder *builder, uint32_t n)
 }
 
 /* All but what is known of the children. */
-static struct shap_node node_plain(const struct builder *builder, uint32_t n, uint32_t depth, uint32_t above,
-                                   bool first_is_left)
+static struct treeshap_node node_plain(const struct builder *builder, uint32_t n, uint32_t depth, uint32_t above,
+                                       bool first_is_left)
 {
     const struct tree_node *from = &builder->nodes[n];
     int32_t column = features_column(builder->trees->features, from->feature);
     double left = left_share(builder, n), share = first_is_left ? left : 1 - left;
     double step = builder->means[from->left] - builder->means[from->left + 1];
-    return (struct shap_node){.share = share,
-                              .pull = {first_is_left ? 1 - share : -share, first_is_left ? -share : 1 - share},
-                              .known = others_share(builder, from->feature, depth) * (first_is_left ? step : -step),
-                              .threshold = builder->packed[n].threshold,
-                              .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
-                              .column = column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column],
-                              .above = above ? (uint16_t)shap_edge(above, builder->path[above].side) : 0,
-                              .depth = (uint16_t)depth};
+    return (struct treeshap_node){.share = share,
+                                  .pull = {first_is_left ? 1 - share : -share, first_is_left ? -share : 1 - share},
+                                  .known = others_share(builder, from->feature, depth) * (first_is_left ? step : -step),
+                                  .threshold = builder->packed[n].threshold,
+                                  .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
+                                  .column =
+                                      column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column],
+                                  .above = above ? (uint16_t)treeshap_edge(above, builder->path[above].side) : 0,
+                                  .depth = (uint16_t)depth};
 }
 
 static void node_make(struct builder *builder, uint32_t n, uint32_t depth, uint32_t different, double zero);
 
 /* The sides of the branch n, first and second, into its node. */
 static void sides_make(struct builder *builder, uint32_t n, uint32_t different, double zero, double passed,
-                       bool first_is_left, struct shap_node *node)
+                       bool first_is_left, struct treeshap_node *node)
 {
     const struct tree_node *from = &builder->nodes[n];
     uint32_t edge = node->depth + 1u, children[2] = {from->left + !first_is_left, from->left + first_is_left};
@@ -173,35 +174,36 @@ static void sides_make(struct builder *builder, uint32_t n, uint32_t different, 
 
 static void repeat_add(struct builder *builder, uint32_t node, uint32_t above, double passed)
 {
-    struct shap_repeat *repeat = &builder->shap->repeats[builder->tree->repeat + builder->passed_count];
-    *repeat = (struct shap_repeat){node, builder->path[above].node, builder->path[above].side == 0};
+    struct treeshap_repeat *repeat = &builder->shap->repeats[builder->tree->repeat + builder->passed_count];
+    *repeat = (struct treeshap_repeat){node, builder->path[above].node, builder->path[above].side == 0};
     builder->passed[builder->passed_count++] = passed;
 }
 
 /* The branch n once more, as one row alone reads it. */
-static void single_make(struct builder *builder, uint32_t n, const struct shap_node *node, bool first_is_left)
+static void single_make(struct builder *builder, uint32_t n, const struct treeshap_node *node, bool first_is_left)
 {
     uint32_t place = builder->branches[n], left = builder->nodes[n].left;
     builder->shap->singles[builder->tree->first + place] =
-        (struct shap_single){.share = node->share,
-                             .leaf = node->leaf,
-                             .rest = node->rest,
-                             .threshold = node->threshold,
-                             .slot = (uint16_t)node->slot,
-                             .again = (uint16_t)node->again,
-                             .child = {(uint16_t)builder->branches[left + !first_is_left],
-                                       (uint16_t)builder->branches[left + first_is_left]},
-                             .first_is_left = first_is_left};
-    builder->shap->ends[builder->tree->first + builder->ended++] = (struct shap_end){node->known, node->column, place};
+        (struct treeshap_single){.share = node->share,
+                                 .leaf = node->leaf,
+                                 .rest = node->rest,
+                                 .threshold = node->threshold,
+                                 .slot = (uint16_t)node->slot,
+                                 .again = (uint16_t)node->again,
+                                 .child = {(uint16_t)builder->branches[left + !first_is_left],
+                                           (uint16_t)builder->branches[left + first_is_left]},
+                                 .first_is_left = first_is_left};
+    builder->shap->ends[builder->tree->first + builder->ended++] =
+        (struct treeshap_end){node->known, node->column, place};
 }
 
 /* The branch n, whose edge has this depth, and all below it. `different`: features on the path so far; zero: what
- * values are relative to. Recursion is bounded by SHAP_MAX_DEPTH, which trees_make has checked. */
+ * values are relative to. Recursion is bounded by TREESHAP_MAX_DEPTH, which trees_make has checked. */
 static void node_make(struct builder *builder, uint32_t n, uint32_t depth, uint32_t different, double zero)
 {
     const struct tree_node *from = &builder->nodes[n];
     uint32_t above = feature_above(builder, from->feature, depth);
-    struct shap_node *nodes = builder->shap->nodes + builder->tree->first, *node = &nodes[builder->begun++];
+    struct treeshap_node *nodes = builder->shap->nodes + builder->tree->first, *node = &nodes[builder->begun++];
     double passed = above ? builder->path[above].passed : 1;
     bool first_is_left = builder->nodes[from->left].left || !builder->nodes[from->left + 1].left;
     *node = node_plain(builder, n, depth, above, first_is_left);
@@ -224,7 +226,7 @@ static void node_make(struct builder *builder, uint32_t n, uint32_t depth, uint3
 static void branches_place(struct builder *builder, size_t count)
 {
     const struct tree_node *nodes = builder->nodes;
-    struct shap_tree *tree = builder->tree;
+    struct treeshap_tree *tree = builder->tree;
     tree->count = (uint32_t)count / 2;
     for (size_t pass = 0, place = 0; pass < 2; pass++) {
         for (size_t n = 0; n < count; n++) {
@@ -239,9 +241,9 @@ static void branches_place(struct builder *builder, size_t count)
 }
 
 /* The lists of the tree's repeated nodes, one for each chunk of points; before them what all others use. */
-static void again_fill(struct builder *builder, struct shap_tree *tree)
+static void again_fill(struct builder *builder, struct treeshap_tree *tree)
 {
-    struct shap *shap = builder->shap;
+    struct treeshap *shap = builder->shap;
     size_t chunk = chunk_points(tree->points), count = builder->passed_count;
     tree->chunks = tree->points ? (tree->points + chunk - 1) / chunk : tree->count > 0;
     tree->chunk = chunk;
@@ -250,9 +252,9 @@ static void again_fill(struct builder *builder, struct shap_tree *tree)
     shap->again_count += tree->chunks * count;
     shap->again = mem_resize(shap->again, shap->again_count + 1, sizeof *shap->again);
     for (size_t i = 0; i < tree->chunks * count; i++) {
-        struct shap_again *again = &shap->again[tree->again + i];
+        struct treeshap_again *again = &shap->again[tree->again + i];
         double r = builder->passed[i % count];
-        for (size_t q = 0; q < SHAP_CHUNK; q++) {
+        for (size_t q = 0; q < TREESHAP_CHUNK; q++) {
             double t = shap->points[tree->points][i / count].at[q], factor = t + (1 - t) * r;
             again->pull[q] = t / factor;
             again->gain[q] = r / (factor * factor);
@@ -270,7 +272,7 @@ static void means_fill(struct builder *builder, size_t count)
 }
 
 /* Each chunk of points adds its part of what the point 0 does. */
-static void known_weigh(struct shap *shap, const struct shap_tree *tree)
+static void known_weigh(struct treeshap *shap, const struct treeshap_tree *tree)
 {
     double points = (double)tree->points + 1, weight = 1 / (points * points * (double)tree->chunks);
     for (size_t n = tree->first; n < shap->node_count; n++) {
@@ -283,7 +285,7 @@ static void known_weigh(struct shap *shap, const struct shap_tree *tree)
 static void tree_begin(struct builder *builder, size_t t, const double *sums)
 {
     const struct ensemble *ensemble = builder->trees->ensemble;
-    struct shap *shap = builder->shap;
+    struct treeshap *shap = builder->shap;
     uint32_t start = ensemble->starts[t];
     builder->tree = &shap->trees[t];
     builder->nodes = ensemble->nodes + start;
@@ -305,18 +307,18 @@ static void tree_begin(struct builder *builder, size_t t, const double *sums)
 static enum status tree_make(struct builder *builder, size_t t, const double *sums)
 {
     const struct ensemble *ensemble = builder->trees->ensemble;
-    struct shap *shap = builder->shap;
-    if (ensemble->depths[t] > SHAP_MAX_DEPTH || shap->node_count > SHAP_MAX_NODES)
+    struct treeshap *shap = builder->shap;
+    if (ensemble->depths[t] > TREESHAP_MAX_DEPTH || shap->node_count > TREESHAP_MAX_NODES)
         return STATUS_LIMIT;
     tree_begin(builder, t, sums);
-    struct shap_tree *tree = builder->tree;
+    struct treeshap_tree *tree = builder->tree;
     means_fill(builder, ensemble->starts[t + 1] - ensemble->starts[t]);
     if (builder->nodes[0].left)
         node_make(builder, 0, 0, 0, 0);
-    if (builder->most > SHAP_MAX_PATH)
+    if (builder->most > TREESHAP_MAX_PATH)
         return STATUS_LIMIT;
     tree->points = builder->most / 2;
-    shap->all_small &= tree->count <= SHAP_SINGLE_NODES;
+    shap->all_small &= tree->count <= TREESHAP_SINGLE_NODES;
     shap->repeat_count += builder->passed_count;
     again_fill(builder, tree);
     known_weigh(shap, tree);
@@ -333,14 +335,14 @@ static enum status trees_make(struct builder *builder, const double *sums, struc
             return error_set(
                 err, STATUS_LIMIT,
                 "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all are too large",
-                t, SHAP_MAX_PATH, SHAP_MAX_DEPTH);
+                t, TREESHAP_MAX_PATH, TREESHAP_MAX_DEPTH);
     return STATUS_OK;
 }
 
 /* places[column] in shap->columns. */
-static void columns_list(struct shap *shap, const struct trees *trees, uint32_t *places)
+static void columns_list(struct treeshap *shap, const struct trees *trees, uint32_t *places)
 {
-    bool used[SHAP_MAX_COLUMNS] = {false};
+    bool used[TREESHAP_MAX_COLUMNS] = {false};
     for (size_t n = 0; n < trees->ensemble->node_count; n++) {
         const struct tree_node *node = &trees->ensemble->nodes[n];
         int32_t column = node->left ? features_column(trees->features, node->feature) : EXPR_NO_COLUMN;
@@ -355,21 +357,21 @@ static void columns_list(struct shap *shap, const struct trees *trees, uint32_t 
         }
 }
 
-enum status shap_make(const struct trees *trees, const double *covers, struct shap **out, struct error *err)
+enum status treeshap_make(const struct trees *trees, const double *covers, struct treeshap **out, struct error *err)
 {
     const struct ensemble *ensemble = trees->ensemble;
-    if (trees->column_count > SHAP_MAX_COLUMNS)
-        return error_set(err, STATUS_LIMIT, "attrition.reference: more than %d columns", SHAP_MAX_COLUMNS);
-    struct shap *shap = mem_zeroed(1, sizeof *shap);
+    if (trees->column_count > TREESHAP_MAX_COLUMNS)
+        return error_set(err, STATUS_LIMIT, "attrition.reference: more than %d columns", TREESHAP_MAX_COLUMNS);
+    struct treeshap *shap = mem_zeroed(1, sizeof *shap);
     struct builder *builder = mem_zeroed(1, sizeof *builder);
     uint32_t *places = mem_zeroed(trees->column_count, sizeof *places);
     double *sums = mem_zeroed(ensemble->node_count, sizeof *sums);
-    const struct shap_walk *const *walks;
-    size_t walk_count = shap_walks(&walks);
+    const struct treeshap_walk *const *walks;
+    size_t walk_count = treeshap_walks(&walks);
     shap->trees = mem_zeroed(ensemble->tree_count, sizeof *shap->trees);
     shap->walk = walks[walk_count - 1];
     shap->all_small = true;
-    for (size_t count = 0; count <= SHAP_MAX_PATH / 2; count++)
+    for (size_t count = 0; count <= TREESHAP_MAX_PATH / 2; count++)
         points_find(shap->points[count], count);
     columns_list(shap, trees, places);
     *builder = (struct builder){.shap = shap, .trees = trees, .places = places};
@@ -387,13 +389,13 @@ enum status shap_make(const struct trees *trees, const double *covers, struct sh
     free(places);
     free(sums);
     if (status != STATUS_OK)
-        shap_free(shap);
+        treeshap_free(shap);
     else
         *out = shap;
     return status;
 }
 
-void shap_free(struct shap *shap)
+void treeshap_free(struct treeshap *shap)
 {
     if (!shap)
         return;
@@ -407,18 +409,18 @@ void shap_free(struct shap *shap)
     free(shap);
 }
 
-double shap_base(const struct shap *shap)
+double treeshap_base(const struct treeshap *shap)
 {
     return shap->base;
 }
 
-size_t shap_columns(const struct shap *shap, const uint32_t **out)
+size_t treeshap_columns(const struct treeshap *shap, const uint32_t **out)
 {
     *out = shap->columns;
     return shap->column_count;
 }
 
-size_t shap_bytes(const struct shap *shap)
+size_t treeshap_bytes(const struct treeshap *shap)
 {
     return sizeof *shap + shap->tree_count * sizeof *shap->trees +
            shap->node_count * (sizeof *shap->nodes + sizeof *shap->singles + sizeof *shap->ends) +

@@ -1,37 +1,38 @@
-/* One row through one tree, the points as lanes of a vector, as instructions of TARGET: see shap_walk.c. Without
+/* One row through one tree, the points as lanes of a vector, as instructions of TARGET: see treeshap_rows.c. Without
  * recursion or branches on the tree's shape, which a row alone would pay for at every node; level by level, so that a
- * node does not wait for the one before. The same operations as shap_lanes.h, and what they give is added in the same
- * order, for the same bits. No guard: it is included once for each instruction set. */
+ * node does not wait for the one before. The same operations as treeshap_lanes.h, and what they give is added in the
+ * same order, for the same bits. No guard: it is included once for each instruction set. */
 #define lanes NAME(lanes)
-#define PARTS (SHAP_CHUNK / WIDTH)
+#define PARTS (TREESHAP_CHUNK / WIDTH)
 #define EACH_PART _Pragma("GCC unroll 4") for (size_t i = 0; i < PARTS; i++)
 
 /* By node; one past the last stands for all leaves. */
-enum { NAME(SINGLE_PLACES) = SHAP_SINGLE_NODES + 32 };
+enum { NAME(SINGLE_PLACES) = TREESHAP_SINGLE_NODES + 32 };
 struct NAME(single_state) {
     lanes product[NAME(SINGLE_PLACES)][PARTS], mean[NAME(SINGLE_PLACES)][PARTS];
     lanes share[NAME(SINGLE_PLACES)][PARTS]; /* on the way up: what the node adds, but for P and e */
     double pull[NAME(SINGLE_PLACES)], sum[NAME(SINGLE_PLACES)];
     bool left[NAME(SINGLE_PLACES)];
-    bool passed[NAME(SINGLE_PLACES)]; /* by shap_again: whether the row passes all conditions on the feature above */
-    const struct shap_again *again;
+    bool
+        passed[NAME(SINGLE_PLACES)]; /* by treeshap_again: whether the row passes all conditions on the feature above */
+    const struct treeshap_again *again;
 };
-_Static_assert(sizeof(struct NAME(single_state)) <= SHAP_ROOM, "a walk fits its room");
+_Static_assert(sizeof(struct NAME(single_state)) <= TREESHAP_ROOM, "a walk fits its room");
 
 /* e of every node. */
 INLINE(TARGET)
-void NAME(single_pulls)(struct NAME(single_state) * state, const struct shap_single *nodes, const float *x,
-                        const struct shap_tree *tree, const struct shap_repeat *repeats)
+void NAME(single_pulls)(struct NAME(single_state) * state, const struct treeshap_single *nodes, const float *x,
+                        const struct treeshap_tree *tree, const struct treeshap_repeat *repeats)
 {
     static const double NONE_OR_ONE[] = {0, 1}; /* a look-up, since a branch on the row's values is guessed wrong */
     for (size_t n = 0; n < tree->count; n++) {
-        bool left = x[(size_t)nodes[n].slot * SHAP_LANES] <= nodes[n].threshold;
+        bool left = x[(size_t)nodes[n].slot * TREESHAP_LANES] <= nodes[n].threshold;
         state->left[n] = left;
         state->pull[n] = NONE_OR_ONE[left == nodes[n].first_is_left] - nodes[n].share;
     }
     state->passed[0] = true;
     for (size_t a = 1; a < tree->again_count; a++) {
-        const struct shap_repeat *repeat = &repeats[a];
+        const struct treeshap_repeat *repeat = &repeats[a];
         bool passed = state->passed[nodes[repeat->above].again] & (state->left[repeat->above] == repeat->left);
         state->passed[a] = passed;
         state->pull[repeat->node] *= NONE_OR_ONE[passed];
@@ -41,14 +42,14 @@ void NAME(single_pulls)(struct NAME(single_state) * state, const struct shap_sin
 /* h of a node. */
 INLINE(TARGET)
 NAME(lanes)
-NAME(single_share)(const struct NAME(single_state) * state, const struct shap_single *node, size_t n, size_t i)
+NAME(single_share)(const struct NAME(single_state) * state, const struct treeshap_single *node, size_t n, size_t i)
 {
     const double *at = state->again[node->again].pull;
     return NAME(fused)(NAME(load)(at + i * WIDTH), NAME(fill)(state->pull[n]), NAME(fill)(node->share));
 }
 
 INLINE(TARGET)
-void NAME(single_down)(struct NAME(single_state) * state, const struct shap_single *node, size_t n)
+void NAME(single_down)(struct NAME(single_state) * state, const struct treeshap_single *node, size_t n)
 {
     EACH_PART
     {
@@ -60,7 +61,7 @@ void NAME(single_down)(struct NAME(single_state) * state, const struct shap_sing
 }
 
 INLINE(TARGET)
-void NAME(single_turn)(struct NAME(single_state) * state, const struct shap_single *node, size_t n)
+void NAME(single_turn)(struct NAME(single_state) * state, const struct treeshap_single *node, size_t n)
 {
     const double *gain = state->again[node->again].gain;
     EACH_PART
@@ -73,7 +74,7 @@ void NAME(single_turn)(struct NAME(single_state) * state, const struct shap_sing
 
 /* A leaf's mean is 0: what it is stands in its parent's `rest`, which is 0 where there is none. */
 INLINE(TARGET)
-void NAME(single_up)(struct NAME(single_state) * state, const struct shap_single *node, size_t n)
+void NAME(single_up)(struct NAME(single_state) * state, const struct treeshap_single *node, size_t n)
 {
     const double *gain = state->again[node->again].gain;
     EACH_PART
@@ -84,13 +85,13 @@ void NAME(single_up)(struct NAME(single_state) * state, const struct shap_single
     }
 }
 
-TARGET static void NAME(single)(const struct shap *shap, const struct shap_tree *tree, size_t chunk, const float *x,
-                                const float *last, double *contributions, void *room)
+TARGET static void NAME(single)(const struct treeshap *shap, const struct treeshap_tree *tree, size_t chunk,
+                                const float *x, const float *last, double *contributions, void *room)
 {
     (void)last;
     const double *weight = shap->points[tree->points][chunk].weight;
-    const struct shap_single *nodes = shap->singles + tree->first;
-    const struct shap_end *ends = shap->ends + tree->first;
+    const struct treeshap_single *nodes = shap->singles + tree->first;
+    const struct treeshap_end *ends = shap->ends + tree->first;
     struct NAME(single_state) *state = room;
     size_t count = tree->count;
     state->again = shap->again + tree->again + chunk * tree->again_count;
@@ -107,7 +108,7 @@ TARGET static void NAME(single)(const struct shap *shap, const struct shap_tree 
         NAME(single_up)(state, &nodes[n], n);
     for (size_t n = 0; n < count; n += 4)
         NAME(points_add)((const double *)state->product[n], (const double *)state->share[n], &state->sum[n]);
-    for (const struct shap_end *end = ends; end < ends + count; end++) {
+    for (const struct treeshap_end *end = ends; end < ends + count; end++) {
         double *contribution = &contributions[(size_t)end->column * 2 * WIDTH];
         *contribution = fma(state->sum[end->node] + end->known, state->pull[end->node], *contribution);
     }

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-static inline bool is_end_asked(void)
+static inline bool shutdown_signal_is_pending(void)
 {
     sigset_t pending;
     return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);

@@ -9,14 +9,14 @@
 #include "base/status.h"
 
 /* Notes why a broker's certificate is not trusted, which librdkafka's texts leave out. The conf becomes a client's. */
-void refusal_watch(rd_kafka_conf_t *conf);
+void connect_error_watch(rd_kafka_conf_t *conf);
 
 /* Whether librdkafka reports the reason as a denial too (_SSL, _AUTHENTICATION), with the next poll. */
-bool refusal_is_denial(const char *reason);
+bool connect_error_is_denial(const char *reason);
 
 /* librdkafka's reason as "BROKER: what is wrong; what to do". False: not one that is known, and out is the reason as it
  * is. */
-bool refusal_explain(const char *reason, char *out, size_t capacity);
+bool connect_error_explain(const char *reason, char *out, size_t capacity);
 
 /* For the end of a message: what to do about STATUS_DENIED; empty for the others. */
-const char *refusal_denied_hint(enum status status);
+const char *connect_error_denied_hint(enum status status);

@@ -1,5 +1,5 @@
-/* Strict reading of a head's fields and line ends: see framing.h. On the server's threads, for each request. */
-#include "scorer/http/framing.h"
+/* Strict reading of a head's fields and line ends: see head_check.h. On the server's threads, for each request. */
+#include "scorer/http/head_check.h"
 
 #include <string.h>
 #include <strings.h>
@@ -27,31 +27,31 @@ static bool is_length(const char *value)
     return digits && !value[digits];
 }
 
-void framing_add(struct framing *framing, const char *name, const char *value)
+void head_check_add(struct head_check *head, const char *name, const char *value)
 {
     const char *flaw = NULL;
     if (!is_name(name))
         flaw = "a header's name has a character that names do not have";
     else if (!is_value(value))
         flaw = "a header's value has a control character";
-    else if (!strcasecmp(name, "Host") && framing->hosts++)
+    else if (!strcasecmp(name, "Host") && head->hosts++)
         flaw = "two Host headers";
-    else if (!strcasecmp(name, "Content-Length") && (framing->lengths++ || !is_length(value)))
+    else if (!strcasecmp(name, "Content-Length") && (head->lengths++ || !is_length(value)))
         flaw = "two Content-Length headers, or one that is no number";
-    else if (!strcasecmp(name, "Transfer-Encoding") && (framing->codings++ || strcasecmp(value, "chunked")))
+    else if (!strcasecmp(name, "Transfer-Encoding") && (head->codings++ || strcasecmp(value, "chunked")))
         flaw = "a Transfer-Encoding other than chunked";
-    if (!framing->flaw)
-        framing->flaw = flaw;
+    if (!head->flaw)
+        head->flaw = flaw;
 }
 
-const char *framing_flaw(const struct framing *framing)
+const char *head_check_flaw(const struct head_check *head)
 {
-    if (!framing->flaw && framing->lengths && framing->codings)
+    if (!head->flaw && head->lengths && head->codings)
         return "both Content-Length and Transfer-Encoding";
-    return framing->flaw;
+    return head->flaw;
 }
 
-size_t framing_unescape(void *context, struct MHD_Connection *connection, char *text)
+size_t head_check_unescape(void *context, struct MHD_Connection *connection, char *text)
 {
     (void)context, (void)connection;
     char *to = text;
@@ -81,7 +81,7 @@ static bool skip_end(struct cursor *cursor)
     return cursor_left(cursor) && !*cursor->at++;
 }
 
-const char *framing_lines_flaw(struct span lines)
+const char *head_check_lines_flaw(struct span lines)
 {
     struct cursor cursor = cursor_of(lines);
     static const char bare[] = "a line does not end with CR and LF";

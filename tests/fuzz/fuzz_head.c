@@ -1,15 +1,16 @@
 /* fuzz: any bytes as the field lines of a request's head. What a strict reader of the bytes themselves refuses,
- * framing.c refuses, from what libmicrohttpd makes of them; and it finds no fault with the lines of a strict head. */
+ * head_check.c refuses, from what libmicrohttpd makes of them; and it finds no fault with the lines of a strict head.
+ */
 #include <assert.h>
 #include <stdlib.h>
 
-#include "scorer/http/framing.h"
+#include "scorer/http/head_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 struct head {
-    bool strict;            /* so far: lines end with CR and LF, none goes on in the next, none lacks its name */
-    struct framing framing; /* of the fields, as the library hands them out */
+    bool strict;              /* so far: lines end with CR and LF, none goes on in the next, none lacks its name */
+    struct head_check fields; /* of the fields, as the library hands them out */
 };
 
 static void take_field(struct head *head, char *line, char *colon)
@@ -17,7 +18,7 @@ static void take_field(struct head *head, char *line, char *colon)
     char *value = colon + 1 + strspn(colon + 1, " \t");
     head->strict &= !strchr(" \t:", *line);
     *colon = '\0';
-    framing_add(&head->framing, line, value);
+    head_check_add(&head->fields, line, value);
 }
 
 /* The library makes NULs of a line's end and of a field's colon. Past the line; NULL: it refuses the request. */
@@ -48,10 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     char *at = take_line(&head, copy, end, false, &begins_so); /* the end of the request line */
     for (empty = false; at && !empty;)
         at = take_line(&head, at, end, true, &empty);
-    const char *lines_flaw = framing_lines_flaw((struct span){copy, at ? (size_t)(at - copy) : 0});
+    const char *lines_flaw = head_check_lines_flaw((struct span){copy, at ? (size_t)(at - copy) : 0});
     if (at && begins_so && !memchr(data, '\0', bytes)) {
         assert(!head.strict || !lines_flaw);
-        assert(head.strict || lines_flaw || framing_flaw(&head.framing));
+        assert(head.strict || lines_flaw || head_check_flaw(&head.fields));
     }
     free(copy);
     return 0;

@@ -9,10 +9,10 @@
 /* Compiles the file, applies its metadata and replays its golden rows. label: NULL, or overrules the file's; where
  * neither has one, the schema's last target value is the positive class. columns: likewise, the names of a table's
  * columns. */
-MUST_USE enum status contract_load(const struct schema *schema, struct span file, const char *label,
-                                   const char *columns, struct pipeline **out, struct error *err);
+MUST_USE enum status model_file_load(const struct schema *schema, struct span file, const char *label,
+                                     const char *columns, struct pipeline **out, struct error *err);
 
 /* Compares the model's feature contract with the one in the version's tags. *noted (may be NULL): there was one; a bare
  * file's and older versions' are not compared. STATUS_INVALID: it changed; else what registry_describe says. */
-MUST_USE enum status registry_check_contract(struct registry *registry, const struct model_version *version,
-                                             const struct pipeline *pipeline, bool *noted, struct error *err);
+MUST_USE enum status model_file_check_contract(struct registry *registry, const struct model_version *version,
+                                               const struct pipeline *pipeline, bool *noted, struct error *err);

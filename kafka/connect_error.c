@@ -1,6 +1,6 @@
-/* Refusals in words: see refusal.h. librdkafka's broker threads check certificates here; whoever reports a reason
+/* Refusals in words: see connect_error.h. librdkafka's broker threads check certificates here; whoever reports a reason
  * explains it, on any thread. Decides nothing: a certificate that OpenSSL does not trust stays refused. */
-#include "kafka/refusal.h"
+#include "kafka/connect_error.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static int on_certificate(rd_kafka_t *client, const char *broker, int32_t broker
     return 0;
 }
 
-void refusal_watch(rd_kafka_conf_t *conf)
+void connect_error_watch(rd_kafka_conf_t *conf)
 {
     (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate); /* fails only in a librdkafka without TLS */
 }
@@ -93,12 +93,12 @@ static const char *meaning_of(const char *reason)
     return NULL;
 }
 
-bool refusal_is_denial(const char *reason)
+bool connect_error_is_denial(const char *reason)
 {
     return strstr(reason, "SSL handshake failed") || strstr(reason, "SASL authentication error");
 }
 
-bool refusal_explain(const char *reason, char *out, size_t capacity)
+bool connect_error_explain(const char *reason, char *out, size_t capacity)
 {
     const char *meaning = meaning_of(reason), *end = strstr(reason, ": ");
     if (meaning)
@@ -108,7 +108,7 @@ bool refusal_explain(const char *reason, char *out, size_t capacity)
     return meaning != NULL;
 }
 
-const char *refusal_denied_hint(enum status status)
+const char *connect_error_denied_hint(enum status status)
 {
     return status == STATUS_DENIED
                ? "; give this user the access control list (ACL) that SECURITY.md has for the program"
