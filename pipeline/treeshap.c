@@ -136,8 +136,7 @@ static struct treeshap_node node_plain(const struct builder *builder, uint32_t n
                                   .known = others_share(builder, from->feature, depth) * (first_is_left ? step : -step),
                                   .threshold = builder->packed[n].threshold,
                                   .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
-                                  .column =
-                                      column < 0 ? (uint32_t)builder->shap->column_count : builder->places[column],
+                                  .column = builder->places[column],
                                   .above = above ? (uint16_t)treeshap_edge(above, builder->path[above].side) : 0,
                                   .depth = (uint16_t)depth};
 }
@@ -357,6 +356,16 @@ static void columns_list(struct treeshap *shap, const struct trees *trees, uint3
         }
 }
 
+/* Rows never part at a condition on a constant, whatever its covers say, and no column would get what it changes. */
+static enum status features_check(const struct trees *trees, struct error *err)
+{
+    const struct ensemble *ensemble = trees->ensemble;
+    for (size_t n = 0; n < ensemble->node_count; n++)
+        if (ensemble->nodes[n].left && features_column(trees->features, ensemble->nodes[n].feature) < 0)
+            return error_set(err, STATUS_UNSUPPORTED, "attrition.reference: a tree has a condition on a constant");
+    return STATUS_OK;
+}
+
 enum status treeshap_make(const struct trees *trees, const double *covers, struct treeshap **out, struct error *err)
 {
     const struct ensemble *ensemble = trees->ensemble;
@@ -379,7 +388,9 @@ enum status treeshap_make(const struct trees *trees, const double *covers, struc
     builder->passed[0] = 1; /* for t itself */
     builder->means = mem_zeroed(ensemble->node_count, sizeof *builder->means);
     builder->branches = mem_zeroed(ensemble->node_count, sizeof *builder->branches);
-    enum status status = covers_sum(ensemble, covers, sums, err);
+    enum status status = features_check(trees, err);
+    if (status == STATUS_OK)
+        status = covers_sum(ensemble, covers, sums, err);
     if (status == STATUS_OK)
         status = trees_make(builder, sums, err);
     free(builder->passed);
