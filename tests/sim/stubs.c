@@ -22,6 +22,12 @@ void model_release(const struct model *model)
     (void)model;
 }
 
+bool pipeline_refuses(const struct pipeline *pipeline, const struct cell *cells, int32_t *column)
+{
+    (void)pipeline, (void)cells, (void)column;
+    return false;
+}
+
 bool pipeline_has_reasons(const struct pipeline *pipeline)
 {
     (void)pipeline;
@@ -46,6 +52,13 @@ void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, s
                     struct score *scores, struct reason *reasons)
 {
     pipeline_score_from(pipeline, cells, row_count, top_reasons, 0, scores, reasons);
+}
+
+const char *pipeline_why_no_score(const struct pipeline *pipeline, const struct cell *cells,
+                                  char text[PIPELINE_WHY_BYTES])
+{
+    (void)pipeline, (void)cells, (void)text;
+    return NULL;
 }
 
 struct challenger_rows *challenger_rows_new(struct challengers *challengers, size_t most_rows)
