@@ -85,7 +85,7 @@ static void sink_unassign(struct sink *sink)
     if (sink->unassigned || !sink->joined)
         return;
     rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
-    rd_kafka_resp_err_t code = rd_kafka_assign(sink->consumer, none);
+    rd_kafka_resp_err_t code = sink_input_assign(sink->consumer, none);
     rd_kafka_topic_partition_list_destroy(none);
     if (code)
         log_warn("sink", "could not stop fetching: %s", rd_kafka_err2str(code));
@@ -124,8 +124,7 @@ static void postgresql_worked(struct sink *sink)
 
 /* --- assignment --- */
 
-/* Assigns every partition from one past what is stored or read. All of the batch's `next` are known by now. A lost
- * assignment is about to be revoked, which an assignment would undo. */
+/* Assigns every partition from one past what is stored or read. All of the batch's `next` are known by now. */
 static enum status sink_assign(struct sink *sink, struct error *err)
 {
     struct sink_partition *partitions;
@@ -140,7 +139,7 @@ static enum status sink_assign(struct sink *sink, struct error *err)
     for (size_t p = 0; p < count; p++)
         rd_kafka_topic_partition_list_add(list, partitions[p].topic_name, partitions[p].id)->offset =
             sink_input_start(&partitions[p]);
-    rd_kafka_resp_err_t code = rd_kafka_assign(sink->consumer, list);
+    rd_kafka_resp_err_t code = sink_input_assign(sink->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code)
         return error_set(err, kafka_status(code), "Kafka: assigning %zu partitions: %s", count, rd_kafka_err2str(code));

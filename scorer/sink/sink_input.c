@@ -94,6 +94,11 @@ enum status sink_input_check_start(rd_kafka_t *consumer, struct sink_partition *
     return STATUS_OK;
 }
 
+rd_kafka_resp_err_t sink_input_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    return rd_kafka_assignment_lost(consumer) ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_assign(consumer, list);
+}
+
 int64_t sink_input_start(const struct sink_partition *partition)
 {
     if (partition->verify != SINK_NO_OFFSET)

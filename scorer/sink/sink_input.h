@@ -22,6 +22,10 @@ struct sink_record sink_input_record(const rd_kafka_message_t *message, struct s
 MUST_USE enum status sink_input_check_start(rd_kafka_t *consumer, struct sink_partition *partition,
                                             const char *cluster_id, struct error *err);
 
+/* rd_kafka_assign outside of the callback. Does nothing where the assignment is lost: it is about to be revoked, and
+ * this would be taken for the answer, upon which the client joins again before anybody has asked who has its place. */
+rd_kafka_resp_err_t sink_input_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list);
+
 /* Where to read from: RD_KAFKA_OFFSET_BEGINNING or an offset. */
 int64_t sink_input_start(const struct sink_partition *partition);
 

@@ -73,10 +73,8 @@ static bool may_join(struct sink_topics *topics, const _Atomic bool *stop)
     const struct start_offsets *source = &topics->sources[0];
     if (!topics->instance[0] || !topics->member[0] || !rd_kafka_assignment_lost(source->consumer))
         return true;
-    if (topics->failure.status != STATUS_OK)
+    if (topics->failure.status != STATUS_OK || *stop) /* it leaves at once */
         return false;
-    if (*stop)
-        return true; /* it leaves at once */
     if (kafka_member_replaced(source->consumer, source->group, topics->instance, topics->member,
                               &(struct member_wait){stop, "sink"}, &replaced, &err) != STATUS_OK)
         log_warn("sink", "partitions are lost; %s", err.text);
@@ -85,7 +83,7 @@ static bool may_join(struct sink_topics *topics, const _Atomic bool *stop)
                   "sink: another process has joined group %s as instance %s while this one stood still; it goes on, "
                   "this one ends",
                   source->group, topics->instance);
-    return !replaced;
+    return !replaced && !*stop;
 }
 
 bool sink_topics_may_join(struct sink_topics *topics, const _Atomic bool *stop)

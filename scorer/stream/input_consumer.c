@@ -211,7 +211,7 @@ static bool may_join_again(struct input_consumer *input, bool lost)
     if (lost && input->failure == STATUS_OK &&
         static_member_check(&input->member, input->consumer, input->settings->group_id, input->stop, &err) != STATUS_OK)
         input_consumer_fail(input, err.status, err.text);
-    return !lost || input->failure == STATUS_OK;
+    return !lost || (input->failure == STATUS_OK && !*input->stop);
 }
 
 static void on_revoke(struct input_consumer *input)

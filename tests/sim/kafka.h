@@ -150,6 +150,8 @@ struct rd_kafka_s {
     rd_kafka_resp_err_t why_code;
     /* consumer */
     bool subscribed[TOPICS], committed_reads, closing, closed, lost, yielded, joins_late, stays_out;
+    bool noticed;      /* that the session is over */
+    int64_t looked_us; /* when that was last decided */
     struct member *member;
     struct part parts[TOPICS][PARTITIONS_MOST];
     int turn;

@@ -33,7 +33,7 @@ static void call_back(rd_kafka_t *client, rd_kafka_resp_err_t code)
 
 static void join(rd_kafka_t *client)
 {
-    client->lost = client->joins_late = false;
+    client->lost = client->joins_late = client->noticed = false;
     client->member = group_join(group_find(conf_value(&client->conf, "group.id", "")), client,
                                 conf_value(&client->conf, "group.instance.id", ""), client->subscribed);
 }
@@ -131,9 +131,19 @@ rd_kafka_resp_err_t rd_kafka_subscribe(rd_kafka_t *client, const rd_kafka_topic_
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+/* Whether the client has noticed by now that its session is over; as it says at one moment, so it stays in that. */
+static bool has_noticed(rd_kafka_t *client)
+{
+    if (!client->noticed && client->looked_us != sim_now()) {
+        client->looked_us = sim_now();
+        client->noticed = client->member && (client->member->kicked || client->member->fenced) && chance_one_in(2);
+    }
+    return client->noticed;
+}
+
 int rd_kafka_assignment_lost(rd_kafka_t *client)
 {
-    return client->lost || (client->member && (client->member->kicked || client->member->fenced) && chance_one_in(2));
+    return client->lost || has_noticed(client);
 }
 
 rd_kafka_consumer_group_metadata_t *rd_kafka_consumer_group_metadata(rd_kafka_t *client)
@@ -197,8 +207,23 @@ static void place(rd_kafka_t *client, enum topic_id topic, int32_t partition, in
     trace("%s: %s [%d] from %lld", client->name, topics[topic].name, partition, (long long)offset);
 }
 
+/* An assignment of one's own answers a revocation that is on its way to the callback: the client joins again, unasked.
+ */
+static void answer_revocation(rd_kafka_t *client)
+{
+    struct member *member = client->member;
+    if (!member || !member->has || !member->kicked || !has_noticed(client))
+        return;
+    trace("%s: an assignment answers the revocation", client->name);
+    check_successor(member, sim_now());
+    member->has = false;
+    join(client);
+}
+
 rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list)
 {
+    if (list)
+        answer_revocation(client);
     for (int t = 0; t < TOPICS; t++)
         for (int p = 0; p < PARTITIONS_MOST; p++)
             client->parts[t][p].on = false;
