@@ -317,7 +317,7 @@ class Lab:
                              "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True})
         partitions = consumer.list_topics(topic, 10).topics[topic].partitions
         consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
-        ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1] for p in partitions}
+        ends = {p: watermarks(consumer, topic, p)[1] for p in partitions}
         messages, open_partitions, deadline = [], set(partitions), time.monotonic() + seconds
         while open_partitions and time.monotonic() < deadline:
             for message in consumer.consume(10000, 0.5):
@@ -331,6 +331,19 @@ class Lab:
         if open_partitions:
             raise RuntimeError(f"{topic}: partitions {sorted(open_partitions)} did not come to their end in {seconds} s")
         return messages
+
+
+def watermarks(consumer, topic, partition, seconds=60):
+    """(low, high) of a partition; one that was made just now may have no leader yet, or not where the client looks."""
+    from confluent_kafka import KafkaException, TopicPartition
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(topic, partition), 10)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def schema(name):

@@ -8,7 +8,7 @@ import struct
 import time
 import urllib.request
 
-from lab import BIN, ROOT, TOPICS, Lab, decode_prediction, encode_event, frame_id, schema
+from lab import BIN, ROOT, TOPICS, Lab, decode_prediction, encode_event, frame_id, schema, watermarks
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -64,7 +64,7 @@ class Topics:
 
     def ends(self, topic):
         consumer = Consumer({"bootstrap.servers": self.kafka, "group.id": "ends"})
-        ends = {partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), 10)[1] for partition in range(4)}
+        ends = {partition: watermarks(consumer, topic, partition)[1] for partition in range(4)}
         consumer.close()
         return ends
 

@@ -9,9 +9,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException
 
-from lab import BIN, Lab
+from lab import BIN, Lab, watermarks
 
 FAULTS_BIN = Path(os.environ.get("FAULTS_BIN") or BIN.parent / "faults/bin")
 ROWS, RATE, LATE = 5000, 200, 400
@@ -37,7 +37,7 @@ def committed(lab, kafka, topic):
 def ends(kafka, topic):
     """Of all partitions, together: records and markers."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "ends", "isolation.level": "read_uncommitted"})
-    total = sum(consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1] for p in range(4))
+    total = sum(watermarks(consumer, topic, p)[1] for p in range(4))
     consumer.close()
     return total
 

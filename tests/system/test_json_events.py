@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from lab import BIN, ROOT, TOPICS, Lab, decode_prediction, encode_event
+from lab import BIN, ROOT, TOPICS, Lab, decode_prediction, encode_event, watermarks
 
 AT = 1_700_000_000_000
 ISO = datetime.fromtimestamp(AT / 1000, timezone.utc).isoformat().replace("+00:00", "Z")
@@ -110,7 +110,7 @@ def audit(lab, kafka, scorer):
     """Once the group's offsets are there for all to see: markers are written after the commit is answered."""
     topic, group = scorer.env.get("INPUT_TOPIC", TOPICS[0]), scorer.env.get("GROUP_ID", "attrition-scorer")
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "isolation.level": "read_committed"})
-    end = consumer.get_watermark_offsets(TopicPartition(topic, 0), 10)[1]
+    end = watermarks(consumer, topic, 0)[1]
     lab.need(f"{group} has committed all of {topic}", lambda: consumer.committed([TopicPartition(topic, 0)], 10)[0].offset == end, 30)
     consumer.close()
     return lab.audit(scorer)

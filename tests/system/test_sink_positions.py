@@ -3,7 +3,7 @@
 before it was read, recreated and refilled, read by another group, and another cluster behind the same address."""
 import re
 
-from lab import BIN, ROOT, TOPICS, Lab
+from lab import BIN, ROOT, TOPICS, Lab, watermarks
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 
@@ -14,7 +14,7 @@ SINK_TOPICS = TOPICS[1:]
 def ends(kafka, topic):
     """(low, high) of each partition."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "ends", "isolation.level": "read_uncommitted"})
-    found = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 10) for p in consumer.list_topics(topic, 10).topics[topic].partitions}
+    found = {p: watermarks(consumer, topic, p) for p in consumer.list_topics(topic, 10).topics[topic].partitions}
     consumer.close()
     return found
 

@@ -4,9 +4,9 @@ stays in the topic that `check --create-topics` makes, and `check` names topics 
 import struct
 import time
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
-from lab import BIN, TOPICS, Lab
+from lab import BIN, TOPICS, Lab, watermarks
 
 INPUT, OUTPUT, DLQ, OUTCOME = TOPICS
 MONTH_MS = 30 * 24 * 3600 * 1000
@@ -16,7 +16,7 @@ FIXED = {DLQ: "LogAppendTime", OUTCOME: "LogAppendTime", OUTPUT: "CreateTime"}
 def ends(kafka, topic):
     """(low, high) of partition 0."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "ends", "isolation.level": "read_uncommitted"})
-    found = consumer.get_watermark_offsets(TopicPartition(topic, 0), 10)
+    found = watermarks(consumer, topic, 0)
     consumer.close()
     return found
 

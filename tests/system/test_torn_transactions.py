@@ -11,7 +11,7 @@ from collections import Counter
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from lab import BIN, TOPICS, Lab, decode_prediction
+from lab import BIN, TOPICS, Lab, decode_prediction, watermarks
 from relay import ADD_OFFSETS, ADD_PARTITIONS, END_TXN, PRODUCE, TXN_OFFSET_COMMIT, is_commit, relayed_kafka
 
 INJECTIONS = int(os.environ.get("TORN_INJECTIONS", 20))
@@ -239,7 +239,7 @@ with Lab() as lab:
 
     def lag():
         group = Consumer({"bootstrap.servers": kafka, "group.id": "attrition-scorer"})
-        ends = {p: group.get_watermark_offsets(TopicPartition("employee-events", p), 5)[1] for p in range(4)}
+        ends = {p: watermarks(group, "employee-events", p)[1] for p in range(4)}
         stored = group.committed([TopicPartition("employee-events", p) for p in range(4)], 5)
         group.close()
         return sum(ends[t.partition] - max(t.offset, 0) for t in stored)
