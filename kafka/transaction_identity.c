@@ -7,6 +7,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "kafka/client.h"
+#include "kafka/connect_error.h"
 #include "kafka/member.h"
 
 enum { CALL_MS = 10000, BACKOFF_US = 100000 };
@@ -21,8 +22,8 @@ enum status transaction_identity_take(const struct transaction_setup *setup, rd_
         if (!error)
             return STATUS_OK;
         bool again = rd_kafka_error_is_retriable(error) && !*setup->stop;
-        error_set(err, kafka_status(*code), "%s: cannot start transactions as %s: %s", setup->where, setup->identity,
-                  rd_kafka_error_string(error));
+        error_set(err, kafka_status(*code), "%s: cannot start transactions as %s: %s%s", setup->where, setup->identity,
+                  rd_kafka_error_string(error), connect_error_denied_hint(kafka_status(*code)));
         rd_kafka_error_destroy(error);
         if (!again)
             return err->status;

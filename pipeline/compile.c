@@ -493,7 +493,9 @@ static bool classes_agree(const struct expr_pool *pool, const uint32_t *scores, 
     bool shared = expr_is_binary(a) && a->b == b->b;
     bool scaled =
         shared && a->op == EXPR_MUL && expr_at(pool, a->b)->op == EXPR_NUMBER && expr_at(pool, a->b)->number > 0;
-    if (a->op == EXPR_SIGMOID || a->op == EXPR_EXP || scaled || (shared && (a->op == EXPR_SUB || a->op == EXPR_DIV)))
+    bool divided =
+        shared && a->op == EXPR_DIV && !(expr_at(pool, a->b)->op == EXPR_NUMBER && expr_at(pool, a->b)->number < 0);
+    if (a->op == EXPR_SIGMOID || a->op == EXPR_EXP || scaled || divided || (shared && a->op == EXPR_SUB))
         return classes_agree(pool, scores, a->a, b->a);
     return false;
 }

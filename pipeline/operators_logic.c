@@ -101,7 +101,9 @@ static bool distances_match(const struct expr_pool *pool, const struct value *in
 {
     for (size_t k = 0; k < input->count; k++) {
         const struct expr *size = expr_at(pool, input->cells[k]);
-        const struct expr *less = size->op == EXPR_ABS ? expr_at(pool, size->a) : size;
+        if (size->op != EXPR_ABS)
+            return false;
+        const struct expr *less = expr_at(pool, size->a);
         if (less->op != EXPR_SUB || expr_at(pool, less->b)->op != EXPR_NUMBER || (k && less->a != *x))
             return false;
         *x = less->a;

@@ -106,8 +106,8 @@ enum status compile_label_encoder(struct operation *operation)
 }
 
 /* zeros = 0: an unknown category is an error in other runtimes, and no score here. */
-static void known_demand(struct operation *operation, const struct value *input, const struct span *keys,
-                         const double *numbers, size_t count)
+static enum status known_demand(struct operation *operation, const struct value *input, const struct span *keys,
+                                const double *numbers, size_t count)
 {
     struct expr_pool *pool = operation->pool;
     struct expr_map *map = expr_pool_take(pool, 1, sizeof *map);
@@ -120,6 +120,11 @@ static void known_demand(struct operation *operation, const struct value *input,
         if (!pool->overflow)
             expr_demand(pool, known);
     }
+    uint64_t cost = 0; /* of one row: they are evaluated without sharing */
+    for (size_t d = 0; d < pool->demand_count; d++)
+        cost += expr_at(pool, pool->demands[d])->cost;
+    return cost <= MIXED_MAX_COST ? STATUS_OK
+                                  : error_set(operation->err, STATUS_LIMIT, "categories of too long an expression");
 }
 
 /* Each element becomes one indicator for each category, on a new last axis. */
@@ -142,8 +147,8 @@ enum status compile_one_hot_encoder(struct operation *operation)
     const double *numbers = texts ? NULL : pool_numbers(operation, ints);
     if (keys_unique(operation, keys, numbers, categories->count) != STATUS_OK)
         return operation->err->status;
-    if (zeros != 1)
-        known_demand(operation, input, keys, numbers, categories->count);
+    if (zeros != 1 && known_demand(operation, input, keys, numbers, categories->count) != STATUS_OK)
+        return operation->err->status;
     size_t dims[TENSOR_MAX_RANK] = {0};
     for (size_t d = 0; d < input->rank; d++)
         dims[d] = input->dims[d];

@@ -15,7 +15,8 @@ static enum status reduce_axis(struct operation *operation, size_t rank, size_t 
     } else if (input && input->count == 1 && dtype_is_whole(input->dtype)) {
         if (operation_constants(operation, input, "axes that are not constant") != STATUS_OK)
             return operation->err->status;
-        axis = (int64_t)operation_constant(operation, input, 0);
+        double given = operation_constant(operation, input, 0);
+        axis = fabs(given) < TENSOR_MAX_RANK ? (int64_t)given : INT64_MAX; /* refused below */
     } else {
         return operation_unsupported(operation, "a reduction over other than one axis");
     }

@@ -365,7 +365,7 @@ static enum status slice_constant(struct operation *operation, size_t i, double 
     if (operation_constants(operation, input, "bounds that are not constant") != STATUS_OK)
         return operation->err->status;
     *out = operation_constant(operation, input, 0);
-    return STATUS_OK;
+    return isnan(*out) ? operation_unsupported(operation, "bounds by the number of rows") : STATUS_OK;
 }
 
 enum status compile_slice(struct operation *operation)
@@ -375,7 +375,8 @@ enum status compile_slice(struct operation *operation)
     size_t axis = 0;
     if (slice_constant(operation, 1, &from) != STATUS_OK || slice_constant(operation, 2, &to) != STATUS_OK ||
         slice_constant(operation, 3, &given) != STATUS_OK || slice_constant(operation, 4, &step) != STATUS_OK ||
-        operation_axis(operation, isnan(given) ? INT64_MAX : (int64_t)given, data->rank, &axis) != STATUS_OK)
+        operation_axis(operation, fabs(given) < TENSOR_MAX_RANK ? (int64_t)given : INT64_MAX, data->rank, &axis) !=
+            STATUS_OK)
         return operation->err->status;
     if (data->kind != VALUE_TENSOR || (data->rows && axis == 0) || step != 1)
         return operation_unsupported(operation, "parts of a batch, or steps");

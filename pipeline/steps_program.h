@@ -9,7 +9,7 @@
 /* Numbers of all rows of a block, on the stack; places (one number a row) that leave room for eight rows; terms and
  * keys that one row may take. */
 enum { STEPS_NUMBERS = 49152, STEPS_MAX_PLACES = STEPS_NUMBERS / 8, STEPS_MAX_WORK = 1 << 20 };
-enum { STEPS_MAX_ROWS = TREES_MEMBER_ROWS, STEPS_MAX_MEMBERS = 4096, STEPS_MAX_INPUTS = 8192 };
+enum { STEPS_MAX_ROWS = TREES_MEMBER_ROWS, STEPS_MAX_INPUTS = 8192 };
 
 enum step_kind { STEP_NUMBER, STEP_LINEAR, STEP_TREES, STEP_WHERE, STEP_APPLY };
 

@@ -1,4 +1,4 @@
-/* See contract.h. Called by whoever loads a registered version: the scorer's model watcher on its thread, `scorer
+/* See model_file.h. Called by whoever loads a registered version: the scorer's model watcher on its thread, `scorer
  * score`, and the tool's verify. Reads the registry, writes nothing. */
 #include "registry/model_file.h"
 

@@ -12,7 +12,7 @@ static const double least_weight = 1e-6; /* of a child, whatever min_child_weigh
 
 double boost_weight(const struct boost_search *search, boost_sums sums)
 {
-    double weight = -sums[0] / (sums[1] + search->settings->reg_lambda);
+    double bent = sums[1] + search->settings->reg_lambda, weight = bent > 0 ? -sums[0] / bent : 0; /* 0: of no rows */
     return search->monotone ? fmin(fmax(weight, search->low), search->high) : weight;
 }
 

@@ -151,13 +151,15 @@ static void work_block(void *context, size_t block)
     search_block(grower, grower->job.rest, block, &grower->found[2 * block + 1]);
 }
 
-/* Of equal gains the first column's. */
-static void take_best(const struct boost_grower *grower, size_t which, struct leaf *leaf)
+/* Of equal gains the first column's. What will not be split needs its histogram no more. */
+static void take_best(struct boost_grower *grower, size_t which, struct leaf *leaf)
 {
     leaf->best = (struct boost_split){.gain = 0};
     for (size_t b = 0; b < grower->block_count; b++)
         if (grower->found[2 * b + which].gain > leaf->best.gain)
             leaf->best = grower->found[2 * b + which];
+    if (!(leaf->best.gain > 0))
+        histogram_give(grower, leaf);
 }
 
 /* Both children, or the root alone, get their histograms and best splits. */

@@ -353,14 +353,18 @@ static void write_branches(struct onnx_writer *writer, Onnx__NodeProto *ensemble
         missing[n] = writer->trees->nodes[n].missing_left;
 }
 
-/* onnxruntime leaves the sigmoid out where no weight is negative: then each leaf of the first tree gets 1 less, and the
- * base 1 more. */
+/* onnxruntime leaves the sigmoid out where no weight is negative: then the leaves of the first tree get so much less
+ * that all of them are, and the base as much more. */
 static float base_shift(const struct written_trees *trees)
 {
     bool negative = !trees->logistic;
-    for (size_t n = 0; n < trees->node_count && !negative; n++)
+    float largest = 0;
+    for (size_t n = 0; n < trees->node_count && !negative; n++) {
         negative = trees->nodes[n].leaf && trees->nodes[n].weight < 0;
-    return negative ? 0 : 1;
+        if (trees->nodes[n].leaf && trees->nodes[n].tree == trees->nodes[0].tree)
+            largest = fmaxf(largest, trees->nodes[n].weight);
+    }
+    return negative ? 0 : 1 + largest;
 }
 
 /* One weight a leaf, under class 0: with two labels it is the second one's probability. */
