@@ -18,7 +18,8 @@ static void on_signal(int number)
     if (!stop_requested) {
         requested_ms = now_ms;
         stop_requested = true;
-    } else if (now_ms - requested_ms > SAME_REQUEST_MS) {
+    } else if (number != SIGHUP &&
+               now_ms - requested_ms > SAME_REQUEST_MS) { /* a shell that ends may pass a second one on */
         signal(number, SIG_DFL);
         raise(number); /* comes once the handler has returned */
     }

@@ -36,7 +36,8 @@ COMMENT ON FUNCTION attrition.reference_columns IS 'A training reference as rows
 CREATE FUNCTION attrition.is_training_reference(reference jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT count(*) > 0 AND bool_and(
-        coalesce(c.attribute <> '' AND c.total > 0 AND c.is_numeric IS NOT NULL, false)
+        coalesce(c.attribute <> '' AND c.total > 0 AND c.total < 'Infinity' AND c.is_numeric IS NOT NULL, false)
+        AND coalesce(c.deviation, 0) BETWEEN 0 AND 1.7976931348623157e308
         AND array_position(c.counts, NULL) IS NULL AND 0 <= ALL (c.counts)
         AND CASE WHEN c.is_numeric
             THEN array_position(c.lows, NULL) IS NULL

@@ -34,7 +34,7 @@ static const char cards_sql[] =
     "month' FROM p UNION ALL SELECT 'Dead letters', " NUMBER("d.n") ", coalesce("
     SHARE("d.n / nullif(d.n + p.n, 0)::double precision") ", '–') || ' of what came' "
     "FROM p, d UNION ALL SELECT 'Requests to erase', " NUMBER("e.n") ", " NUMBER("e.waiting") " || ' of them not "
-    "done' FROM e UNION ALL SELECT 'Latency', coalesce(to_char(p.latency / 1000.0, 'FM999,990.0') || ' ms', '–'), "
+    "done' FROM e UNION ALL SELECT 'Latency', coalesce(to_char(p.latency / 1000.0, 'FM999,999,999,990.0') || ' ms', '–'), "
     "'99 of 100 events of the stream were scored within it' FROM p";
 
 static const char volume_sql[] =

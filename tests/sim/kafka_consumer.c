@@ -131,7 +131,8 @@ rd_kafka_resp_err_t rd_kafka_subscribe(rd_kafka_t *client, const rd_kafka_topic_
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* Whether the client has noticed by now that its session is over; as it says at one moment, so it stays in that. */
+/* Whether the client has noticed by now that its session is over; as it says at one moment, so it stays in that: what
+ * comes between looking and assigning is not simulated. */
 static bool has_noticed(rd_kafka_t *client)
 {
     if (!client->noticed && client->looked_us != sim_now()) {
