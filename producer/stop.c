@@ -10,6 +10,7 @@ enum { SAME_REQUEST_MS = 500 };
 _Atomic bool stop_requested;
 static _Atomic int64_t requested_ms; /* steady clock */
 
+/* A shell that ends may pass a second hangup on: it is no second request. */
 static void on_signal(int number)
 {
     struct timespec now;
@@ -18,8 +19,7 @@ static void on_signal(int number)
     if (!stop_requested) {
         requested_ms = now_ms;
         stop_requested = true;
-    } else if (number != SIGHUP &&
-               now_ms - requested_ms > SAME_REQUEST_MS) { /* a shell that ends may pass a second one on */
+    } else if (number != SIGHUP && now_ms - requested_ms > SAME_REQUEST_MS) {
         signal(number, SIG_DFL);
         raise(number); /* comes once the handler has returned */
     }

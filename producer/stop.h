@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 
-/* Becomes true at INT, TERM or HUP. Another one half a second later ends the process at once, as if nobody had caught
- * it; sooner it is taken for the same request (timeout(1) sends two). */
+/* Becomes true at INT, TERM or HUP. Another INT or TERM half a second later ends the process at once, as if nobody had
+ * caught it; sooner it is taken for the same request (timeout(1) sends two). */
 extern _Atomic bool stop_requested;
 
 /* HUP stays ignored where it is (nohup). */
