@@ -212,10 +212,10 @@ def check_topics(archive, faults, topics, events):
             at[topic, identity].append(f"{message.partition()}/{message.offset()} {time.strftime('%T', time.gmtime(message.timestamp()[1] / 1000))}")
             if source and places.get(identity) != source:
                 faults.add("another source", f"{name} [{message.partition()}] {message.offset()}: {source}, not {places.get(identity)}")
+    order = {identity: place for place, (_, _, _, identity, _) in enumerate(events)}
     for topic, key in sorted(wanted.keys() | found.keys()):
         one, other = wanted[topic, key], found[topic, key]
         if len(grown[key]) > 1:  # the topic grew: order holds within a partition alone, nothing is promised across
-            order = {identity: place for place, identity in enumerate(i for _, _, _, i, _ in events)}
             one, other = (sorted(ids, key=lambda i: (order.get(i, -1), str(i))) for ids in (one, other))
         compare_order(faults, topic, key, one, other, at)
     if faults.counts["missing"]:
