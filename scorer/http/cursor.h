@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-enum { CURSOR_PARTS_MOST = 6, CURSOR_BYTES_MOST = 8192 };
+enum { CURSOR_BYTES_MOST = 8192 };
 
 /* Hexadecimal digits of a digest of `question` and of the parts, added to `out`. */
 void cursor_write(struct span question, const struct span *parts, size_t count, struct buffer *out);

@@ -25,7 +25,7 @@ void evidence_add_null(struct buffer *out)
     buffer_add_u8(out, 'z');
 }
 
-void evidence_add_bool(struct buffer *out, bool value)
+static void evidence_add_bool(struct buffer *out, bool value)
 {
     buffer_add_u8(out, value ? 't' : 'f');
 }

@@ -16,7 +16,6 @@ enum { EVIDENCE_SALT_BYTES = 16, EVIDENCE_DIGEST_BYTES = SHA256_BYTES };
 void evidence_add_bytes(struct buffer *out, struct span bytes); /* with their length */
 
 void evidence_add_null(struct buffer *out);
-void evidence_add_bool(struct buffer *out, bool value);
 void evidence_add_number(struct buffer *out, double number); /* what JSON has no number for: as json_add_double */
 void evidence_add_text(struct buffer *out, struct span text);
 void evidence_begin_array(struct buffer *out, size_t count);
