@@ -116,8 +116,7 @@ void alert_encode(const struct schema *schema, const struct alert *record, struc
     size_t bytes = AVRO_FRAME_BYTES ALERT_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
     char *at = avro_put_frame(buffer_reserve(out, bytes), schema->alert_schema_id);
     ALERT_RECORD(RECORD_PUT, RECORD_PUT_PART)
-    out->bytes = (size_t)(at - out->data);
-    assert(out->bytes <= out->capacity);
+    buffer_end_at(out, at);
 }
 
 /* --- out of bytes --- */

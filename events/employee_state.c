@@ -65,8 +65,7 @@ void employee_state_encode(const struct schema *schema, const struct employee_st
     const struct schema_parts *parts = schema_parts(schema);
     char *at = avro_put_frame(buffer_reserve(out, bytes_of(parts, record)), schema->state_schema_id);
     STATE_RECORD(RECORD_PUT, RECORD_PUT_PART)
-    out->bytes = (size_t)(at - out->data);
-    assert(out->bytes <= out->capacity);
+    buffer_end_at(out, at);
 }
 
 /* --- out of bytes --- */

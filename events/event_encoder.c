@@ -110,16 +110,10 @@ char *attributes_put(const struct schema_parts *parts, const struct cell *cells,
     return at;
 }
 
-static void written(struct buffer *out, const char *end)
-{
-    out->bytes = (size_t)(end - out->data);
-    assert(out->bytes <= out->capacity);
-}
-
 void attributes_encode(const struct schema *schema, const struct cell *cells, struct buffer *out)
 {
     const struct schema_parts *parts = schema_parts(schema);
-    written(out, attributes_put(parts, cells, buffer_reserve(out, attributes_bound(parts, cells))));
+    buffer_end_at(out, attributes_put(parts, cells, buffer_reserve(out, attributes_bound(parts, cells))));
 }
 
 /* --- the event's record (event.h) --- */
@@ -178,5 +172,5 @@ void event_encode(const struct schema *schema, const struct event *record, struc
     size_t bytes = AVRO_FRAME_BYTES EVENT_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
     char *at = avro_put_frame(buffer_reserve(out, bytes), schema->event_schema_id);
     EVENT_RECORD(RECORD_PUT, RECORD_PUT_PART)
-    written(out, at);
+    buffer_end_at(out, at);
 }

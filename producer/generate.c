@@ -360,15 +360,10 @@ static int generate_run(struct generate *generate, struct schema *schema)
 
 int cmd_generate(const struct options *options)
 {
-    struct generate generate = {.options = options};
-    struct schema *schema = NULL;
-    struct error err;
-    stop_catch_signals();
-    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, &err) != STATUS_OK) {
-        log_error(where, "%s", err.text);
+    struct schema *schema = registration_schema(options, where);
+    struct generate generate = {.options = options, .schema = schema};
+    if (!schema)
         return 1;
-    }
-    generate.schema = schema;
     int result = generate_run(&generate, schema);
     schema_free(schema);
     return result;

@@ -184,14 +184,11 @@ static int read_and_send(struct rescore *rescore)
 
 int cmd_rescore(const struct options *options)
 {
-    struct rescore rescore = {.options = options};
+    struct rescore rescore = {.options = options, .schema = registration_schema(options, where)};
     struct error err;
     int result = 1;
-    stop_catch_signals();
-    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &rescore.schema, &err) != STATUS_OK) {
-        log_error(where, "%s", err.text);
+    if (!rescore.schema)
         return 1;
-    }
     if (check_usage(&rescore, &err) == STATUS_OK) {
         result = read_and_send(&rescore);
     } else {

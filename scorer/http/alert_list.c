@@ -1,6 +1,5 @@
 /* GET /alerts: whose risk has changed, newest first. See docs/HTTP.md. On the readers' threads. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/json_writer.h"
 #include "base/memory.h"
@@ -103,16 +102,6 @@ static bool read_page(struct alert_list *list, struct answer *answer)
     return true;
 }
 
-static bool record_alerts(const struct alert_list *list, struct answer *answer)
-{
-    struct span *ids = mem_zeroed(list->count + 1, sizeof *ids);
-    for (size_t row = 0; row < list->count; row++)
-        ids[row] = database_rows_text(list->rows, row, ROW_ID);
-    bool done = access_record(list->service, list->request, "/alerts", ids, list->count, answer);
-    free(ids);
-    return done;
-}
-
 static void write_next(const struct alert_list *list, struct json_writer *json)
 {
     struct span parts[PLACE_PARTS];
@@ -147,7 +136,8 @@ void alerts_answer(const struct service *service, const struct request *request,
 {
     struct alert_list list = {.service = service, .request = request, .limit = 50};
     if (read_parameters(&list, answer) && read_cursor(&list, answer) && access_purpose_sound(request, answer) &&
-        read_page(&list, answer) && record_alerts(&list, answer))
+        read_page(&list, answer) &&
+        access_record_rows(service, request, "/alerts", list.rows, list.count, ROW_ID, answer))
         write_alerts(&list, answer);
     database_rows_free(list.rows);
     buffer_free(&list.texts);

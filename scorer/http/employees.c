@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "base/json_writer.h"
-#include "base/memory.h"
 #include "events/identity.h"
 #include "scorer/http/access_record.h"
 #include "scorer/http/csv_cells.h"
@@ -246,22 +245,12 @@ static void write_csv(const struct employee_list *list, struct answer *answer)
     answer->next_cursor = next_cursor(list);
 }
 
-static bool record_list(const struct employee_list *list, struct answer *answer)
-{
-    struct span *ids = mem_zeroed(list->count + 1, sizeof *ids);
-    for (size_t row = 0; row < list->count; row++)
-        ids[row] = database_rows_text(list->rows, row, ROW_ID);
-    bool done = access_record(list->service, list->request, "/employees", ids, list->count, answer);
-    free(ids);
-    return done;
-}
-
 void employees_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     struct employee_list list = {.service = service, .request = request, .csv = wants_csv(request)};
     if (list_query_read(service->view.settings->schema, request, &list.query, answer) && read_cursor(&list, answer) &&
         access_purpose_sound(request, answer) && read_page(&list, answer) && read_total(&list, answer) &&
-        record_list(&list, answer)) {
+        access_record_rows(service, request, "/employees", list.rows, list.count, ROW_ID, answer)) {
         answer->status = 200;
         if (list.csv)
             write_csv(&list, answer);
