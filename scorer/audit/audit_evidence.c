@@ -10,12 +10,12 @@
 
 #include "base/memory.h"
 #include "scorer/audit/audit_rows.h"
-#include "scorer/sink/evidence.h"
+#include "scorer/sink/row_digest.h"
 
 enum link_state { LINK_OPEN, LINK_ROW, LINK_ERASED, LINK_RETAINED, LINK_BY_HAND };
 
 struct link {
-    uint8_t digest[EVIDENCE_DIGEST_BYTES];
+    uint8_t digest[ROW_DIGEST_BYTES];
     int64_t number, offset; /* offset: of its row; -1: none was seen */
     int32_t partition;
     uint8_t state;
@@ -35,7 +35,7 @@ struct audit_evidence {
     struct buffer text;
     int32_t partition; /* of the last block; -1: none */
     int64_t next;
-    char head[EVIDENCE_DIGEST_BYTES], day[16];
+    char head[ROW_DIGEST_BYTES], day[16];
     struct audit_evidence_report report;
 };
 
@@ -119,7 +119,7 @@ static void begin_chain(struct audit_evidence *evidence, int32_t partition)
 static bool is_head(struct audit_evidence *evidence, struct span previous, int64_t first, struct span day,
                     struct span digests, struct span head)
 {
-    uint8_t made[EVIDENCE_DIGEST_BYTES];
+    uint8_t made[ROW_DIGEST_BYTES];
     uint64_t number = htobe64((uint64_t)first);
     buffer_clear(&evidence->text);
     buffer_add(&evidence->text, previous.data, previous.bytes);
@@ -132,13 +132,13 @@ static bool is_head(struct audit_evidence *evidence, struct span previous, int64
 
 static void add_links(struct audit_evidence *evidence, int32_t partition, int64_t first, struct span digests)
 {
-    size_t count = digests.bytes / EVIDENCE_DIGEST_BYTES;
+    size_t count = digests.bytes / ROW_DIGEST_BYTES;
     evidence->links =
         mem_grow(evidence->links, &evidence->link_capacity, evidence->link_count + count, sizeof *evidence->links);
     for (size_t i = 0; i < count; i++) {
         struct link *link = &evidence->links[evidence->link_count++];
         *link = (struct link){.number = first + (int64_t)i, .offset = -1, .partition = partition};
-        memcpy(link->digest, digests.data + i * EVIDENCE_DIGEST_BYTES, EVIDENCE_DIGEST_BYTES);
+        memcpy(link->digest, digests.data + i * ROW_DIGEST_BYTES, ROW_DIGEST_BYTES);
     }
     evidence->report.links += count;
 }
@@ -150,7 +150,7 @@ enum status audit_evidence_block(struct audit_evidence *evidence, struct cursor 
     char detail[160];
     if (!audit_field_integer(&fields, &partition) || !audit_field_integer(&fields, &first) ||
         !audit_field(&fields, &day) || !audit_field(&fields, &digests) || !audit_field(&fields, &previous) ||
-        !audit_field(&fields, &head) || head.bytes != EVIDENCE_DIGEST_BYTES || day.bytes >= sizeof evidence->day)
+        !audit_field(&fields, &head) || head.bytes != ROW_DIGEST_BYTES || day.bytes >= sizeof evidence->day)
         return malformed("evidence", err);
     if ((int32_t)partition != evidence->partition)
         begin_chain(evidence, (int32_t)partition);
@@ -162,11 +162,11 @@ enum status audit_evidence_block(struct audit_evidence *evidence, struct cursor 
     if (!follows)
         fault(evidence, AUDIT_FAULT_EVIDENCE_CHAIN, evidence->partition, -1, detail);
     snprintf(detail, sizeof detail, "links %" PRId64 " to %" PRId64 " of %.*s are not those of their head", first,
-             first + (int64_t)(digests.bytes / EVIDENCE_DIGEST_BYTES) - 1, (int)day.bytes, day.data);
+             first + (int64_t)(digests.bytes / ROW_DIGEST_BYTES) - 1, (int)day.bytes, day.data);
     if (!is_head(evidence, previous, first, day, digests, head))
         fault(evidence, AUDIT_FAULT_EVIDENCE_CHAIN, evidence->partition, -1, detail);
     add_links(evidence, evidence->partition, first, digests);
-    evidence->next = first + (int64_t)(digests.bytes / EVIDENCE_DIGEST_BYTES);
+    evidence->next = first + (int64_t)(digests.bytes / ROW_DIGEST_BYTES);
     memcpy(evidence->head, head.data, head.bytes);
     snprintf(evidence->day, sizeof evidence->day, "%.*s", (int)day.bytes, day.data);
     return STATUS_OK;
@@ -180,7 +180,7 @@ static uint32_t *slot_of(struct audit_evidence *evidence, const char *digest)
     memcpy(&hash, digest, sizeof hash);
     for (size_t s = hash & (evidence->slot_count - 1);; s = (s + 1) & (evidence->slot_count - 1))
         if (!evidence->slots[s] ||
-            memcmp(evidence->links[evidence->slots[s] - 1].digest, digest, EVIDENCE_DIGEST_BYTES) == 0)
+            memcmp(evidence->links[evidence->slots[s] - 1].digest, digest, ROW_DIGEST_BYTES) == 0)
             return &evidence->slots[s];
 }
 
@@ -210,7 +210,7 @@ enum status audit_evidence_removed(struct audit_evidence *evidence, struct curso
         !audit_field(&fields, &digests))
         return malformed("evidence_removed", err);
     bool erased = span_equal(reason, SPAN_LITERAL("erasure")), retained = span_equal(reason, SPAN_LITERAL("retention"));
-    for (size_t d = 0; d + EVIDENCE_DIGEST_BYTES <= digests.bytes; d += EVIDENCE_DIGEST_BYTES) {
+    for (size_t d = 0; d + ROW_DIGEST_BYTES <= digests.bytes; d += ROW_DIGEST_BYTES) {
         struct link *link = link_of(evidence, digests.data + d);
         if (!link || link->state != LINK_OPEN)
             continue;
@@ -235,21 +235,21 @@ static bool is_json(struct span field)
 
 /* The digest that the row should have. */
 static bool digest_row(struct audit_evidence *evidence, struct span salt, struct cursor *fields,
-                       char out[EVIDENCE_DIGEST_BYTES])
+                       char out[ROW_DIGEST_BYTES])
 {
     struct span field;
     buffer_clear(&evidence->text);
-    evidence_add_bytes(&evidence->text, salt);
+    row_digest_add_bytes(&evidence->text, salt);
     for (size_t n = 0; n < evidence->name_count; n++) {
         if (!audit_field(fields, &field))
             return false;
         if (!field.data)
             continue;
         if (is_json(field) &&
-            evidence_add_json(&evidence->text, evidence->names[n], (struct span){field.data + 1, field.bytes - 1}))
+            row_digest_add_json(&evidence->text, evidence->names[n], (struct span){field.data + 1, field.bytes - 1}))
             continue;
-        evidence_add_bytes(&evidence->text, evidence->names[n]);
-        evidence_add_bytes(&evidence->text, field);
+        row_digest_add_bytes(&evidence->text, evidence->names[n]);
+        row_digest_add_bytes(&evidence->text, field);
     }
     sha256_digest(evidence->sha256, buffer_span(&evidence->text), (uint8_t *)out);
     return true;
@@ -258,7 +258,7 @@ static bool digest_row(struct audit_evidence *evidence, struct span salt, struct
 static void check_row(struct audit_evidence *evidence, int32_t partition, int64_t offset, struct span digest,
                       bool is_as_stored)
 {
-    struct link *link = digest.bytes == EVIDENCE_DIGEST_BYTES ? link_of(evidence, digest.data) : NULL;
+    struct link *link = digest.bytes == ROW_DIGEST_BYTES ? link_of(evidence, digest.data) : NULL;
     char detail[160];
     if (!link) {
         fault(
@@ -285,7 +285,7 @@ enum status audit_evidence_row(struct audit_evidence *evidence, struct cursor fi
 {
     int64_t partition, offset;
     struct span salt, digest;
-    char made[EVIDENCE_DIGEST_BYTES];
+    char made[ROW_DIGEST_BYTES];
     make_slots(evidence);
     if (!audit_field_integer(&fields, &partition) || !audit_field_integer(&fields, &offset) ||
         !audit_field(&fields, &salt) || !audit_field(&fields, &digest))

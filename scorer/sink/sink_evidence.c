@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 
-enum { SALTS_DRAWN = 256 / EVIDENCE_SALT_BYTES }; /* getrandom returns so many bytes whole */
+enum { SALTS_DRAWN = 256 / ROW_DIGEST_SALT_BYTES }; /* getrandom returns so many bytes whole */
 
 struct group {
     const char *topic;
@@ -24,15 +24,15 @@ struct sink_evidence {
     struct buffer text; /* of one row */
     struct group *groups;
     size_t group_count, group_capacity; /* count: those of this batch; all keep their memory */
-    char salts[SALTS_DRAWN][EVIDENCE_SALT_BYTES];
+    char salts[SALTS_DRAWN][ROW_DIGEST_SALT_BYTES];
     size_t salts_left;
 };
 
 static int by_name(const void *a, const void *b, void *context)
 {
     const struct schema *schema = context;
-    return evidence_order(span_of(schema->columns[*(const uint32_t *)a].name),
-                          span_of(schema->columns[*(const uint32_t *)b].name));
+    return row_digest_order(span_of(schema->columns[*(const uint32_t *)a].name),
+                            span_of(schema->columns[*(const uint32_t *)b].name));
 }
 
 struct sink_evidence *sink_evidence_new(const struct schema *schema)
@@ -65,7 +65,7 @@ void sink_evidence_clear(struct sink_evidence *evidence)
     evidence->group_count = 0;
 }
 
-void sink_evidence_draw_salt(struct sink_evidence *evidence, char out[EVIDENCE_SALT_BYTES])
+void sink_evidence_draw_salt(struct sink_evidence *evidence, char out[ROW_DIGEST_SALT_BYTES])
 {
     if (!evidence->salts_left) {
         ssize_t got;
@@ -78,7 +78,7 @@ void sink_evidence_draw_salt(struct sink_evidence *evidence, char out[EVIDENCE_S
         }
         evidence->salts_left = SALTS_DRAWN;
     }
-    memcpy(out, evidence->salts[--evidence->salts_left], EVIDENCE_SALT_BYTES);
+    memcpy(out, evidence->salts[--evidence->salts_left], ROW_DIGEST_SALT_BYTES);
 }
 
 /* --- a row --- */
@@ -86,62 +86,62 @@ void sink_evidence_draw_salt(struct sink_evidence *evidence, char out[EVIDENCE_S
 void sink_evidence_begin(struct sink_evidence *evidence, struct span salt)
 {
     buffer_clear(&evidence->text);
-    evidence_add_bytes(&evidence->text, salt);
+    row_digest_add_bytes(&evidence->text, salt);
 }
 
 void sink_evidence_add(struct sink_evidence *evidence, struct span column, struct span value)
 {
-    evidence_add_bytes(&evidence->text, column);
-    evidence_add_bytes(&evidence->text, value);
+    row_digest_add_bytes(&evidence->text, column);
+    row_digest_add_bytes(&evidence->text, value);
 }
 
 void sink_evidence_add_input(struct sink_evidence *evidence, const struct cell *cells)
 {
     const struct schema *schema = evidence->schema;
     struct buffer *out = &evidence->text;
-    size_t at = evidence_begin_json(out, SPAN_LITERAL("input"));
-    evidence_begin_object(out, schema->column_count);
+    size_t at = row_digest_begin_json(out, SPAN_LITERAL("input"));
+    row_digest_begin_object(out, schema->column_count);
     for (size_t n = 0; n < schema->column_count; n++) {
         uint32_t c = evidence->order[n];
-        evidence_add_bytes(out, span_of(schema->columns[c].name));
+        row_digest_add_bytes(out, span_of(schema->columns[c].name));
         if (cells[c].code == CELL_MISSING)
-            evidence_add_null(out);
+            row_digest_add_null(out);
         else if (schema->columns[c].kind == COLUMN_NOMINAL)
-            evidence_add_text(out, (struct span){cells[c].text, cells[c].text_bytes});
+            row_digest_add_text(out, (struct span){cells[c].text, cells[c].text_bytes});
         else
-            evidence_add_number(out, cells[c].number);
+            row_digest_add_number(out, cells[c].number);
     }
-    evidence_end_json(out, at);
+    row_digest_end_json(out, at);
 }
 
 void sink_evidence_add_reasons(struct sink_evidence *evidence, const struct prediction *prediction)
 {
     struct buffer *out = &evidence->text;
-    size_t at = evidence_begin_json(out, SPAN_LITERAL("reasons"));
-    evidence_begin_array(out, prediction->reason_count);
+    size_t at = row_digest_begin_json(out, SPAN_LITERAL("reasons"));
+    row_digest_begin_array(out, prediction->reason_count);
     for (size_t r = 0; r < prediction->reason_count; r++) {
-        evidence_begin_object(out, 2);
-        evidence_add_bytes(out, SPAN_LITERAL("contribution"));
-        evidence_add_number(out, prediction->reasons[r].contribution);
-        evidence_add_bytes(out, SPAN_LITERAL("feature"));
-        evidence_add_text(out, span_of(evidence->schema->columns[prediction->reasons[r].column].name));
+        row_digest_begin_object(out, 2);
+        row_digest_add_bytes(out, SPAN_LITERAL("contribution"));
+        row_digest_add_number(out, prediction->reasons[r].contribution);
+        row_digest_add_bytes(out, SPAN_LITERAL("feature"));
+        row_digest_add_text(out, span_of(evidence->schema->columns[prediction->reasons[r].column].name));
     }
-    evidence_end_json(out, at);
+    row_digest_end_json(out, at);
 }
 
 void sink_evidence_add_challengers(struct sink_evidence *evidence, const struct prediction *prediction)
 {
     struct buffer *out = &evidence->text;
-    size_t at = evidence_begin_json(out, SPAN_LITERAL("challengers"));
-    evidence_begin_array(out, prediction->challenger_count);
+    size_t at = row_digest_begin_json(out, SPAN_LITERAL("challengers"));
+    row_digest_begin_array(out, prediction->challenger_count);
     for (size_t c = 0; c < prediction->challenger_count; c++) {
-        evidence_begin_object(out, 2);
-        evidence_add_bytes(out, SPAN_LITERAL("model"));
-        evidence_add_text(out, prediction->challengers[c].model);
-        evidence_add_bytes(out, SPAN_LITERAL("probability"));
-        evidence_add_number(out, prediction->challengers[c].probability);
+        row_digest_begin_object(out, 2);
+        row_digest_add_bytes(out, SPAN_LITERAL("model"));
+        row_digest_add_text(out, prediction->challengers[c].model);
+        row_digest_add_bytes(out, SPAN_LITERAL("probability"));
+        row_digest_add_number(out, prediction->challengers[c].probability);
     }
-    evidence_end_json(out, at);
+    row_digest_end_json(out, at);
 }
 
 /* --- digests by partition --- */
@@ -164,10 +164,10 @@ static struct group *group_of(struct sink_evidence *evidence, const char *topic,
 }
 
 void sink_evidence_end(struct sink_evidence *evidence, const char *topic, int32_t partition,
-                       char digest[EVIDENCE_DIGEST_BYTES])
+                       char digest[ROW_DIGEST_BYTES])
 {
     sha256_digest(evidence->sha256, buffer_span(&evidence->text), (uint8_t *)digest);
-    buffer_add(&group_of(evidence, topic, partition)->digests, digest, EVIDENCE_DIGEST_BYTES);
+    buffer_add(&group_of(evidence, topic, partition)->digests, digest, ROW_DIGEST_BYTES);
 }
 
 size_t sink_evidence_groups(const struct sink_evidence *evidence)

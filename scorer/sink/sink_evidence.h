@@ -1,9 +1,9 @@
-/* What the sink adds to each row of predictions so that an alteration shows: salt and digest (evidence.h), and the
+/* What the sink adds to each row of predictions so that an alteration shows: salt and digest (row_digest.h), and the
  * digests of a transaction by partition, which the database chains (sql/0016_evidence.sql). */
 #pragma once
 
 #include "events/prediction.h"
-#include "scorer/sink/evidence.h"
+#include "scorer/sink/row_digest.h"
 
 struct sink_evidence;
 
@@ -13,7 +13,7 @@ void sink_evidence_free(struct sink_evidence *evidence);
 /* The rows made so far are dropped. */
 void sink_evidence_clear(struct sink_evidence *evidence);
 
-void sink_evidence_draw_salt(struct sink_evidence *evidence, char out[EVIDENCE_SALT_BYTES]);
+void sink_evidence_draw_salt(struct sink_evidence *evidence, char out[ROW_DIGEST_SALT_BYTES]);
 
 /* Columns by name: a row's digest is begun with its salt, gets each column that is not null (any order of calls), and
  * is ended, which notes it for the partition of the topic (borrowed until clear). */
@@ -23,7 +23,7 @@ void sink_evidence_add_input(struct sink_evidence *evidence, const struct cell *
 void sink_evidence_add_reasons(struct sink_evidence *evidence, const struct prediction *prediction);
 void sink_evidence_add_challengers(struct sink_evidence *evidence, const struct prediction *prediction);
 void sink_evidence_end(struct sink_evidence *evidence, const char *topic, int32_t partition,
-                       char digest[EVIDENCE_DIGEST_BYTES]);
+                       char digest[ROW_DIGEST_BYTES]);
 
 /* The digests noted, one call a partition. */
 struct sink_link_group {

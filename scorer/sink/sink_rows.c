@@ -255,8 +255,8 @@ static void add_evidence(struct sink_rows *rows, char *row, const struct sink_re
 static void add_prediction_row(struct sink_rows *rows, const struct sink_record *record,
                                const struct prediction *prediction)
 {
-    static const char no_digest[EVIDENCE_DIGEST_BYTES];
-    char drawn[EVIDENCE_SALT_BYTES];
+    static const char no_digest[ROW_DIGEST_BYTES];
+    char drawn[ROW_DIGEST_SALT_BYTES];
     const struct span salt = {drawn, sizeof drawn}, digest = {no_digest, sizeof no_digest};
     size_t row = rows->tables[SINK_TABLE_PREDICTIONS].bytes;
     sink_evidence_draw_salt(rows->evidence, drawn);

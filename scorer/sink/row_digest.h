@@ -11,21 +11,21 @@
 #include "base/bytes.h"
 #include "base/sha256.h"
 
-enum { EVIDENCE_SALT_BYTES = 16, EVIDENCE_DIGEST_BYTES = SHA256_BYTES };
+enum { ROW_DIGEST_SALT_BYTES = 16, ROW_DIGEST_BYTES = SHA256_BYTES };
 
-void evidence_add_bytes(struct buffer *out, struct span bytes); /* with their length */
+void row_digest_add_bytes(struct buffer *out, struct span bytes); /* with their length */
 
-void evidence_add_null(struct buffer *out);
-void evidence_add_number(struct buffer *out, double number); /* what JSON has no number for: as json_add_double */
-void evidence_add_text(struct buffer *out, struct span text);
-void evidence_begin_array(struct buffer *out, size_t count);
-void evidence_begin_object(struct buffer *out, size_t count); /* members follow: evidence_add_bytes(name), value */
+void row_digest_add_null(struct buffer *out);
+void row_digest_add_number(struct buffer *out, double number); /* what JSON has no number for: as json_add_double */
+void row_digest_add_text(struct buffer *out, struct span text);
+void row_digest_begin_array(struct buffer *out, size_t count);
+void row_digest_begin_object(struct buffer *out, size_t count); /* members follow: row_digest_add_bytes(name), value */
 
 /* A jsonb column's value: begun, and ended once the value is added. */
-size_t evidence_begin_json(struct buffer *out, struct span column);
-void evidence_end_json(struct buffer *out, size_t at);
+size_t row_digest_begin_json(struct buffer *out, struct span column);
+void row_digest_end_json(struct buffer *out, size_t at);
 /* The same of a JSON text. False: it is none, and nothing was added. */
-bool evidence_add_json(struct buffer *out, struct span column, struct span text);
+bool row_digest_add_json(struct buffer *out, struct span column, struct span text);
 
 /* In the order of bytes, as members are sorted. */
-int evidence_order(struct span a, struct span b);
+int row_digest_order(struct span a, struct span b);
