@@ -1,5 +1,5 @@
 /* The digest by which a row of predictions is known again: SHA-256 of a salt and of what the row says, in one form
- * whether it comes from the sink's own bytes or back from PostgreSQL, which writes jsonb its own way. sink_evidence.c
+ * whether it comes from the sink's own bytes or back from PostgreSQL, which writes jsonb its own way. sink_hash_chain.c
  * makes it, `scorer audit` makes it again.
  *
  * The form: the salt with its length; then for each column that is not null, in the order of the rows, its name and its
