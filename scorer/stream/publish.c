@@ -2,7 +2,7 @@
  *
  * Thread: one score loop's. May block wherever kafka/transaction.h says, which sends and commits; all of that waits for
  * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
- * broker rejects is found by scorer/stream/rejected_records.h; here is what it becomes: an oversize record a dead
+ * broker rejects is found by scorer/stream/rejected_bisection.h; here is what it becomes: an oversize record a dead
  * letter, a dead letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never
  * do the same work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a
  * message.
@@ -26,7 +26,7 @@
 #include "kafka/transaction.h"
 #include "scorer/stream/alert_topic.h"
 #include "scorer/stream/publish_headers.h"
-#include "scorer/stream/rejected_records.h"
+#include "scorer/stream/rejected_bisection.h"
 #include "scorer/stream/staged_records.h"
 #include "scorer/stream/state_output.h"
 
@@ -42,10 +42,10 @@ struct publish {
     size_t topic_count; /* without TOPIC_STATE where no current records are kept, without TOPIC_ALERT where no alerts
                            are */
     struct transaction *transaction;
-    int input_partitions;             /* as the dead letters' topic was last compared with */
-    uint64_t published;               /* records since the work was opened */
-    struct rejected_records rejected; /* of the open work, and of that to be done again */
-    struct error failure;             /* for good; status STATUS_OK: none */
+    int input_partitions;               /* as the dead letters' topic was last compared with */
+    uint64_t published;                 /* records since the work was opened */
+    struct rejected_bisection rejected; /* of the open work, and of that to be done again */
+    struct error failure;               /* for good; status STATUS_OK: none */
     enum commit_state commit;
     struct background_call *background;         /* makes it */
     rd_kafka_t *consumer;                       /* of its offsets */
@@ -74,7 +74,7 @@ static int32_t partition_of(const void *opaque)
 /* None is one while a commit is under way, which then belongs to work without suspects. */
 static const struct rejected_suspect *suspect_of(const struct publish *publish, const struct input_message *source)
 {
-    return publish->commit != COMMIT_UNDER_WAY ? rejected_records_find(&publish->rejected, opaque_of(source)) : NULL;
+    return publish->commit != COMMIT_UNDER_WAY ? rejected_bisection_find(&publish->rejected, opaque_of(source)) : NULL;
 }
 
 static bool is_oversize(const struct publish *publish, const struct input_message *source)
@@ -88,7 +88,7 @@ static void on_report(void *context, const rd_kafka_message_t *message)
 {
     struct publish *publish = context;
     if (error_class_is_of_record(message->err))
-        rejected_records_add(&publish->rejected, message->_private);
+        rejected_bisection_add(&publish->rejected, message->_private);
 }
 
 /* --- start and end --- */
@@ -186,7 +186,7 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     publish->state = (struct state_output){.settings = settings, .state = state, .topic = TOPIC_STATE};
     if (state && settings->snapshot_dir)
         publish->state.last = last_offsets_new(settings->state_topic);
-    rejected_records_init(&publish->rejected, settings, publish->name);
+    rejected_bisection_init(&publish->rejected, settings, publish->name);
     enum status status = alert_topic_make(input_consumer_client(input), settings, err);
     if (status == STATUS_OK)
         status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
@@ -217,7 +217,7 @@ void publish_free(struct publish *publish)
         rd_kafka_topic_partition_list_destroy(publish->offsets);
     staged_records_free(&publish->staged);
     state_output_free(&publish->state);
-    rejected_records_free(&publish->rejected);
+    rejected_bisection_free(&publish->rejected);
     free(publish);
 }
 
@@ -229,7 +229,7 @@ static bool begin_work(struct publish *publish, const struct transaction_record 
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
         publish->published = 0;
-        rejected_records_begin(&publish->rejected);
+        rejected_bisection_begin(&publish->rejected);
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
             return false; /* the commit returns it */
     }
@@ -252,7 +252,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 {
     if (!begin_work(publish, record))
         return drop_record(record);
-    if (rejected_records_isolate(&publish->rejected, record->opaque))
+    if (rejected_bisection_isolate(&publish->rejected, record->opaque))
         transaction_flush(publish->transaction);
     if (record->topic == TOPIC_STATE && !publish->settings->exactly_once) {
         state_output_add_late(&publish->state, record);
@@ -268,7 +268,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 /* Its source has gone, so it cannot become a dead letter here: as if the broker had rejected it. */
 static void refuse_staged(struct publish *publish, const struct transaction_record *record)
 {
-    rejected_records_add(&publish->rejected, record->opaque);
+    rejected_bisection_add(&publish->rejected, record->opaque);
     transaction_break(publish->transaction, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, publish->topics[record->topic]);
 }
 
@@ -429,15 +429,15 @@ static void roll_back_work(struct publish *publish, const char *reason)
 static void bisect_work(struct publish *publish)
 {
     struct error err;
-    if (rejected_records_bisect(&publish->rejected, transaction_broken(publish->transaction),
-                                transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
+    if (rejected_bisection_next_round(&publish->rejected, transaction_broken(publish->transaction),
+                                      transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
         publish->failure = err;
 }
 
 /* After work that came back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
-    rejected_records_redo(&publish->rejected, publish->published);
+    rejected_bisection_redo(&publish->rejected, publish->published);
     if (publish->rejected.records)
         bisect_work(publish);
     else if (publish->failure.status == STATUS_OK)
@@ -452,7 +452,7 @@ void publish_abort(struct publish *publish)
 {
     transaction_abort(publish->transaction);
     state_output_drop_late(&publish->state);
-    rejected_records_forget(&publish->rejected);
+    rejected_bisection_forget(&publish->rejected);
 }
 
 static enum publish_result roll_back_lost(struct publish *publish)
@@ -480,7 +480,7 @@ static void run_commit(void *context)
     struct publish *publish = context;
     if (publish->state.state)
         state_output_write(&publish->state, publish->transaction, publish->offsets,
-                           rejected_records_is_bisecting(&publish->rejected));
+                           rejected_bisection_is_active(&publish->rejected));
     publish->transaction_result =
         transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
     if (publish->state.state)
@@ -495,7 +495,7 @@ static enum publish_result apply_commit_result(struct publish *publish)
         const struct error reason = publish->reason;
         return look_into(publish, reason.text, &publish->reason);
     }
-    rejected_records_committed(&publish->rejected);
+    rejected_bisection_committed(&publish->rejected);
     return PUBLISH_COMMITTED;
 }
 
@@ -531,7 +531,7 @@ void publish_commit_start(struct publish *publish, struct input_consumer *input)
     publish->offsets = input_consumer_offsets(input);
     if (publish->state.state)
         state_output_begin(&publish->state, publish->offsets);
-    bool stages = !rejected_records_is_bisecting(&publish->rejected);
+    bool stages = !rejected_bisection_is_active(&publish->rejected);
     background_call_start(publish->background, run_commit, publish);
     if (!stages)
         end_commit(publish);

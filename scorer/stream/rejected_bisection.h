@@ -26,7 +26,7 @@ struct rejected_suspect {
     enum dead_letter_detail dead_letter; /* what is left to try */
 };
 
-struct rejected_records {
+struct rejected_bisection {
     const struct settings *settings; /* for the topics' names */
     const char *name;                /* the worker's, in messages */
     struct rejected_suspect *suspects;
@@ -39,28 +39,28 @@ struct rejected_records {
 };
 
 /* Borrows both. */
-void rejected_records_init(struct rejected_records *rejected, const struct settings *settings, const char *name);
-void rejected_records_free(struct rejected_records *rejected);
+void rejected_bisection_init(struct rejected_bisection *rejected, const struct settings *settings, const char *name);
+void rejected_bisection_free(struct rejected_bisection *rejected);
 
 /* New work is open, or that which came back once more. */
-void rejected_records_begin(struct rejected_records *rejected);
+void rejected_bisection_begin(struct rejected_bisection *rejected);
 /* A record of this source was in a rejected batch. */
-void rejected_records_add(struct rejected_records *rejected, const void *source);
-/* NULL: no suspect. Valid until the next rejected_records_add. */
-const struct rejected_suspect *rejected_records_find(const struct rejected_records *rejected, const void *source);
+void rejected_bisection_add(struct rejected_bisection *rejected, const void *source);
+/* NULL: no suspect. Valid until the next rejected_bisection_add. */
+const struct rejected_suspect *rejected_bisection_find(const struct rejected_bisection *rejected, const void *source);
 /* Before a record of this source is sent. True: flush first, so that suspects share a batch with no other record, and
  * with few of their kind. */
-MUST_USE bool rejected_records_isolate(struct rejected_records *rejected, const void *source);
+MUST_USE bool rejected_bisection_isolate(struct rejected_bisection *rejected, const void *source);
 
 /* The work has come back with so many records: they are isolated, where there are suspects. */
-void rejected_records_redo(struct rejected_records *rejected, uint64_t records);
+void rejected_bisection_redo(struct rejected_bisection *rejected, uint64_t records);
 /* After that, where `records` were rejected, with this code and by this topic: the next round. Logs what is going on.
  * Failure is for good. */
-MUST_USE enum status rejected_records_bisect(struct rejected_records *rejected, rd_kafka_resp_err_t code,
-                                             const char *topic, struct error *err);
+MUST_USE enum status rejected_bisection_next_round(struct rejected_bisection *rejected, rd_kafka_resp_err_t code,
+                                                   const char *topic, struct error *err);
 /* Ends with the last of the work that came back. */
-void rejected_records_committed(struct rejected_records *rejected);
+void rejected_bisection_committed(struct rejected_bisection *rejected);
 /* The work is somebody else's, or comes back as it came. */
-void rejected_records_forget(struct rejected_records *rejected);
+void rejected_bisection_forget(struct rejected_bisection *rejected);
 /* The open work is done again, or may hold a suspect. */
-bool rejected_records_is_bisecting(const struct rejected_records *rejected);
+bool rejected_bisection_is_active(const struct rejected_bisection *rejected);
