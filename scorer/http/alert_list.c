@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "events/timestamp.h"
 #include "scorer/http/access_record.h"
-#include "scorer/http/cursor.h"
+#include "scorer/http/page_cursor.h"
 #include "scorer/http/database.h"
 #include "scorer/http/list_query.h"
 #include "scorer/http/parameters.h"
@@ -58,7 +58,7 @@ static bool is_count(struct span text, size_t digits)
 static bool read_cursor(struct alert_list *list, struct answer *answer)
 {
     struct span *place = list->place;
-    if (!list->cursor || (cursor_read(list->cursor, span_of(list->since), place, PLACE_PARTS, &list->texts) &&
+    if (!list->cursor || (page_cursor_read(list->cursor, span_of(list->since), place, PLACE_PARTS, &list->texts) &&
                           is_count(place[0], 17) && is_count(place[3], 9) && is_count(place[4], 18)))
         return true;
     answer_detail(answer, 400, "cursor: not one of this question; take `next` of the page before, with the same since");
@@ -112,7 +112,7 @@ static void write_next(const struct alert_list *list, struct json_writer *json)
     }
     for (size_t p = 0; p < PLACE_PARTS; p++)
         parts[p] = database_rows_text(list->rows, list->count - 1, ROW_PLACE + p);
-    cursor_write(span_of(list->since), parts, PLACE_PARTS, &cursor);
+    page_cursor_write(span_of(list->since), parts, PLACE_PARTS, &cursor);
     json_write_text(json, "next", buffer_span(&cursor));
     buffer_free(&cursor);
 }

@@ -9,7 +9,7 @@
 #include "events/identity.h"
 #include "scorer/http/access_record.h"
 #include "scorer/http/csv_cells.h"
-#include "scorer/http/cursor.h"
+#include "scorer/http/page_cursor.h"
 #include "scorer/http/database.h"
 #include "scorer/http/list_sql.h"
 #include "scorer/http/parameters.h"
@@ -65,7 +65,7 @@ static bool read_cursor(struct employee_list *list, struct answer *answer)
     list_query_describe(&list->query, &list->question);
     if (!list->query.cursor)
         return true;
-    bool sound = cursor_read(list->query.cursor, buffer_span(&list->question), parts, 2, &list->cursor_texts);
+    bool sound = page_cursor_read(list->query.cursor, buffer_span(&list->question), parts, 2, &list->cursor_texts);
     if (sound && list_key_is_number(&list->query)) {
         char text[64], *end = text;
         snprintf(text, sizeof text, "%.*s", (int)parts[0].bytes, parts[0].data);
@@ -197,7 +197,7 @@ static char *next_cursor(const struct employee_list *list)
         return NULL;
     const struct span parts[] = {database_rows_text(list->rows, list->count - 1, ROW_KEY),
                                  database_rows_text(list->rows, list->count - 1, ROW_ID)};
-    cursor_write(buffer_span(&list->question), parts, 2, &cursor);
+    page_cursor_write(buffer_span(&list->question), parts, 2, &cursor);
     buffer_add_u8(&cursor, '\0');
     return cursor.data;
 }
