@@ -3,6 +3,7 @@
 #include "events/prediction.h"
 
 #include "events/event_encoder_private.h"
+#include "events/frame.h"
 #include "events/record_codec.h"
 
 struct span channel_name(enum channel channel)
@@ -135,8 +136,8 @@ static size_t bytes_attributes(const struct schema_parts *parts, const struct pr
 void prediction_encode(const struct schema *schema, const struct prediction *record, struct buffer *out)
 {
     const struct schema_parts *parts = schema_parts(schema);
-    size_t bytes = AVRO_FRAME_BYTES PREDICTION_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
-    char *at = avro_put_frame(buffer_reserve(out, bytes), schema->prediction_schema_id);
+    size_t bytes = FRAME_BYTES PREDICTION_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
+    char *at = frame_put(buffer_reserve(out, bytes), schema->prediction_schema_id);
     PREDICTION_RECORD(RECORD_PUT, RECORD_PUT_PART)
     buffer_end_at(out, at);
 }
