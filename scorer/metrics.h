@@ -14,7 +14,7 @@
  *                  + sink_alerts + sink_refused + sink_skipped + in flight
  *
  * An end (scored, dead-lettered, erased, outcome, ignored, repeated) is counted when its transaction has committed;
- * work of an aborted transaction and of revoked partitions is `returned`: it will be received again. */
+ * what an aborted transaction and revoked partitions had is `returned`: it will be received again. */
 #pragma once
 
 #include "base/bytes.h"

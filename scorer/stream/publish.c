@@ -4,13 +4,13 @@
  * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
  * broker rejects is found by scorer/stream/rejected_bisection.h; here is what it becomes: an oversize record a dead
  * letter, a dead letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never
- * do the same work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a
- * message.
+ * retry the same transaction for a reason that does not pass: a topic that is missing or too narrow ends the worker,
+ * with a message.
  *
  * A commit is one call in the background (base/background_call.h), since librdkafka blocks in each of its steps: while
  * it is under way nothing here touches the transaction, the suspects or what is counted with them, and records of the
- * next work are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it is
- * not. Work that is done again to find a rejected record is never staged. */
+ * next transaction are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it
+ * is not. A transaction that is done again to find a rejected record is never staged. */
 #include "scorer/stream/publish.h"
 
 #include <assert.h>
@@ -32,7 +32,7 @@
 
 enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_STATE, TOPIC_ALERT, TOPICS_MOST };
 
-/* The commit of the last work: its result is there before it is taken by publish_commit_finish. */
+/* The commit of the last transaction: its result is there before it is taken by publish_commit_finish. */
 enum commit_state { COMMIT_NONE, COMMIT_UNDER_WAY, COMMIT_ENDED };
 
 struct publish {
@@ -43,8 +43,8 @@ struct publish {
                            are */
     struct transaction *transaction;
     int input_partitions;               /* as the dead letters' topic was last compared with */
-    uint64_t published;                 /* records since the work was opened */
-    struct rejected_bisection rejected; /* of the open work, and of that to be done again */
+    uint64_t published;                 /* records since the transaction was opened */
+    struct rejected_bisection rejected; /* of the open transaction, and of that to be done again */
     struct error failure;               /* for good; status STATUS_OK: none */
     enum commit_state commit;
     struct background_call *background;         /* makes it */
@@ -53,7 +53,7 @@ struct publish {
     enum transaction_result transaction_result; /* written in the background, like the reason */
     struct error reason;
     enum publish_result result;   /* once it has ended */
-    struct staged_records staged; /* of the next work */
+    struct staged_records staged; /* of the next transaction */
     struct state_output state;
 };
 
@@ -71,7 +71,7 @@ static int32_t partition_of(const void *opaque)
     return (int32_t)((uint64_t)(uintptr_t)opaque >> 48);
 }
 
-/* None is one while a commit is under way, which then belongs to work without suspects. */
+/* None is one while a commit is under way, which then belongs to a transaction without suspects. */
 static const struct rejected_suspect *suspect_of(const struct publish *publish, const struct input_message *source)
 {
     return publish->commit != COMMIT_UNDER_WAY ? rejected_bisection_find(&publish->rejected, opaque_of(source)) : NULL;
@@ -223,8 +223,8 @@ void publish_free(struct publish *publish)
 
 /* --- producing --- */
 
-/* Whether the record may be sent: the work is open and whole. */
-static bool begin_work(struct publish *publish, const struct transaction_record *record)
+/* Whether the record may be sent: the transaction is open and whole. */
+static bool begin_transaction(struct publish *publish, const struct transaction_record *record)
 {
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
@@ -247,10 +247,10 @@ static bool drop_record(const struct transaction_record *record)
     return true;
 }
 
-/* True: done with (sent, or the work is broken). False: too large. */
+/* True: done with (sent, or the transaction is broken). False: too large. */
 static bool send_now(struct publish *publish, const struct transaction_record *record)
 {
-    if (!begin_work(publish, record))
+    if (!begin_transaction(publish, record))
         return drop_record(record);
     if (rejected_bisection_isolate(&publish->rejected, record->opaque))
         transaction_flush(publish->transaction);
@@ -283,7 +283,7 @@ static void send_staged(struct publish *publish)
 
 static void end_commit(struct publish *publish);
 
-/* True: done with (sent, staged, or the work is broken). False: too large. */
+/* True: done with (sent, staged, or the transaction is broken). False: too large. */
 static bool send_or_stage(struct publish *publish, const struct transaction_record *record)
 {
     if (publish->commit == COMMIT_UNDER_WAY) {
@@ -293,7 +293,7 @@ static bool send_or_stage(struct publish *publish, const struct transaction_reco
     }
     if (publish->commit == COMMIT_NONE || publish->result == PUBLISH_COMMITTED)
         return send_now(publish, record);
-    return drop_record(record); /* the work before it is not committed: it will be done again */
+    return drop_record(record); /* the transaction before it is not committed: it will be done again */
 }
 
 /* The plain form, without headers: the hot path. */
@@ -418,15 +418,15 @@ void publish_refuse(struct publish *publish, const struct error *why)
 /* --- committing --- */
 
 /* It may pass, unless a topic is missing or too narrow: that is looked at first. */
-static void roll_back_work(struct publish *publish, const char *reason)
+static void roll_back_transaction(struct publish *publish, const char *reason)
 {
     check_topics_again(publish, -1);
     if (publish->failure.status == STATUS_OK)
-        log_warn("score", "%s: work is rolled back and done again in %d ms: %s", publish->name,
+        log_warn("score", "%s: the transaction is rolled back and done again in %d ms: %s", publish->name,
                  transaction_pause(publish->transaction), reason);
 }
 
-static void bisect_work(struct publish *publish)
+static void bisect_transaction(struct publish *publish)
 {
     struct error err;
     if (rejected_bisection_next_round(&publish->rejected, transaction_broken(publish->transaction),
@@ -434,14 +434,14 @@ static void bisect_work(struct publish *publish)
         publish->failure = err;
 }
 
-/* After work that came back: what to do about it before it is done again. */
+/* After a transaction was rolled back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
     rejected_bisection_redo(&publish->rejected, publish->published);
     if (publish->rejected.records)
-        bisect_work(publish);
+        bisect_transaction(publish);
     else if (publish->failure.status == STATUS_OK)
-        roll_back_work(publish, reason);
+        roll_back_transaction(publish, reason);
     if (publish->failure.status == STATUS_OK)
         return PUBLISH_ROLLED_BACK;
     *err = publish->failure;
@@ -458,7 +458,8 @@ void publish_abort(struct publish *publish)
 static enum publish_result roll_back_lost(struct publish *publish)
 {
     publish_abort(publish);
-    log_warn("score", "%s: work is rolled back: its partitions are another process's already", publish->name);
+    log_warn("score", "%s: the transaction is rolled back: its partitions are another process's already",
+             publish->name);
     return PUBLISH_ROLLED_BACK;
 }
 
@@ -499,7 +500,7 @@ static enum publish_result apply_commit_result(struct publish *publish)
     return PUBLISH_COMMITTED;
 }
 
-/* Waits for the result, and does with the records of the next work what follows from it. */
+/* Waits for the result, and does with the records of the next transaction what follows from it. */
 static void end_commit(struct publish *publish)
 {
     background_call_wait(publish->background);

@@ -144,14 +144,15 @@ static void log_round(const struct rejected_bisection *rejected, rd_kafka_resp_e
     else if (error_class_of(code) == ERROR_CLASS_TIMESTAMP)
         log_warn("score",
                  "%s: topic %s refuses the timestamp of one of %" PRIu64
-                 " records; doing this work again to find it: it goes with the present time",
+                 " records; doing this transaction again to find it: it goes with the present time",
                  rejected->name, topic, rejected->records);
     else
-        log_warn("score",
-                 "%s: topic %s refuses a batch of %" PRIu64
-                 " records, or one of them, as too large; doing this work again to find it. If this repeats, set -X "
-                 "batch.size below the topic's max.message.bytes",
-                 rejected->name, topic, rejected->records);
+        log_warn(
+            "score",
+            "%s: topic %s refuses a batch of %" PRIu64
+            " records, or one of them, as too large; doing this transaction again to find it. If this repeats, set -X "
+            "batch.size below the topic's max.message.bytes",
+            rejected->name, topic, rejected->records);
 }
 
 enum status rejected_bisection_next_round(struct rejected_bisection *rejected, rd_kafka_resp_err_t code,

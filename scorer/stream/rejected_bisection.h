@@ -1,11 +1,11 @@
-/* Records that the broker rejects, found by bisecting the work: oversize records, and timestamps that a topic does not
+/* Records that the broker rejects, found by bisection: oversize records, and timestamps that a topic does not
  * take.
  *
- * A broker rejects a whole batch and does not say which of its records it means. All of them are suspects; the work
- * comes back and is done again with suspects in batches of their own, half as many in each, until one is alone and
- * rejected: that is the record. It goes as less (an oversize record becomes a dead letter, a dead letter a smaller one)
- * or with the present time, the others go as they are, and the suspects are forgotten when all of the work is
- * committed.
+ * A broker rejects a whole batch and does not say which of its records it means. All of them are suspects; the
+ * transaction is rolled back and done again with suspects in batches of their own, half as many in each, until one is
+ * alone and rejected: that is the record. It goes as less (an oversize record becomes a dead letter, a dead letter a
+ * smaller one) or with the present time, the others go as they are, and the suspects are forgotten when the whole
+ * transaction is committed.
  *
  * Knows no transaction: publish.c sends, flushes and commits, and says here what came of it. A suspect is a source
  * message, named by the opaque pointer of its record. Plain data, embedded. Calls come from one thread at a time: the
@@ -31,8 +31,8 @@ struct rejected_bisection {
     const char *name;                /* the worker's, in messages */
     struct rejected_suspect *suspects;
     size_t suspect_count, suspect_capacity;
-    uint64_t records;   /* of the open work that were in rejected batches */
-    uint64_t redo_left; /* so many records are work that came back because of a rejected batch */
+    uint64_t records;   /* of the open transaction that were in rejected batches */
+    uint64_t redo_left; /* so many records are of a transaction that was rolled back because of a rejected batch */
     unsigned round;     /* of bisecting; 0: none */
     uint64_t group;     /* most suspects in a batch */
     uint64_t in_group;  /* suspects sent since the last flush */
@@ -42,7 +42,7 @@ struct rejected_bisection {
 void rejected_bisection_init(struct rejected_bisection *rejected, const struct settings *settings, const char *name);
 void rejected_bisection_free(struct rejected_bisection *rejected);
 
-/* New work is open, or that which came back once more. */
+/* A transaction is open: a new one, or one that is done again. */
 void rejected_bisection_begin(struct rejected_bisection *rejected);
 /* A record of this source was in a rejected batch. */
 void rejected_bisection_add(struct rejected_bisection *rejected, const void *source);
@@ -52,15 +52,15 @@ const struct rejected_suspect *rejected_bisection_find(const struct rejected_bis
  * with few of their kind. */
 MUST_USE bool rejected_bisection_isolate(struct rejected_bisection *rejected, const void *source);
 
-/* The work has come back with so many records: they are isolated, where there are suspects. */
+/* The transaction was rolled back with so many records: they are isolated, where there are suspects. */
 void rejected_bisection_redo(struct rejected_bisection *rejected, uint64_t records);
 /* After that, where `records` were rejected, with this code and by this topic: the next round. Logs what is going on.
  * Failure is for good. */
 MUST_USE enum status rejected_bisection_next_round(struct rejected_bisection *rejected, rd_kafka_resp_err_t code,
                                                    const char *topic, struct error *err);
-/* Ends with the last of the work that came back. */
+/* Ends with the last of what was rolled back. */
 void rejected_bisection_committed(struct rejected_bisection *rejected);
-/* The work is somebody else's, or comes back as it came. */
+/* The transaction is another process's, or is done again as it was. */
 void rejected_bisection_forget(struct rejected_bisection *rejected);
-/* The open work is done again, or may hold a suspect. */
+/* The open transaction is done again, or may hold a suspect. */
 bool rejected_bisection_is_active(const struct rejected_bisection *rejected);
