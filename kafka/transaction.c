@@ -227,7 +227,7 @@ static enum status confirmed(struct transaction *transaction, enum markers_resul
 {
     retire_repeated(transaction);
     if (result == MARKERS_RENEW)
-        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "results of the last commit were not committed once more");
+        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "results of the last commit were not committed again");
     return result == MARKERS_FAILED ? err->status : STATUS_OK;
 }
 

@@ -402,7 +402,7 @@ static enum markers_result commit_again(struct markers *markers, const struct ma
              blocked->elems[0].partition, blocked->elems[0].offset);
     log_warn(setup->where,
              "the brokers have skipped the end of a committed transaction of %s in %d output partitions (KAFKA-20734), "
-             "first of them %s; committing it once more",
+             "first of them %s; committing it again",
              setup->identity, blocked->cnt, place);
     atomic_store(&markers->commits, true);
     rd_kafka_error_t *error = commit_controls(markers, client, blocked, offsets);
@@ -410,7 +410,7 @@ static enum markers_result commit_again(struct markers *markers, const struct ma
     rd_kafka_topic_partition_list_destroy(blocked);
     if (!error)
         return MARKERS_SEEN;
-    log_error(setup->where, "cannot commit it once more: %s; its results in %s may be lost: look with scorer audit",
+    log_error(setup->where, "cannot commit it again: %s; its results in %s may be lost: look with scorer audit",
               rd_kafka_error_string(error), place);
     rd_kafka_error_destroy(error);
     return MARKERS_RENEW;

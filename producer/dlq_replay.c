@@ -333,7 +333,7 @@ static int replay_finish(const struct replay *replay, enum status status, const 
         log_error("dlq", "stopped before the end");
     if (replay->unmarked)
         log_error("dlq",
-                  "%" PRIu64 " letters were left: those replayed lie too scattered to be remembered; replay what lies "
+                  "%" PRIu64 " letters were left: those replayed are too scattered to be remembered; replay those "
                   "between them too, or these with --partition or --since and another --replay-group",
                   replay->unmarked);
     return status == STATUS_OK && !stop_requested && !replay->unmarked ? 0 : 1;

@@ -91,7 +91,7 @@ static void log_run_before(const struct rescore *rescore)
     struct resume_position known = sender_position(rescore->delivery.sender);
     if (known.rows && !known.complete)
         log_warn(where,
-                 "a rescore before this one was stopped after %llu events: those employees are scored once more now; "
+                 "a rescore before this one was stopped after %llu events: those employees are scored again now; "
                  "--scored-before with the time at which it began leaves them out",
                  (unsigned long long)known.rows);
 }
