@@ -9,7 +9,7 @@
 static void add_long(struct buffer *out, int64_t value)
 {
     char *at = buffer_reserve(out, AVRO_VARINT_MAX);
-    out->bytes = (size_t)(avro_put_long(at, value) - out->data);
+    buffer_end_at(out, avro_put_long(at, value));
 }
 
 static void add_text(struct buffer *out, struct span text)

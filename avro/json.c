@@ -15,7 +15,7 @@ void avro_json_double(struct buffer *out, double number)
 
 void avro_json_raw(struct buffer *out, struct span raw)
 {
-    char *at = buffer_reserve(out, raw.bytes * 6 + 2), *start = at;
+    char *at = buffer_reserve(out, raw.bytes * 6 + 2);
     *at++ = '"';
     for (size_t i = 0; i < raw.bytes; i++) {
         uint8_t byte = (uint8_t)raw.data[i];
@@ -29,5 +29,5 @@ void avro_json_raw(struct buffer *out, struct span raw)
         at += 6;
     }
     *at++ = '"';
-    out->bytes += (size_t)(at - start);
+    buffer_end_at(out, at);
 }

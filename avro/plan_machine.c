@@ -51,7 +51,7 @@ static bool branch(struct machine *machine, const struct op *op)
     return true;
 }
 
-/* Items of no bytes cannot be held against the bytes left, so a datum gets a number of them. */
+/* Items of no bytes cannot be checked against the bytes left, so a datum gets a number of them. */
 static bool block_fits(struct machine *machine, uint64_t items, uint32_t min_bytes)
 {
     if (min_bytes)

@@ -400,7 +400,7 @@ static enum status parse_union(struct parser *parser, const json_t *json, const 
         size_t before = where_push(parser, step);
         enum status status = parse_type(parser, json_array_get(json, b), space, &branches[b]);
         if (status == STATUS_OK && branches[b]->kind == AVRO_KIND_UNION)
-            status = parser_refuse(parser, STATUS_INVALID, "a union may not stand directly in a union");
+            status = parser_refuse(parser, STATUS_INVALID, "a union may not contain a union directly");
         if (status != STATUS_OK)
             return status;
         where_pop(parser, before);

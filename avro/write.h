@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 
 /* Bytes they take: a varint at most; an array of one block its count and its end. */
-enum { AVRO_FRAME_BYTES = 5, AVRO_VARINT_MAX = 10, AVRO_BRANCH_BYTES = 1, AVRO_ARRAY_BYTES = AVRO_VARINT_MAX + 1 };
+enum { AVRO_VARINT_MAX = 10, AVRO_BRANCH_BYTES = 1, AVRO_ARRAY_BYTES = AVRO_VARINT_MAX + 1 };
 
 char *avro_put_varint_wide(char *at, uint64_t raw);
 
@@ -59,13 +59,4 @@ static inline char *avro_put_optional_text(char *at, struct span text)
 {
     at = avro_put_branch(at, text.data != NULL);
     return text.data ? avro_put_text(at, text) : at;
-}
-
-/* Confluent's frame: byte 0 and the schema id, big-endian. */
-static inline char *avro_put_frame(char *at, uint32_t schema_id)
-{
-    uint32_t id = __builtin_bswap32(schema_id);
-    *at = 0;
-    memcpy(at + 1, &id, sizeof id);
-    return at + AVRO_FRAME_BYTES;
 }

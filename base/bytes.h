@@ -2,6 +2,7 @@
  * All three are plain data, open for speed; nothing else in the project walks a pointer over untrusted input. */
 #pragma once
 
+#include <assert.h>
 #include <endian.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -91,6 +92,13 @@ static inline char *buffer_reserve(struct buffer *buffer, size_t more)
     if (!buffer->data || buffer->capacity - buffer->bytes < more)
         buffer_grow(buffer, more);
     return buffer->data + buffer->bytes;
+}
+
+/* What was written into that room ends at `end`. */
+static inline void buffer_end_at(struct buffer *buffer, const char *end)
+{
+    buffer->bytes = (size_t)(end - buffer->data);
+    assert(buffer->bytes <= buffer->capacity);
 }
 
 static inline void buffer_add(struct buffer *buffer, const void *data, size_t bytes)

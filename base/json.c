@@ -7,7 +7,7 @@
 void json_add_text(struct buffer *out, struct span text)
 {
     static const char hex[] = "0123456789abcdef";
-    char *at = buffer_reserve(out, text.bytes * 6 + 2), *start = at;
+    char *at = buffer_reserve(out, text.bytes * 6 + 2);
     *at++ = '"';
     for (size_t i = 0; i < text.bytes; i++) {
         unsigned char c = (unsigned char)text.data[i];
@@ -24,7 +24,7 @@ void json_add_text(struct buffer *out, struct span text)
         }
     }
     *at++ = '"';
-    out->bytes += (size_t)(at - start);
+    buffer_end_at(out, at);
 }
 
 void json_add_uint(struct buffer *out, uint64_t number)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "events/fault.h"
+#include "events/frame.h"
 #include "events/record_codec.h"
 #include "events/record_versions.h"
 
@@ -113,11 +114,10 @@ static size_t bytes_drivers(const struct schema_parts *parts, const struct alert
 void alert_encode(const struct schema *schema, const struct alert *record, struct buffer *out)
 {
     const struct schema_parts *parts = schema_parts(schema);
-    size_t bytes = AVRO_FRAME_BYTES ALERT_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
-    char *at = avro_put_frame(buffer_reserve(out, bytes), schema->alert_schema_id);
+    size_t bytes = FRAME_BYTES ALERT_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
+    char *at = frame_put(buffer_reserve(out, bytes), schema->alert_schema_id);
     ALERT_RECORD(RECORD_PUT, RECORD_PUT_PART)
-    out->bytes = (size_t)(at - out->data);
-    assert(out->bytes <= out->capacity);
+    buffer_end_at(out, at);
 }
 
 /* --- out of bytes --- */

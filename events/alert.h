@@ -1,5 +1,5 @@
 /* An alert as it lies in the alert topic: written by the score loop, read by the sink. Its bytes are those of
- * schemas/alert.avsc, which is held against the table here when the schema is loaded. */
+ * schemas/alert.avsc, which is checked against the table here when the schema is loaded. */
 #pragma once
 
 #include "base/memory.h"

@@ -54,7 +54,7 @@ static char *put_attributes(const struct schema_parts *parts, const struct emplo
 static size_t bytes_of(const struct schema_parts *parts, const struct employee_state *record)
 {
     enum { BRANCHES = 3 * AVRO_BRANCH_BYTES };
-    return AVRO_FRAME_BYTES + BRANCHES + record_bytes_text(record->employee_id) +
+    return FRAME_BYTES + BRANCHES + record_bytes_text(record->employee_id) +
            record_bytes_time_ms(0) STATE_SOURCE(RECORD_BYTES) STATE_PREDICTION(RECORD_BYTES)
                STATE_ALERTED(RECORD_BYTES) +
            (record->cells ? attributes_bound(parts, record->cells) : 0);
@@ -63,10 +63,9 @@ static size_t bytes_of(const struct schema_parts *parts, const struct employee_s
 void employee_state_encode(const struct schema *schema, const struct employee_state *record, struct buffer *out)
 {
     const struct schema_parts *parts = schema_parts(schema);
-    char *at = avro_put_frame(buffer_reserve(out, bytes_of(parts, record)), schema->state_schema_id);
+    char *at = frame_put(buffer_reserve(out, bytes_of(parts, record)), schema->state_schema_id);
     STATE_RECORD(RECORD_PUT, RECORD_PUT_PART)
-    out->bytes = (size_t)(at - out->data);
-    assert(out->bytes <= out->capacity);
+    buffer_end_at(out, at);
 }
 
 /* --- out of bytes --- */

@@ -1,5 +1,5 @@
 /* An employee's current record as it lies in the state topic: encoded and decoded by the score loop. Its bytes are
- * those of schemas/employee_state.avsc, which is held against the table here when the schema is loaded. */
+ * those of schemas/employee_state.avsc, which is checked against the table here when the schema is loaded. */
 #pragma once
 
 #include "base/memory.h"

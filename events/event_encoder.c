@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "events/event_encoder_private.h"
+#include "events/frame.h"
 #include "events/record_codec.h"
 
 /* Exactly the numbers that (int64_t) takes back unchanged and that fit the column. */
@@ -110,16 +111,10 @@ char *attributes_put(const struct schema_parts *parts, const struct cell *cells,
     return at;
 }
 
-static void written(struct buffer *out, const char *end)
-{
-    out->bytes = (size_t)(end - out->data);
-    assert(out->bytes <= out->capacity);
-}
-
 void attributes_encode(const struct schema *schema, const struct cell *cells, struct buffer *out)
 {
     const struct schema_parts *parts = schema_parts(schema);
-    written(out, attributes_put(parts, cells, buffer_reserve(out, attributes_bound(parts, cells))));
+    buffer_end_at(out, attributes_put(parts, cells, buffer_reserve(out, attributes_bound(parts, cells))));
 }
 
 /* --- the event's record (event.h) --- */
@@ -175,8 +170,8 @@ static size_t bytes_attributes(const struct schema_parts *parts, const struct ev
 void event_encode(const struct schema *schema, const struct event *record, struct buffer *out)
 {
     const struct schema_parts *parts = schema_parts(schema);
-    size_t bytes = AVRO_FRAME_BYTES EVENT_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
-    char *at = avro_put_frame(buffer_reserve(out, bytes), schema->event_schema_id);
+    size_t bytes = FRAME_BYTES EVENT_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
+    char *at = frame_put(buffer_reserve(out, bytes), schema->event_schema_id);
     EVENT_RECORD(RECORD_PUT, RECORD_PUT_PART)
-    written(out, at);
+    buffer_end_at(out, at);
 }

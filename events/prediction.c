@@ -2,9 +2,8 @@
  * HTTP threads; the sink's side is prediction_read.c. */
 #include "events/prediction.h"
 
-#include <assert.h>
-
 #include "events/event_encoder_private.h"
+#include "events/frame.h"
 #include "events/record_codec.h"
 
 struct span channel_name(enum channel channel)
@@ -103,8 +102,7 @@ void model_stamp_encode(const struct model_stamp *stamp, struct buffer *out)
 {
     const struct prediction record = {.model = *stamp};
     char *at = buffer_reserve(out, bytes_model(NULL, &record));
-    out->bytes = (size_t)(put_model(NULL, &record, at) - out->data);
-    assert(out->bytes <= out->capacity);
+    buffer_end_at(out, put_model(NULL, &record, at));
 }
 
 static char *put_source(const struct schema_parts *parts, const struct prediction *record, char *at)
@@ -138,9 +136,8 @@ static size_t bytes_attributes(const struct schema_parts *parts, const struct pr
 void prediction_encode(const struct schema *schema, const struct prediction *record, struct buffer *out)
 {
     const struct schema_parts *parts = schema_parts(schema);
-    size_t bytes = AVRO_FRAME_BYTES PREDICTION_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
-    char *at = avro_put_frame(buffer_reserve(out, bytes), schema->prediction_schema_id);
+    size_t bytes = FRAME_BYTES PREDICTION_RECORD(RECORD_BYTES, RECORD_BYTES_PART);
+    char *at = frame_put(buffer_reserve(out, bytes), schema->prediction_schema_id);
     PREDICTION_RECORD(RECORD_PUT, RECORD_PUT_PART)
-    out->bytes = (size_t)(at - out->data);
-    assert(out->bytes <= out->capacity);
+    buffer_end_at(out, at);
 }

@@ -1,5 +1,5 @@
 /* The prediction record: encoded by score and http, decoded by the sink. Its bytes are those of
- * schemas/prediction.avsc, which is held against the table here when the schema is loaded.
+ * schemas/prediction.avsc, which is checked against the table here when the schema is loaded.
  *
  * A further field is a member of the struct, a row of PREDICTION_ADDED, a field before `attributes` in the .avsc, and a
  * column of predictions that a file in sql/ adds. */

@@ -82,7 +82,7 @@ enum status record_check_field(const struct avro_field *field, const struct reco
         form_describe(due->form, &form);
     if (strcmp(field->name, due->name) != 0)
         status =
-            error_set(err, STATUS_INVALID, "%s: field \"%s\" stands where \"%s\" is due", what, field->name, due->name);
+            error_set(err, STATUS_INVALID, "%s: found field \"%s\", expected \"%s\"", what, field->name, due->name);
     else if (due->form->open && !span_equal(buffer_span(&type), buffer_span(&form)))
         status = error_set(err, STATUS_INVALID, "%s: field \"%s\" must be %.*s, not %.*s", what, due->name,
                            (int)form.bytes, form.data, (int)(type.bytes < 120 ? type.bytes : 120), type.data);

@@ -101,7 +101,7 @@ struct record_array {
     bool (*read_item)(struct record_reading *reading, void *item);
 };
 
-/* Gathers the items in the arena over all blocks. A count is held against what the rest can hold before anything is
+/* Gathers the items in the arena over all blocks. A count is checked against what the rest can hold before anything is
  * taken. */
 bool record_read_array(struct record_reading *reading, const struct record_array *array, void **out, size_t *out_count);
 

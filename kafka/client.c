@@ -36,7 +36,7 @@ enum {
 static const struct kafka_property refused[] = {
     {"transactional.id", "it is made from group, instance and worker, so that a restart fences its own past"},
     {"enable.idempotence", "without it a retry could repeat or reorder records"},
-    {"isolation.level", "only committed records may be read, or aborted work would count"},
+    {"isolation.level", "only committed records may be read, or aborted transactions would count"},
     {"enable.auto.commit", "offsets are committed together with the outputs they belong to"},
     {"auto.commit.enable", "offsets are committed together with the outputs they belong to"},
     {"enable.auto.offset.store", "offsets are committed together with the outputs they belong to"},

@@ -54,7 +54,7 @@ struct transaction {
     bool stale;    /* must not begin again: a fresh producer shall */
     bool fenced;   /* … because its epoch is an old one */
     char because[256];
-    rd_kafka_resp_err_t broken; /* the first error of the open work */
+    rd_kafka_resp_err_t broken; /* the first error of the open transaction */
     char broken_topic[256];
     unsigned rollbacks;   /* in a row */
     int64_t resume_us;    /* steady clock: begin waits until then */
@@ -62,7 +62,7 @@ struct transaction {
     struct committed_offsets last;
 };
 
-/* --- what breaks work --- */
+/* --- what breaks a transaction --- */
 
 void transaction_break(struct transaction *transaction, rd_kafka_resp_err_t code, const char *topic)
 {
@@ -94,14 +94,14 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
         return;
     }
     if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-        return; /* of work that was rolled back */
+        return; /* of a transaction that was rolled back */
     if (transaction->setup.report)
         transaction->setup.report(transaction->setup.context, message);
     if (message->err)
         transaction_break(transaction, message->err, message->rkt ? rd_kafka_topic_name(message->rkt) : NULL);
 }
 
-/* The producer goes no further than the end of the open work. */
+/* The producer goes no further than the end of the open transaction. */
 static void make_stale(struct transaction *transaction, rd_kafka_resp_err_t code, const char *because)
 {
     transaction->fenced |= error_class_of(code) == ERROR_CLASS_FENCED;
@@ -227,11 +227,11 @@ static enum status confirmed(struct transaction *transaction, enum markers_resul
 {
     retire_repeated(transaction);
     if (result == MARKERS_RENEW)
-        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "results of the last commit were not committed once more");
+        make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR, "results of the last commit were not committed again");
     return result == MARKERS_FAILED ? err->status : STATUS_OK;
 }
 
-/* Delivery reports come within it, and are no work's. */
+/* Delivery reports come within it, and are of no transaction. */
 enum status transaction_start(struct transaction *transaction, struct error *err)
 {
     rd_kafka_resp_err_t code;
@@ -537,7 +537,7 @@ void transaction_abort(struct transaction *transaction)
         rd_kafka_error_destroy(error);
 }
 
-/* Rolls the work back for the reason in err, or ends where that is for good. */
+/* Rolls the transaction back for the reason in err, or ends where that is for good. */
 static enum transaction_result roll_back_open(struct transaction *transaction, rd_kafka_resp_err_t code)
 {
     rd_kafka_resp_err_t reason = code_of(transaction, code);

@@ -35,7 +35,7 @@ void transaction_free(struct transaction *transaction); /* aborts what is open *
 
 rd_kafka_t *transaction_client(const struct transaction *transaction);
 
-/* Nothing when one is open. Waits out the pause after work that was rolled back, and opens a fresh producer where one
+/* Nothing when one is open. Waits out the pause after a rollback, and opens a fresh producer where one
  * is needed. Failure is for good (or STATUS_UNAVAILABLE when stopping); commit returns it again. */
 MUST_USE enum status transaction_begin(struct transaction *transaction, struct error *err);
 /* Where look-ups of stable offsets get no answer: a fresh producer ends what an earlier one of this identity may have
@@ -51,12 +51,13 @@ bool transaction_is_open(const struct transaction *transaction);
 bool transaction_is_stale(const struct transaction *transaction);
 
 /* Copies the record into the open transaction; waits while the queue is full. Only ERROR_CLASS_TOO_LARGE and
- * ERROR_CLASS_TIMESTAMP leave the work whole; any other error has broken it, as a failed report does. */
+ * ERROR_CLASS_TIMESTAMP leave the transaction whole; any other error has broken it, as a failed report does. */
 MUST_USE rd_kafka_resp_err_t transaction_send(struct transaction *transaction, const struct transaction_record *record);
 /* Waits until everything sent has its report, or *stop. */
 void transaction_flush(struct transaction *transaction);
 
-/* The first error of a record of the open or last work, and its topic's name (NULL: of none); NO_ERROR: whole. */
+/* The first error of a record of the open or last transaction, and its topic's name (NULL: of none); NO_ERROR: whole.
+ */
 rd_kafka_resp_err_t transaction_broken(const struct transaction *transaction);
 const char *transaction_broken_topic(const struct transaction *transaction);
 void transaction_break(struct transaction *transaction, rd_kafka_resp_err_t code, const char *topic);
@@ -66,11 +67,11 @@ enum transaction_result {
     TRANSACTION_ROLLED_BACK, /* nothing of it counts; err has the reason */
     TRANSACTION_FAILED,      /* for good; err says why */
 };
-/* Commits the open work, and with it the consumer's offsets (NULL: none; borrowed). Waits for brokers. */
+/* Commits the open transaction, and with it the consumer's offsets (NULL: none; borrowed). Waits for brokers. */
 MUST_USE enum transaction_result transaction_commit(struct transaction *transaction, rd_kafka_t *consumer,
                                                     const rd_kafka_topic_partition_list_t *offsets, struct error *err);
-/* Rolls the open work back. */
+/* Rolls the open transaction back. */
 void transaction_abort(struct transaction *transaction);
-/* Work was rolled back for a reason that may pass: the next begin waits, longer each time until a commit.
+/* The transaction was rolled back for a reason that may pass: the next begin waits, longer each time until a commit.
  * Returns how long, in milliseconds. */
 int transaction_pause(struct transaction *transaction);

@@ -1,4 +1,4 @@
-/* Who holds a transactional.id: a producer that initialises it throws out whoever held it before. */
+/* Who owns a transactional.id: a producer that initialises it fences whoever owned it before. */
 #pragma once
 
 #include "base/status.h"

@@ -230,7 +230,7 @@ static bool is_waited_for(const struct markers_client *client, rd_kafka_resp_err
     return now - *since_us < REFUSED_US && !must_stop(client);
 }
 
-/* Until none is held back by our own records, or brokers have shown for a while that some are: their number. */
+/* Until none is blocked by our own records, or brokers have shown for a while that some are: their number. */
 static enum status await_markers(const struct markers_client *client, rd_kafka_topic_partition_list_t *open, bool once,
                                  int *ours, struct error *err)
 {
@@ -370,7 +370,7 @@ static rd_kafka_error_t *commit(struct markers *markers, const struct markers_cl
 
 /* With the offsets, where the group's marker was skipped too. */
 static rd_kafka_error_t *commit_controls(struct markers *markers, const struct markers_client *client,
-                                         const rd_kafka_topic_partition_list_t *held,
+                                         const rd_kafka_topic_partition_list_t *blocked,
                                          const rd_kafka_topic_partition_list_t *offsets)
 {
     rd_kafka_error_t *error = rd_kafka_begin_transaction(client->producer);
@@ -378,8 +378,8 @@ static rd_kafka_error_t *commit_controls(struct markers *markers, const struct m
     if (error)
         return error;
     atomic_fetch_add(&markers->transaction, 1);
-    for (int i = 0; i < held->cnt && !code; i++)
-        code = send_control(client, markers, &held->elems[i]);
+    for (int i = 0; i < blocked->cnt && !code; i++)
+        code = send_control(client, markers, &blocked->elems[i]);
     if (code)
         return rd_kafka_error_new(code, "%s", rd_kafka_err2str(code));
     if (offsets)
@@ -392,25 +392,25 @@ static enum markers_result commit_again(struct markers *markers, const struct ma
                                         const rd_kafka_topic_partition_list_t *offsets)
 {
     const struct transaction_setup *setup = client->setup;
-    rd_kafka_topic_partition_list_t *held = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_t *blocked = rd_kafka_topic_partition_list_new(1);
     for (int i = 0; i < open->cnt; i++)
         if (is_ours(&open->elems[i]))
-            rd_kafka_topic_partition_list_add(held, open->elems[i].topic, open->elems[i].partition)->offset =
+            rd_kafka_topic_partition_list_add(blocked, open->elems[i].topic, open->elems[i].partition)->offset =
                 open->elems[i].offset;
     char place[300];
-    snprintf(place, sizeof place, "%s [%" PRId32 "] from offset %" PRId64, held->elems[0].topic,
-             held->elems[0].partition, held->elems[0].offset);
+    snprintf(place, sizeof place, "%s [%" PRId32 "] from offset %" PRId64, blocked->elems[0].topic,
+             blocked->elems[0].partition, blocked->elems[0].offset);
     log_warn(setup->where,
              "the brokers have skipped the end of a committed transaction of %s in %d output partitions (KAFKA-20734), "
-             "first of them %s; committing it once more",
-             setup->identity, held->cnt, place);
+             "first of them %s; committing it again",
+             setup->identity, blocked->cnt, place);
     atomic_store(&markers->commits, true);
-    rd_kafka_error_t *error = commit_controls(markers, client, held, offsets);
+    rd_kafka_error_t *error = commit_controls(markers, client, blocked, offsets);
     atomic_store(&markers->commits, false);
-    rd_kafka_topic_partition_list_destroy(held);
+    rd_kafka_topic_partition_list_destroy(blocked);
     if (!error)
         return MARKERS_SEEN;
-    log_error(setup->where, "cannot commit it once more: %s; its results in %s may be lost: look with scorer audit",
+    log_error(setup->where, "cannot commit it again: %s; its results in %s may be lost: look with scorer audit",
               rd_kafka_error_string(error), place);
     rd_kafka_error_destroy(error);
     return MARKERS_RENEW;

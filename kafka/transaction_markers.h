@@ -39,7 +39,7 @@ struct markers {
     const char *const *topics;
     size_t topic_count;
     bool unconfirmed;             /* the last commit's have not been seen */
-    bool carried;                 /* … nor those of one before the open work: its end is theirs too */
+    bool carried;                 /* … nor those of one before the open transaction: its end is theirs too */
     bool repeated;                /* a call ran out of time and was made again: a fresh producer must follow */
     _Atomic bool commits;         /* what is reported now are control records */
     _Atomic uint32_t transaction; /* the number of the latest */

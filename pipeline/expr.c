@@ -210,14 +210,25 @@ uint32_t expr_where(struct expr_pool *pool, uint32_t condition, uint32_t then, u
     return expr_finish(pool, &expr);
 }
 
-uint32_t expr_encode(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map)
+static uint32_t expr_mapped(struct expr_pool *pool, enum expr_op op, enum dtype dtype, uint32_t a,
+                            const struct expr_map *map)
 {
-    struct expr expr = expr_leaf(EXPR_ENCODE, dtype);
+    struct expr expr = expr_leaf(op, dtype);
     expr.a = a;
     expr.map = map;
     expr.cost += (uint32_t)map->count;
     expr_depend(pool, &expr, a);
     return expr_finish(pool, &expr);
+}
+
+uint32_t expr_encode(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map)
+{
+    return expr_mapped(pool, EXPR_ENCODE, dtype, a, map);
+}
+
+uint32_t expr_nearest(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map)
+{
+    return expr_mapped(pool, EXPR_NEAREST, dtype, a, map);
 }
 
 uint32_t expr_indicate(struct expr_pool *pool, uint32_t a, struct span text, double number)
@@ -249,16 +260,6 @@ uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32
     expr.b = class;
     expr.column = EXPR_MANY_COLUMNS;
     return expr_push(pool, &expr);
-}
-
-uint32_t expr_nearest(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map)
-{
-    struct expr expr = expr_leaf(EXPR_NEAREST, dtype);
-    expr.a = a;
-    expr.map = map;
-    expr.cost += (uint32_t)map->count;
-    expr_depend(pool, &expr, a);
-    return expr_finish(pool, &expr);
 }
 
 void expr_demand(struct expr_pool *pool, uint32_t id)

@@ -20,6 +20,5 @@ void steps_free(struct steps *steps);
 /* pipeline_score's contract, without reasons: the margin is the probability itself. */
 void steps_score(const struct steps *steps, const struct cell *cells, size_t row_count, struct score *scores);
 bool steps_use(const struct steps *steps, uint32_t column);
-size_t steps_count(const struct steps *steps);
 size_t steps_tree_count(const struct steps *steps);
 size_t steps_bytes(const struct steps *steps);

@@ -307,11 +307,6 @@ bool steps_use(const struct steps *steps, uint32_t column)
     return used;
 }
 
-size_t steps_count(const struct steps *steps)
-{
-    return steps->count;
-}
-
 size_t steps_tree_count(const struct steps *steps)
 {
     return steps->tree_count;

@@ -385,13 +385,10 @@ static int backfill_run(const struct options *options, const struct schema *sche
 
 int cmd_backfill(const struct options *options)
 {
-    struct schema *schema = NULL;
     struct error err;
-    stop_catch_signals();
-    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, &err) != STATUS_OK) {
-        log_error(where, "%s", err.text);
+    struct schema *schema = registration_schema(options, where);
+    if (!schema)
         return 1;
-    }
     if (!options_flag(options, OPTION_DRY_RUN) && registration_do(options, schema, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         schema_free(schema);

@@ -241,7 +241,7 @@ static enum status scan_read(struct dlq_erasures *erasures, struct scan *scan, s
         rd_kafka_message_t *message = rd_kafka_consumer_poll(scan->consumer, POLL_MS);
         if (!message) {
             if (scan->to_the_end && !logged && clock_steady_us(&clock_system) - began_us > PATIENCE_US)
-                log_info("dlq", "somebody's transaction is open in %s: waiting for its end", scan->topic);
+                log_info("dlq", "a transaction is open in %s: waiting until it ends", scan->topic);
             logged |= clock_steady_us(&clock_system) - began_us > PATIENCE_US;
             continue;
         }

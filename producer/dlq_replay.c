@@ -4,7 +4,7 @@
  * headers ends rounds that never succeed. What was replayed is kept in the metadata of the replay group's offset,
  * in the same transaction. Must never send a letter whose value was left out: a null value would erase the employee;
  * and never one of an employee who has been erased since, be it while the letters are on their way (dlq_erasures.h);
- * nor, without --force, one that is older than its employee's current record (dlq_records.h). */
+ * nor, without --force, one that is older than its employee's current record (dlq_current_records.h). */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -15,7 +15,7 @@
 #include "events/schema.h"
 #include "producer/dlq.h"
 #include "producer/dlq_erasures.h"
-#include "producer/dlq_records.h"
+#include "producer/dlq_current_records.h"
 #include "producer/state_topic.h"
 #include "producer/stop.h"
 
@@ -38,7 +38,7 @@ struct replay {
     struct dlq_writer *writer; /* NULL: a dry run */
     struct dlq_content_reader *contents;
     struct dlq_erasures *erasures;
-    struct dlq_records *records; /* NULL: older events go, too */
+    struct dlq_current_records *records; /* NULL: older events go, too */
     struct buffer state_topic;
     int64_t max_replays;
     bool again;
@@ -194,7 +194,7 @@ static const char *replay_refuse(struct replay *replay, const struct dlq_letter 
     if (erased || !replay->records)
         return erased;
     *count = &replay->older;
-    return why_older[dlq_records_check(replay->records, letter)];
+    return why_older[dlq_current_records_check(replay->records, letter)];
 }
 
 static enum status replay_handle(struct replay *replay, const struct dlq_letter *letter, struct error *err)
@@ -229,7 +229,7 @@ static enum status expect_letters(struct replay *replay, struct dlq_reader *read
             (replay->again || !dlq_replayed_have(letter.replayed, letter.offset))) {
             dlq_erasures_expect(replay->erasures, &letter);
             if (replay->records)
-                dlq_records_expect(replay->records, &letter);
+                dlq_current_records_expect(replay->records, &letter);
         }
     }
 }
@@ -239,8 +239,8 @@ static enum status open_records(struct replay *replay, const struct schema *sche
     if (options_flag(replay->options, OPTION_FORCE))
         return STATUS_OK;
     if (state_topic_find(replay->options, schema, &replay->state_topic)) {
-        enum status status = dlq_records_new(replay->options, replay->state_topic.data, schema, replay->contents,
-                                             &stop_requested, &replay->records, err);
+        enum status status = dlq_current_records_new(replay->options, replay->state_topic.data, schema,
+                                                     replay->contents, &stop_requested, &replay->records, err);
         if (status != STATUS_NOT_FOUND || options_given(replay->options, OPTION_STATE_TOPIC))
             return status;
     }
@@ -265,7 +265,7 @@ static enum status find_obstacles(struct replay *replay, const struct schema *sc
         status = expect_letters(replay, reader, err);
     dlq_reader_free(reader);
     if (status == STATUS_OK && replay->records)
-        status = dlq_records_read(replay->records, err);
+        status = dlq_current_records_read(replay->records, err);
     return status == STATUS_OK ? dlq_erasures_read(replay->erasures, err) : status;
 }
 
@@ -333,7 +333,7 @@ static int replay_finish(const struct replay *replay, enum status status, const 
         log_error("dlq", "stopped before the end");
     if (replay->unmarked)
         log_error("dlq",
-                  "%" PRIu64 " letters were left: those replayed lie too scattered to be remembered; replay what lies "
+                  "%" PRIu64 " letters were left: those replayed are too scattered to be remembered; replay those "
                   "between them too, or these with --partition or --since and another --replay-group",
                   replay->unmarked);
     return status == STATUS_OK && !stop_requested && !replay->unmarked ? 0 : 1;
@@ -377,7 +377,7 @@ int dlq_replay(const struct options *options, const struct dlq_filter *filter)
     dlq_writer_free(replay.writer);
     dlq_reader_free(replay.reader);
     dlq_erasures_free(replay.erasures);
-    dlq_records_free(replay.records);
+    dlq_current_records_free(replay.records);
     buffer_free(&replay.state_topic);
     dlq_content_reader_free(replay.contents);
     schema_free(schema);

@@ -11,9 +11,10 @@
 #include "base/memory.h"
 #include "events/dead_letter.h"
 #include "events/event_encoder.h"
+#include "events/frame.h"
 #include "producer/table_writer.h"
 
-enum { WRITE_BYTES = 1 << 16, BLOCK_EVENTS = 1000, FRAME_BYTES = 5, SYNC_BYTES = 16, SCHEMA_BYTES_MAX = 1 << 20 };
+enum { WRITE_BYTES = 1 << 16, BLOCK_EVENTS = 1000, SYNC_BYTES = 16, SCHEMA_BYTES_MAX = 1 << 20 };
 
 static const char sync_marker[SYNC_BYTES] = "attrition events";
 

@@ -34,7 +34,7 @@ struct generate {
     int32_t event_type;
     struct cell *cells;
     struct poison poison;
-    struct planted planted;
+    struct drift_and_bias planted;
     struct lives *lives;           /* NULL: without --life */
     enum event_file_form out_form; /* with --out */
 };
@@ -55,14 +55,14 @@ static size_t employee_name(uint64_t index, char out[ID_BYTES])
 
 static void generate_draw(struct generate *generate, uint64_t index, int64_t time_ms, uint32_t *label)
 {
-    const struct planted *planted = &generate->planted;
+    const struct drift_and_bias *planted = &generate->planted;
     struct random random, drift;
     random_seed(&random, generate->seed, STREAM_ROWS, index);
     random_seed(&drift, generate->seed, STREAM_DRIFT, index);
     recipe_draw_row(generate->recipe, &random, generate->cells);
-    planted_shift(planted, -1, time_ms, &drift, generate->cells);
+    drift_apply(planted, -1, time_ms, &drift, generate->cells);
     recipe_limit(generate->recipe, generate->cells);
-    double margin = recipe_margin(generate->recipe, generate->cells) + planted_margin(planted, generate->cells);
+    double margin = recipe_margin(generate->recipe, generate->cells) + bias_margin(planted, generate->cells);
     *label = recipe_draw_label(generate->recipe, margin, &random);
 }
 
@@ -299,9 +299,8 @@ static enum status generate_check_usage(struct generate *generate, struct error 
     if (codes && poison_choose(&generate->poison, codes, err) != STATUS_OK)
         return err->status;
     if (check_times(generate, err) != STATUS_OK ||
-        planted_read_drift(&generate->planted, generate->schema, options_text(options, OPTION_DRIFT), err) !=
-            STATUS_OK ||
-        planted_read_bias(&generate->planted, generate->schema, options_text(options, OPTION_BIAS), err) != STATUS_OK)
+        drift_read(&generate->planted, generate->schema, options_text(options, OPTION_DRIFT), err) != STATUS_OK ||
+        bias_read(&generate->planted, generate->schema, options_text(options, OPTION_BIAS), err) != STATUS_OK)
         return err->status;
     const char *path = options_text(options, OPTION_OUTPUT);
     if (check_output(generate, path, err) != STATUS_OK)
@@ -360,15 +359,10 @@ static int generate_run(struct generate *generate, struct schema *schema)
 
 int cmd_generate(const struct options *options)
 {
-    struct generate generate = {.options = options};
-    struct schema *schema = NULL;
-    struct error err;
-    stop_catch_signals();
-    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, &err) != STATUS_OK) {
-        log_error(where, "%s", err.text);
+    struct schema *schema = registration_schema(options, where);
+    struct generate generate = {.options = options, .schema = schema};
+    if (!schema)
         return 1;
-    }
-    generate.schema = schema;
     int result = generate_run(&generate, schema);
     schema_free(schema);
     return result;

@@ -75,7 +75,7 @@ static int64_t time_of(const struct lives *lives, double due_ms)
 static void employee_draw(struct lives *lives, struct employee *employee)
 {
     recipe_draw_row(lives->settings.recipe, &employee->random, employee->cells);
-    planted_shift(lives->settings.planted, -1, time_of(lives, employee->due_ms), &employee->random, employee->cells);
+    drift_apply(lives->settings.planted, -1, time_of(lives, employee->due_ms), &employee->random, employee->cells);
 }
 
 static void apply_effect(struct lives *lives, struct employee *employee, const struct life_effect *effect)
@@ -87,8 +87,8 @@ static void apply_effect(struct lives *lives, struct employee *employee, const s
     switch (effect->kind) {
     case EFFECT_DRAW:
         recipe_redraw(lives->settings.recipe, effect->column, &employee->random, employee->cells);
-        planted_shift(lives->settings.planted, (int32_t)effect->column, time_of(lives, employee->due_ms),
-                      &employee->random, employee->cells);
+        drift_apply(lives->settings.planted, (int32_t)effect->column, time_of(lives, employee->due_ms),
+                    &employee->random, employee->cells);
         break;
     case EFFECT_SET:
         *cell = effect->value;
@@ -138,8 +138,8 @@ static int32_t choose_change(const struct life *life, double point)
 /* The logistic function p of the margin is the probability of leaving within a year, so ln(1 / (1 - p)) a year. */
 static void employee_schedule(struct lives *lives, struct employee *employee)
 {
-    double margin = recipe_margin(lives->settings.recipe, employee->cells) +
-                    planted_margin(lives->settings.planted, employee->cells);
+    double margin =
+        recipe_margin(lives->settings.recipe, employee->cells) + bias_margin(lives->settings.planted, employee->cells);
     double exits = random_softplus(margin), all = exits + lives->life->total_per_year;
     double due_ms = employee->due_ms + random_exponential(&employee->random) / all * YEAR_MS;
     double point = random_uniform(&employee->random) * all;

@@ -8,13 +8,13 @@
 
 #include "events/event.h"
 #include "producer/arrival.h"
-#include "producer/planted.h"
+#include "producer/drift_and_bias.h"
 #include "producer/recipe.h"
 
 struct life_settings {
     const struct recipe *recipe; /* has a life */
     const struct schema *schema;
-    const struct planted *planted;
+    const struct drift_and_bias *planted;
     uint64_t staff, seed;
     int64_t start_ms, end_ms;
     enum arrival arrival; /* of the times at which events occur; bursts are weekly */

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-enum { STREAM_POISON = 2, FRAME_BYTES = 5 };
+#include "events/frame.h"
+
+enum { STREAM_POISON = 2 };
 
 static const struct {
     const char *name;

@@ -14,7 +14,7 @@
 #define POISON_TABLE(POISON) \
     POISON(TRUNCATED, "truncated", MALFORMED, "the bytes end too early") \
     POISON(BAD_MAGIC, "bad-magic", BAD_FRAME, "the first byte is no frame's") \
-    POISON(UNKNOWN_ID, "unknown-id", UNKNOWN_SCHEMA_ID, "the schema id is nobody's") \
+    POISON(UNKNOWN_ID, "unknown-id", UNKNOWN_SCHEMA_ID, "the schema id is unknown") \
     POISON(TRAILING, "trailing", MALFORMED, "bytes are left over") \
     POISON(EMPTY, "empty", BAD_FRAME, "no bytes, but not null") \
     POISON(BAD_UTF8, "bad-utf8", MALFORMED, "a text that is not UTF-8") \

@@ -111,12 +111,6 @@ uint32_t recipe_draw_label(const struct recipe *recipe, double margin, struct ra
     return (uint32_t)(positive ? recipe->schema->target_count - 1 : 0);
 }
 
-void recipe_draw(const struct recipe *recipe, struct random *random, struct cell *cells, uint32_t *label)
-{
-    recipe_draw_row(recipe, random, cells);
-    *label = recipe_draw_label(recipe, recipe_margin(recipe, cells), random);
-}
-
 bool recipe_has_life(const struct recipe *recipe)
 {
     return recipe->life != NULL;

@@ -14,11 +14,8 @@ struct recipe;
 MUST_USE enum status recipe_load(const char *path, const struct schema *schema, struct recipe **out, struct error *err);
 void recipe_free(struct recipe *recipe);
 
-/* Draws one row into cells (one per column of the schema) and its label, an index into schema->target_values. Texts are
- * the schema's own. Allocates nothing. */
-void recipe_draw(const struct recipe *recipe, struct random *random, struct cell *cells, uint32_t *label);
-
-/* The same in parts: a row, the planted margin of any row, a label by its logistic function. */
+/* Draws one row into cells (one per column of the schema); the planted margin of any row; a label by its logistic
+ * function, an index into schema->target_values. Texts are the schema's own. Allocates nothing. */
 void recipe_draw_row(const struct recipe *recipe, struct random *random, struct cell *cells);
 double recipe_margin(const struct recipe *recipe, const struct cell *cells);
 uint32_t recipe_draw_label(const struct recipe *recipe, double margin, struct random *random);

@@ -2,9 +2,21 @@
 #include "producer/registration.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "events/schema_registry.h"
+#include "producer/stop.h"
 
 enum { WAIT_MAX_US = 30000000 };
+
+struct schema *registration_schema(const struct options *options, const char *where)
+{
+    struct schema *schema = NULL;
+    struct error err;
+    stop_catch_signals();
+    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, &err) != STATUS_OK)
+        log_error(where, "%s", err.text);
+    return schema;
+}
 
 enum status registration_do(const struct options *options, struct schema *schema, struct error *err)
 {

@@ -91,7 +91,7 @@ static void log_run_before(const struct rescore *rescore)
     struct resume_position known = sender_position(rescore->delivery.sender);
     if (known.rows && !known.complete)
         log_warn(where,
-                 "a rescore before this one was stopped after %llu events: those employees are scored once more now; "
+                 "a rescore before this one was stopped after %llu events: those employees are scored again now; "
                  "--scored-before with the time at which it began leaves them out",
                  (unsigned long long)known.rows);
 }
@@ -184,14 +184,11 @@ static int read_and_send(struct rescore *rescore)
 
 int cmd_rescore(const struct options *options)
 {
-    struct rescore rescore = {.options = options};
+    struct rescore rescore = {.options = options, .schema = registration_schema(options, where)};
     struct error err;
     int result = 1;
-    stop_catch_signals();
-    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &rescore.schema, &err) != STATUS_OK) {
-        log_error(where, "%s", err.text);
+    if (!rescore.schema)
         return 1;
-    }
     if (check_usage(&rescore, &err) == STATUS_OK) {
         result = read_and_send(&rescore);
     } else {

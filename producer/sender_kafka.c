@@ -194,7 +194,7 @@ static void send_events(struct sender_kafka *kafka, size_t first, size_t last)
         if (code && error_class_is_of_record(code))
             event->refused = rd_kafka_err2str(code);
         else if (code)
-            return; /* the work is broken: its commit rolls back */
+            return; /* the transaction is broken: its commit rolls back */
     }
 }
 
@@ -235,7 +235,7 @@ static void count_range(struct sender_kafka *kafka, size_t first, size_t last, s
             settings->on_placed(settings->context, kafka->outbox->events[i].partition, kafka->outbox->events[i].offset);
 }
 
-/* Whether work that was rolled back is worth another attempt. */
+/* Whether a transaction that was rolled back is worth another attempt. */
 static enum status check_rolled_back(struct sender_kafka *kafka, struct error *err)
 {
     if (*kafka->give_up)

@@ -1,7 +1,7 @@
 /* Outboxes to the input topic, with the position they complete: the sender's librdkafka side. One thread.
  *
  * With exactly-once delivery an outbox is one transaction, open only while it is sent and committed, so that a reader
- * of committed records is held up for no longer than that. One that is rolled back is sent again; an event that the
+ * of committed records is delayed no longer than that. One that is rolled back is sent again; an event that the
  * brokers refuse is found by halving. Otherwise records are idempotent and the position follows them. */
 #pragma once
 

@@ -28,7 +28,6 @@ struct import {
     struct schema *schema;
     struct buffer source, file; /* as given, as registered */
     struct pipeline *pipeline;  /* of the latter */
-    size_t golden_rows, background_rows;
     int64_t started_ms;
 };
 
@@ -38,7 +37,6 @@ static enum status reference_make(struct import *import, const char *path, const
     struct import_rows rows = {0};
     if (import_background(path, import->schema, &rows, err) != STATUS_OK)
         return err->status;
-    import->background_rows = rows.count;
     enum status status = pipeline_reference(pipeline, rows.cells, rows.count, out, err);
     free(rows.cells);
     return status == STATUS_OK ? STATUS_OK : error_prefix(err, "%.200s", path);
@@ -60,7 +58,7 @@ static enum status metadata_add(struct import *import, const struct options *opt
     if (columns)
         properties[count++] = (struct model_property){"attrition.columns", span_of(columns)};
     if (golden_path) {
-        status = import_golden(golden_path, import->schema, pipeline, &import->golden_rows, &golden, err);
+        status = import_golden(golden_path, import->schema, pipeline, &golden, err);
         properties[count++] = (struct model_property){"attrition.golden", buffer_span(&golden)};
     }
     if (status == STATUS_OK && background_path) {

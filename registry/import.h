@@ -24,7 +24,7 @@ MUST_USE enum status import_background(const char *path, const struct schema *sc
  * probability get the one that the model gives here. Ranges and categories are not checked, names and types are.
  * STATUS_INVALID also: a probability that the model does not give, with its line. */
 MUST_USE enum status import_golden(const char *path, const struct schema *schema, const struct pipeline *pipeline,
-                                   size_t *count, struct buffer *out, struct error *err);
+                                   struct buffer *out, struct error *err);
 
 /* One line of JSON Lines → its attributes, borrowed from *root, which the caller gives back with json_decref. */
 MUST_USE enum status import_line(struct span line, const char *path, size_t number, json_t **root, json_t **attributes,

@@ -138,7 +138,7 @@ static enum status golden_read_lines(struct golden_reader *reader, struct span r
     return status;
 }
 
-enum status import_golden(const char *path, const struct schema *schema, const struct pipeline *pipeline, size_t *count,
+enum status import_golden(const char *path, const struct schema *schema, const struct pipeline *pipeline,
                           struct buffer *out, struct error *err)
 {
     struct buffer file = {0};
@@ -155,7 +155,6 @@ enum status import_golden(const char *path, const struct schema *schema, const s
         json_end_array(&reader.json);
         json_end_object(&reader.json);
     }
-    *count = reader.rows;
     free(reader.cells);
     import_text_free(&reader.text);
     buffer_free(&file);

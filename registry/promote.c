@@ -1,7 +1,7 @@
 /* registry promote and rollback: an alias moves after the version has shown that it can serve. Called by main on its
- * only thread. The version is loaded as the scorer loads it (its golden rows are replayed), held against the contract
- * noted at its registration, and its metrics are shown beside those of the version in use; then the alias moves, if it
- * still points where it did when they were shown. */
+ * only thread. The version is loaded as the scorer loads it (its golden rows are replayed), checked against the
+ * contract noted at its registration, and its metrics are shown beside those of the version in use; then the alias
+ * moves, if it still points where it did when they were shown. */
 #include <stdio.h>
 #include <stdlib.h>
 

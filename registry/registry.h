@@ -101,13 +101,3 @@ MUST_USE enum status registry_runs(const struct registry *registry, const char *
 /* None logged: STATUS_OK and none. */
 MUST_USE enum status registry_metric(const struct registry *registry, const char *run_id, const char *key,
                                      struct metric_series *out, struct error *err);
-
-/* Sends one after the other, oldest first, what was kept in the directory and was not sent yet: run, version, alias.
- * Each once: what a broken-off attempt left is gone on with. done is called for each that arrived. Stops at the first
- * that fails. STATUS_UNSUPPORTED: the registry is no server. */
-struct run_sent {
-    const char *kept_run_id, *run_id, *name, *version, *alias, *alias_holder;
-};
-MUST_USE enum status registry_sync(struct registry *registry, const char *directory,
-                                   void (*done)(const struct run_sent *sent, void *context), void *context,
-                                   struct error *err);

@@ -1,5 +1,5 @@
-/* Runs that were kept in a directory while their server was unavailable, sent when it is back: registry_sync and the
- * subcommand. Called on one thread. The run's key, which the trainer drew before it first spoke to the server, makes
+/* Runs that were kept in a directory while their server was unavailable, sent when it is back: `registry sync`.
+ * Called on one thread. The run's key, which the trainer drew before it first spoke to the server, makes
  * this idempotent: a run that was begun with it is gone on with, a version of that run is not made twice, and the kept
  * run is marked when everything has arrived. */
 #include <stdio.h>
@@ -13,6 +13,10 @@
 #include "registry/store.h"
 
 static const size_t artifact_most = (size_t)1 << 30;
+
+struct run_sent {
+    const char *kept_run_id, *run_id, *name, *version, *alias;
+};
 
 /* A kept run in memory, as it is logged again. */
 struct parcel {
@@ -172,7 +176,6 @@ static enum status send_parcel(struct registry *registry, const struct kept *kep
 }
 
 static enum status sync_send_run(struct registry *registry, const struct registry *store, const struct kept *kept,
-                                 void (*done)(const struct run_sent *sent, void *context), void *context,
                                  struct error *err)
 {
     struct parcel parcel = {0};
@@ -192,9 +195,9 @@ static enum status sync_send_run(struct registry *registry, const struct registr
         status = sync_version_and_alias(registry, &kept->run, &parcel, &sent, &version, &holder, err);
     if (status == STATUS_OK)
         status = mark(kept->folder, registry, run_id, err);
-    sent.alias_holder = holder;
-    if (status == STATUS_OK && done)
-        done(&sent, context);
+    if (status == STATUS_OK)
+        printf("kept run %s is run %s: model %s version %s; alias %s -> version %s\n", sent.kept_run_id, sent.run_id,
+               sent.name, sent.version, sent.alias, holder);
     parcel_clear(&parcel);
     free(artifacts);
     free(run_id);
@@ -259,8 +262,9 @@ static enum status take_all(const struct registry *store, struct kept_list *list
     return STATUS_OK;
 }
 
-enum status registry_sync(struct registry *registry, const char *directory,
-                          void (*done)(const struct run_sent *sent, void *context), void *context, struct error *err)
+/* One after the other, oldest first; each once: what a broken-off attempt left is gone on with. Stops at the first that
+ * fails. */
+static enum status sync_directory(struct registry *registry, const char *directory, size_t *sent, struct error *err)
 {
     struct registry *store;
     struct kept_list list = {0};
@@ -277,19 +281,13 @@ enum status registry_sync(struct registry *registry, const char *directory,
                            directory);
     if (status == STATUS_OK)
         status = take_all(store, &list, err);
-    for (size_t k = 0; k < list.count && status == STATUS_OK; k++)
-        status = sync_send_run(registry, store, &list.items[k], done, context, err);
+    for (size_t k = 0; k < list.count && status == STATUS_OK; k++) {
+        status = sync_send_run(registry, store, &list.items[k], err);
+        *sent += status == STATUS_OK;
+    }
     kept_list_clear(&list);
     registry_close(store);
     return status;
-}
-
-static void print_sent(const struct run_sent *sent, void *context)
-{
-    size_t *count = context;
-    ++*count;
-    printf("kept run %s is run %s: model %s version %s; alias %s -> version %s\n", sent->kept_run_id, sent->run_id,
-           sent->name, sent->version, sent->alias, sent->alias_holder);
 }
 
 enum status command_sync(const struct options *options, struct error *err)
@@ -300,7 +298,7 @@ enum status command_sync(const struct options *options, struct error *err)
         options_argument_count(options) ? options_argument(options, 0) : options_text(options, OPTION_KEEP_DIR);
     enum status status = registry_open_options(options, &registry, err);
     if (status == STATUS_OK)
-        status = registry_sync(registry, directory, print_sent, &sent, err);
+        status = sync_directory(registry, directory, &sent, err);
     if (status == STATUS_OK && sent == 0)
         printf("no kept runs in %s\n", directory);
     registry_close(registry);

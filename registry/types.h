@@ -55,7 +55,7 @@ struct run_kept {
 };
 struct run {
     const char *experiment, *run_name;
-    const struct run_kept *kept; /* NULL, or a note for registry_sync; for a directory */
+    const struct run_kept *kept; /* NULL, or a note for `registry sync`; for a directory */
     /* NULL, or what identifies this run: on a server a run that was begun with it goes on. */
     const char *key;
     int64_t started_ms, ended_ms;

@@ -10,7 +10,7 @@ struct memory_shares {
     int64_t consumer;   /* of each consumer: what is fetched ahead, the answer under way, the batch at hand */
     int64_t producer;   /* of each producer: what is not acknowledged yet */
     int64_t state;      /* of each score loop: current records, where they are kept */
-    int64_t staged;     /* of each score loop: results of the next work while a commit is under way */
+    int64_t staged;     /* of each score loop: results of the next transaction while a commit is under way */
     int64_t sink_batch; /* keys and values of one PostgreSQL transaction */
 };
 

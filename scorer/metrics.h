@@ -14,7 +14,7 @@
  *                  + sink_alerts + sink_refused + sink_skipped + in flight
  *
  * An end (scored, dead-lettered, erased, outcome, ignored, repeated) is counted when its transaction has committed;
- * work of an aborted transaction and of revoked partitions is `returned`: it will be received again. */
+ * what an aborted transaction and revoked partitions had is `returned`: it will be received again. */
 #pragma once
 
 #include "base/bytes.h"
@@ -55,8 +55,8 @@
     GAUGE(STATE_EMPLOYEES, "attrition_state_employees", "", "Current records in memory, of employees who have left too.") \
     GAUGE(STATE_BYTES, "attrition_state_memory_bytes", "", "Memory that they take.") \
     GAUGE(EVENTS_IN_FLIGHT, "attrition_events_in_flight", "events.in_flight", "Messages taken and not yet at their end.") \
-    GAUGE(EVENTS_LAG, "attrition_events_lag", "events.lag", "Messages of the assigned input partitions not yet taken, as last fetched, and of new partitions that nobody has been given yet.") \
-    GAUGE(SINK_LAG, "attrition_sink_lag", "", "Offsets of the sink's partitions not yet stored, as last fetched (commit markers take offsets too), and of new partitions that nobody has been given yet.") \
+    GAUGE(EVENTS_LAG, "attrition_events_lag", "events.lag", "Messages of the assigned input partitions not yet taken, as last fetched, and of new partitions that are not assigned yet.") \
+    GAUGE(SINK_LAG, "attrition_sink_lag", "", "Offsets of the sink's partitions not yet stored, as last fetched (commit markers take offsets too), and of new partitions that are not assigned yet.") \
     GAUGE(SINK_IN_FLIGHT, "attrition_sink_in_flight", "sink.in_flight", "Records read and not yet committed to PostgreSQL.") \
     GAUGE(PARTITIONS_ASSIGNED, "attrition_partitions_assigned", "", "Input partitions assigned to this process.") \
     GAUGE(SINK_PARTITIONS_ASSIGNED, "attrition_sink_partitions_assigned", "", "Partitions assigned to this process's sink.") \

@@ -44,7 +44,7 @@ struct settings {
     int64_t ready_timeout_us;
     int64_t watchdog_us;      /* 0: none */
     int64_t memory_limit;     /* bytes; 0: none */
-    int64_t staged_bytes;     /* results of the next work that a score loop keeps while a commit is under way */
+    int64_t staged_bytes;     /* results of the next transaction that a score loop keeps while a commit is under way */
     int64_t state_bytes;      /* current records that a score loop keeps in memory; 0: any number */
     int64_t sink_batch_bytes; /* flush when a batch's keys and values are so large */
     int64_t model_poll_us;

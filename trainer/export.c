@@ -72,7 +72,7 @@ static void metrics_json(const struct metrics *metrics, struct buffer *out)
 static void describe_columns(const struct model *model, double *weights, struct fitted_column *out)
 {
     const struct preprocessor *preprocessor = &model->preprocessor;
-    const double *fitted_weights = model->kind->weights(model);
+    const double *fitted_weights = model->kind->weights ? model->kind->weights(model) : NULL;
     for (size_t f = 0; fitted_weights && f < preprocessor->feature_count; f++)
         weights[f] = model->sigmoid.slope * fitted_weights[f];
     for (size_t c = 0; c < preprocessor->column_count; c++) {
@@ -124,7 +124,7 @@ enum status export_model(const struct model *model, const struct table *table, c
                          const struct evaluation *evaluation, struct buffer *out, struct error *err)
 {
     const struct schema *schema = table->schema;
-    struct buffer reference = {0}, golden = {0}, metrics = {0}, threshold = {0}, file = {0}, distributions = {0};
+    struct buffer reference = {0}, golden = {0}, metrics = {0}, threshold = {0}, distributions = {0};
     model->kind->write_reference(model, table, rows, row_count, &reference);
     golden_json(model, table, rows, row_count, &golden);
     metrics_json(&evaluation_main(evaluation)->metrics, &metrics);
@@ -141,17 +141,10 @@ enum status export_model(const struct model *model, const struct table *table, c
         {"attrition.data_sha256", span_of(table->sha256)},
     };
     enum status status =
-        export_write_model(model, schema, properties, sizeof properties / sizeof *properties, &file, err);
+        export_write_model(model, schema, properties, sizeof properties / sizeof *properties, out, err);
     if (status == STATUS_OK)
-        status = load_back(schema, buffer_span(&file), err);
-    if (status == STATUS_OK && out->bytes == 0) {
-        buffer_free(out); /* a forest's file is large: handed over, not copied */
-        *out = file;
-        file = (struct buffer){0};
-    } else if (status == STATUS_OK) {
-        buffer_add(out, file.data, file.bytes);
-    }
-    struct buffer *buffers[] = {&reference, &golden, &metrics, &threshold, &file, &distributions};
+        status = load_back(schema, buffer_span(out), err);
+    struct buffer *buffers[] = {&reference, &golden, &metrics, &threshold, &distributions};
     for (size_t b = 0; b < sizeof buffers / sizeof *buffers; b++)
         buffer_free(buffers[b]);
     return status;

@@ -3,9 +3,9 @@
 
 #include "trainer/evaluation.h"
 
-/* Appends the file's bytes to out: the same model, rows and evaluation give the same bytes. `rows` (of the table) are
- * those the model was fitted to. The file has been loaded back by the pipeline, which replayed its golden rows against
- * this model's own probabilities. STATUS_LIMIT: larger than a scorer loads. */
+/* Writes the file into out, which is empty: the same model, rows and evaluation give the same bytes. `rows` (of the
+ * table) are those the model was fitted to. The file has been loaded back by the pipeline, which replayed its golden
+ * rows against this model's own probabilities. STATUS_LIMIT: larger than a scorer loads. */
 MUST_USE enum status export_model(const struct model *model, const struct table *table, const uint32_t *rows,
                                   size_t row_count, const struct evaluation *evaluation, struct buffer *out,
                                   struct error *err);

@@ -100,7 +100,7 @@ enum status model_fit(const struct table *table, const uint32_t *rows, size_t ro
 
 bool model_converged(const struct model *model)
 {
-    return model->kind->converged(model);
+    return !model->kind->converged || model->kind->converged(model);
 }
 
 void model_clear(struct model *model)

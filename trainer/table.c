@@ -62,8 +62,8 @@ static enum status header_check(const struct reader *reader, struct error *err)
         size_t uses = c == FIELD_PASSED_OVER ? 1 : field_uses(reader, c);
         if (uses > 1) {
             buffer_free(&missing);
-            return error_set(err, STATUS_INVALID, "%s:1: column \"%s\" stands there %zu times: keep one", reader->path,
-                             name, uses);
+            return error_set(err, STATUS_INVALID, "%s:1: column \"%s\" occurs %zu times: keep one", reader->path, name,
+                             uses);
         }
         if (uses == 0)
             buffer_printf(&missing, "%s%s", missing.bytes ? ", " : "", name);

@@ -539,7 +539,7 @@ static enum status check_categories(const struct fitted_column *fitted, struct e
             return error_set(err, STATUS_INVALID, "column %s: the empty text means missing and is no category", name);
         for (size_t other = 0; other < v; other++)
             if (span_equal(fitted->categories[v], fitted->categories[other]))
-                return error_set(err, STATUS_INVALID, "column %s: a category stands there twice", name);
+                return error_set(err, STATUS_INVALID, "column %s: duplicate category", name);
     }
     return STATUS_OK;
 }
@@ -555,8 +555,7 @@ static enum status check_columns(struct onnx_writer *writer, struct error *err)
         if (status != STATUS_OK)
             return status;
         if (!nominal && writer->number_count < c)
-            return error_set(err, STATUS_INVALID, "column %s: numbers must stand before nominals",
-                             fitted->column->name);
+            return error_set(err, STATUS_INVALID, "column %s: numbers must come before nominals", fitted->column->name);
         size_t count = nominal ? fitted->category_count : 1;
         for (size_t v = 0; v < count && !writer->trees; v++)
             if (!isfinite(fitted->weights[v]))

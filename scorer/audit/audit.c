@@ -20,7 +20,7 @@
 #include "events/rescore.h"
 #include "events/schema.h"
 #include "scorer/audit/audit_database.h"
-#include "scorer/audit/audit_evidence.h"
+#include "scorer/audit/audit_hash_chain.h"
 #include "scorer/audit/audit_kafka.h"
 #include "scorer/audit/audit_print.h"
 #include "scorer/audit/audit_rows.h"
@@ -42,8 +42,8 @@ struct audit {
     struct audit_kafka *kafka;
     struct audit_database *database; /* NULL: left out */
     struct audit_receipts *receipts; /* NULL: no database */
-    struct audit_evidence *evidence; /* likewise */
-    struct audit_evidence_report proof;
+    struct audit_hash_chain *chain;  /* likewise */
+    struct audit_hash_chain_report proof;
     struct audit_rows *rows;
     struct json_events *json;
     struct cell *cells; /* for one event */
@@ -421,17 +421,17 @@ static enum status read_rows(struct audit *audit, struct error *err)
 
 static enum status take_block(void *context, struct cursor fields, struct error *err)
 {
-    return audit_evidence_block(context, fields, err);
+    return audit_hash_chain_block(context, fields, err);
 }
 
 static enum status take_removed(void *context, struct cursor fields, struct error *err)
 {
-    return audit_evidence_removed(context, fields, err);
+    return audit_hash_chain_removed(context, fields, err);
 }
 
 static enum status take_evidence(void *context, struct cursor fields, struct error *err)
 {
-    return audit_evidence_row(context, fields, err);
+    return audit_hash_chain_row(context, fields, err);
 }
 
 /* What the chain is read with. Topics are letters, digits, '.', '_' and '-' (Kafka's rule), so quotes suffice. */
@@ -439,13 +439,13 @@ static void evidence_selects(const struct audit *audit, struct buffer *blocks, s
                              struct buffer *rows)
 {
     const char *topic = audit->names.topics[SINK_TOPIC_OUTPUT];
-    buffer_printf(blocks, "SELECT %s FROM attrition.evidence", audit_evidence_block_columns);
+    buffer_printf(blocks, "SELECT %s FROM attrition.evidence", audit_hash_chain_block_columns);
     audit_database_add_cluster(audit->database, blocks);
     buffer_printf(blocks, " AND topic = '%s' ORDER BY partition, first_number", topic);
     buffer_printf(removed, "SELECT %s FROM attrition.evidence_removed ORDER BY removed_at",
-                  audit_evidence_removed_columns);
+                  audit_hash_chain_removed_columns);
     buffer_add_text(rows, "SELECT ");
-    audit_evidence_row_columns(audit->evidence, rows);
+    audit_hash_chain_row_columns(audit->chain, rows);
     buffer_add_text(rows, " FROM attrition.predictions");
     audit_database_add_cluster(audit->database, rows);
     buffer_printf(rows, " AND coalesce(output_topic, '%s') = '%s'", topic, topic);
@@ -454,20 +454,20 @@ static void evidence_selects(const struct audit *audit, struct buffer *blocks, s
 static enum status read_evidence(struct audit *audit, struct error *err)
 {
     struct buffer blocks = {0}, removed = {0}, rows = {0};
-    audit->evidence = audit_evidence_new(audit->ledger, audit->cluster, audit->names.topics[SINK_TOPIC_OUTPUT],
-                                         audit_rows_target(audit->rows, SINK_TABLE_PREDICTIONS));
+    audit->chain = audit_hash_chain_new(audit->ledger, audit->cluster, audit->names.topics[SINK_TOPIC_OUTPUT],
+                                        audit_rows_target(audit->rows, SINK_TABLE_PREDICTIONS));
     evidence_selects(audit, &blocks, &removed, &rows);
-    if (audit_database_select(audit->database, "reading evidence", &blocks, take_block, audit->evidence, err) !=
+    if (audit_database_select(audit->database, "reading evidence", &blocks, take_block, audit->chain, err) !=
             STATUS_OK ||
-        audit_database_select(audit->database, "reading evidence_removed", &removed, take_removed, audit->evidence,
-                              err) != STATUS_OK ||
-        audit_database_select(audit->database, "reading predictions", &rows, take_evidence, audit->evidence, err) !=
+        audit_database_select(audit->database, "reading evidence_removed", &removed, take_removed, audit->chain, err) !=
+            STATUS_OK ||
+        audit_database_select(audit->database, "reading predictions", &rows, take_evidence, audit->chain, err) !=
             STATUS_OK) {
         buffer_free(&removed);
         buffer_free(&rows);
         return err->status;
     }
-    audit_evidence_close(audit->evidence, &audit->proof);
+    audit_hash_chain_close(audit->chain, &audit->proof);
     return STATUS_OK;
 }
 
@@ -516,7 +516,7 @@ static void audit_release(struct audit *audit)
     json_events_free(audit->json);
     free(audit->cells);
     audit_receipts_free(audit->receipts);
-    audit_evidence_free(audit->evidence);
+    audit_hash_chain_free(audit->chain);
     audit_database_free(audit->database);
     audit_kafka_free(audit->kafka);
     registry_client_free(audit->registry);

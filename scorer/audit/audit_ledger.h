@@ -139,7 +139,7 @@ struct audit_row {
 };
 void audit_ledger_row(struct audit_ledger *ledger, const struct audit_row *row);
 
-/* A fault that audit_state.h or audit_evidence.h has found; `topic` is borrowed. */
+/* A fault that audit_state.h or audit_hash_chain.h has found; `topic` is borrowed. */
 void audit_ledger_state_fault(struct audit_ledger *ledger, enum audit_fault_kind kind, const char *topic,
                               int32_t partition, int64_t offset, const char *detail);
 

@@ -137,7 +137,7 @@ static void print_faults(const struct audit_ledger *ledger)
 
 void audit_print_table(const struct audit_ledger *ledger, const struct audit_state *state,
                        const struct audit_names *names, const struct audit_rules *rules,
-                       const struct audit_evidence_report *proof)
+                       const struct audit_hash_chain_report *proof)
 {
     uint64_t faults = 0;
     print_inputs(ledger, names);
@@ -282,7 +282,7 @@ static void add_state(struct json_writer *json, const struct audit_state *state)
     json_end_object(json);
 }
 
-static void add_evidence(struct json_writer *json, const struct audit_evidence_report *proof)
+static void add_evidence(struct json_writer *json, const struct audit_hash_chain_report *proof)
 {
     json_begin_object(json, "evidence");
     json_write_uint(json, "links", proof->links);
@@ -312,7 +312,7 @@ static void add_places(struct json_writer *json, const struct audit_ledger *ledg
 
 void audit_print_json(const struct audit_ledger *ledger, const struct audit_state *state,
                       const struct audit_names *names, const struct audit_rules *rules,
-                      const struct audit_evidence_report *proof)
+                      const struct audit_hash_chain_report *proof)
 {
     struct buffer out = {0};
     uint64_t faults[AUDIT_FAULT_COUNT];

@@ -1,6 +1,9 @@
 /* Writing who saw whom: see access_record.h. On the readers' threads, through DATABASE_URL. */
 #include "scorer/http/access_record.h"
 
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "scorer/http/database.h"
 
@@ -77,5 +80,16 @@ bool access_record(const struct service *service, const struct request *request,
     database_rows_free(none);
     buffer_free(&array);
     buffer_free(&purpose);
+    return written;
+}
+
+bool access_record_rows(const struct service *service, const struct request *request, const char *path,
+                        const struct database_rows *rows, size_t count, size_t column, struct answer *answer)
+{
+    struct span *ids = mem_zeroed(count + 1, sizeof *ids);
+    for (size_t row = 0; row < count; row++)
+        ids[row] = database_rows_text(rows, row, column);
+    bool written = access_record(service, request, path, ids, count, answer);
+    free(ids);
     return written;
 }

@@ -3,9 +3,14 @@
 
 #include "scorer/http/service.h"
 
+struct database_rows;
+
 /* `path`: what was asked for, without ids; the ids of the answer, which may repeat. False: not written, and answered
  * with 503 or, for a bad X-Purpose, 400. Nobody in the answer: nothing is written. */
 bool access_record(const struct service *service, const struct request *request, const char *path,
                    const struct span *ids, size_t count, struct answer *answer);
+/* The same of the ids in a column of the first `count` rows. */
+bool access_record_rows(const struct service *service, const struct request *request, const char *path,
+                        const struct database_rows *rows, size_t count, size_t column, struct answer *answer);
 /* Asked before anything is read. False: answered. */
 bool access_purpose_sound(const struct request *request, struct answer *answer);

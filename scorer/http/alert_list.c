@@ -1,12 +1,11 @@
 /* GET /alerts: whose risk has changed, newest first. See docs/HTTP.md. On the readers' threads. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/json_writer.h"
 #include "base/memory.h"
 #include "events/timestamp.h"
 #include "scorer/http/access_record.h"
-#include "scorer/http/cursor.h"
+#include "scorer/http/page_cursor.h"
 #include "scorer/http/database.h"
 #include "scorer/http/list_query.h"
 #include "scorer/http/parameters.h"
@@ -59,7 +58,7 @@ static bool is_count(struct span text, size_t digits)
 static bool read_cursor(struct alert_list *list, struct answer *answer)
 {
     struct span *place = list->place;
-    if (!list->cursor || (cursor_read(list->cursor, span_of(list->since), place, PLACE_PARTS, &list->texts) &&
+    if (!list->cursor || (page_cursor_read(list->cursor, span_of(list->since), place, PLACE_PARTS, &list->texts) &&
                           is_count(place[0], 17) && is_count(place[3], 9) && is_count(place[4], 18)))
         return true;
     answer_detail(answer, 400, "cursor: not one of this question; take `next` of the page before, with the same since");
@@ -103,16 +102,6 @@ static bool read_page(struct alert_list *list, struct answer *answer)
     return true;
 }
 
-static bool record_alerts(const struct alert_list *list, struct answer *answer)
-{
-    struct span *ids = mem_zeroed(list->count + 1, sizeof *ids);
-    for (size_t row = 0; row < list->count; row++)
-        ids[row] = database_rows_text(list->rows, row, ROW_ID);
-    bool done = access_record(list->service, list->request, "/alerts", ids, list->count, answer);
-    free(ids);
-    return done;
-}
-
 static void write_next(const struct alert_list *list, struct json_writer *json)
 {
     struct span parts[PLACE_PARTS];
@@ -123,7 +112,7 @@ static void write_next(const struct alert_list *list, struct json_writer *json)
     }
     for (size_t p = 0; p < PLACE_PARTS; p++)
         parts[p] = database_rows_text(list->rows, list->count - 1, ROW_PLACE + p);
-    cursor_write(span_of(list->since), parts, PLACE_PARTS, &cursor);
+    page_cursor_write(span_of(list->since), parts, PLACE_PARTS, &cursor);
     json_write_text(json, "next", buffer_span(&cursor));
     buffer_free(&cursor);
 }
@@ -147,7 +136,8 @@ void alerts_answer(const struct service *service, const struct request *request,
 {
     struct alert_list list = {.service = service, .request = request, .limit = 50};
     if (read_parameters(&list, answer) && read_cursor(&list, answer) && access_purpose_sound(request, answer) &&
-        read_page(&list, answer) && record_alerts(&list, answer))
+        read_page(&list, answer) &&
+        access_record_rows(service, request, "/alerts", list.rows, list.count, ROW_ID, answer))
         write_alerts(&list, answer);
     database_rows_free(list.rows);
     buffer_free(&list.texts);

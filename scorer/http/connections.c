@@ -1,5 +1,6 @@
-/* The list of connections and who makes room: see connections.h. The server's threads add, remove and mark; its keeper
- * ends slow ones. A connection is ended by shutdown(2) alone: the HTTP library then sees its end and closes it. */
+/* The list of connections and which one is closed for a new one: see connections.h. The server's threads add, remove
+ * and mark; its keeper ends slow ones. A connection is ended by shutdown(2) alone: the HTTP library then sees its end
+ * and closes it. */
 #include "scorer/http/connections.h"
 
 #include <poll.h>
@@ -46,7 +47,7 @@ static void end(struct connection *connection)
     shutdown(connection->socket, SHUT_RDWR);
 }
 
-/* address 0: of any. *count is how many have not been ended; the one that makes room, or NULL. */
+/* address 0: of any. *count is how many have not been ended; the one to close for a new one, or NULL. */
 static struct connection *find_longest(const struct connections *connections, uint64_t address, size_t *count)
 {
     struct connection *longest = NULL;

@@ -1,5 +1,5 @@
 /* The clients' connections of one port, so that no client keeps the others out: slow ones are ended, and where there
- * are too many, the one that has been without a request under way for longest makes room. Any thread. */
+ * are too many, the one that has been without a request under way for longest is closed. Any thread. */
 #pragma once
 
 #include <stdbool.h>

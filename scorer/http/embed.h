@@ -1,4 +1,4 @@
-/* A file of the tree held in the program as it is. */
+/* A file of the tree compiled into the program as it is. */
 #pragma once
 
 /* NAME and NAME_end are the bounds of FILE, which the assembler reads from the project's root. */

@@ -6,11 +6,10 @@
 #include <strings.h>
 
 #include "base/json_writer.h"
-#include "base/memory.h"
 #include "events/identity.h"
 #include "scorer/http/access_record.h"
 #include "scorer/http/csv_cells.h"
-#include "scorer/http/cursor.h"
+#include "scorer/http/page_cursor.h"
 #include "scorer/http/database.h"
 #include "scorer/http/list_sql.h"
 #include "scorer/http/parameters.h"
@@ -66,7 +65,7 @@ static bool read_cursor(struct employee_list *list, struct answer *answer)
     list_query_describe(&list->query, &list->question);
     if (!list->query.cursor)
         return true;
-    bool sound = cursor_read(list->query.cursor, buffer_span(&list->question), parts, 2, &list->cursor_texts);
+    bool sound = page_cursor_read(list->query.cursor, buffer_span(&list->question), parts, 2, &list->cursor_texts);
     if (sound && list_key_is_number(&list->query)) {
         char text[64], *end = text;
         snprintf(text, sizeof text, "%.*s", (int)parts[0].bytes, parts[0].data);
@@ -198,7 +197,7 @@ static char *next_cursor(const struct employee_list *list)
         return NULL;
     const struct span parts[] = {database_rows_text(list->rows, list->count - 1, ROW_KEY),
                                  database_rows_text(list->rows, list->count - 1, ROW_ID)};
-    cursor_write(buffer_span(&list->question), parts, 2, &cursor);
+    page_cursor_write(buffer_span(&list->question), parts, 2, &cursor);
     buffer_add_u8(&cursor, '\0');
     return cursor.data;
 }
@@ -246,22 +245,12 @@ static void write_csv(const struct employee_list *list, struct answer *answer)
     answer->next_cursor = next_cursor(list);
 }
 
-static bool record_list(const struct employee_list *list, struct answer *answer)
-{
-    struct span *ids = mem_zeroed(list->count + 1, sizeof *ids);
-    for (size_t row = 0; row < list->count; row++)
-        ids[row] = database_rows_text(list->rows, row, ROW_ID);
-    bool done = access_record(list->service, list->request, "/employees", ids, list->count, answer);
-    free(ids);
-    return done;
-}
-
 void employees_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     struct employee_list list = {.service = service, .request = request, .csv = wants_csv(request)};
     if (list_query_read(service->view.settings->schema, request, &list.query, answer) && read_cursor(&list, answer) &&
         access_purpose_sound(request, answer) && read_page(&list, answer) && read_total(&list, answer) &&
-        record_list(&list, answer)) {
+        access_record_rows(service, request, "/employees", list.rows, list.count, ROW_ID, answer)) {
         answer->status = 200;
         if (list.csv)
             write_csv(&list, answer);

@@ -92,7 +92,6 @@ struct exchange {
     bool declared, preflight, sent;
     bool closes;         /* the connection ends with the answer */
     bool denied, hidden; /* for the access log: always shown, hardly ever */
-    bool ready;          /* computed and logged: to be sent */
     int64_t started_us;
     char method[16], request_id[REQUEST_ID_BYTES], traceparent[TRACE_BYTES], address[ADDRESS_TEXT_BYTES];
     char token_name[TOKEN_NAME_BYTES];
@@ -327,9 +326,7 @@ static void resume(void *context)
 {
     struct exchange *exchange = context;
     struct http *http = exchange->http;
-    struct MHD_Connection *connection = exchange->connection;
-    exchange->ready = true; /* what `handle` reads first; from here on the exchange may be gone */
-    MHD_resume_connection(connection);
+    MHD_resume_connection(exchange->connection); /* from here on the exchange may be gone */
     http->waiting--;
 }
 

@@ -1,6 +1,6 @@
-/* The page for people: the files of scorer/web, held in the program as they are, so that it needs no directory and no
- * other server. They are found by path alone; what the page shows it asks of the other routes. Called by the HTTP
- * library's threads; reads constants only. */
+/* The page for people: the files of scorer/web, compiled into the program as they are, so that it needs no directory
+ * and no other server. They are found by path alone; what the page shows it asks of the other routes. Called by the
+ * HTTP library's threads; reads constants only. */
 #include <string.h>
 
 #include "scorer/http/embed.h"

@@ -134,7 +134,7 @@ static const char *read_line(struct token_list *list, struct span line)
     if (!flaw && next_word(&line).bytes)
         flaw = "it has more than three words";
     if (!flaw && list_has(list, token.digest))
-        flaw = "its token stands in an earlier line too, or is HTTP_TOKEN: join the scopes in one line";
+        flaw = "its token is a duplicate of an earlier line's, or of HTTP_TOKEN: join the scopes in one line";
     if (!flaw)
         list_add(list, &token);
     return flaw;

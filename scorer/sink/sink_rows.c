@@ -17,7 +17,7 @@
 #include "events/prediction_versions.h"
 #include "scorer/sink/copy_fields.h"
 #include "scorer/sink/sink_columns.h"
-#include "scorer/sink/sink_evidence.h"
+#include "scorer/sink/sink_hash_chain.h"
 #include "scorer/sink/sink_headers.h"
 #include "scorer/sink/sink_json.h"
 #include "scorer/sink/sink_text.h"
@@ -86,7 +86,7 @@ struct sink_rows {
     const struct schema *schema;
     struct decoder *decoder;
     struct prediction_versions *versions;
-    struct sink_evidence *evidence;
+    struct sink_hash_chain *chain;
     struct alert_reader *alerts;      /* NULL: the schemas have none */
     struct registry_client *registry; /* NULL: none */
     struct cell *cells;
@@ -230,8 +230,8 @@ static struct span traceparent_of(const struct sink_record *record)
 static void add_evidence(struct sink_rows *rows, char *row, const struct sink_record *record,
                          const struct prediction *prediction)
 {
-    struct sink_evidence *evidence = rows->evidence;
-    sink_evidence_begin(evidence, row_field(row, COLUMN_evidence_salt));
+    struct sink_hash_chain *chain = rows->chain;
+    sink_hash_chain_begin(chain, row_field(row, COLUMN_evidence_salt));
     const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
     struct cursor at = cursor_of((struct span){row + 2, (size_t)(table->data + table->bytes - row - 2)});
     for (size_t c = 0; c < PREDICTION_COLUMN_COUNT; c++) {
@@ -240,26 +240,26 @@ static void add_evidence(struct sink_rows *rows, char *row, const struct sink_re
         bool whole = cursor_u32_be(&at, &bytes) && (bytes == UINT32_MAX || cursor_span(&at, bytes, &value));
         assert(whole);
         if (c == COLUMN_input)
-            sink_evidence_add_input(evidence, prediction->cells);
+            sink_hash_chain_add_input(chain, prediction->cells);
         else if (c == COLUMN_reasons)
-            sink_evidence_add_reasons(evidence, prediction);
+            sink_hash_chain_add_reasons(chain, prediction);
         else if (c == COLUMN_challengers)
-            sink_evidence_add_challengers(evidence, prediction);
+            sink_hash_chain_add_challengers(chain, prediction);
         else if (c != COLUMN_evidence_salt && c != COLUMN_evidence_digest && value.data)
-            sink_evidence_add(evidence, span_of(prediction_columns[c].name), value);
+            sink_hash_chain_add(chain, span_of(prediction_columns[c].name), value);
     }
     size_t digest_at = (size_t)(row_field(row, COLUMN_evidence_digest).data - row);
-    sink_evidence_end(evidence, record->topic_name, record->partition, row + digest_at);
+    sink_hash_chain_end(chain, record->topic_name, record->partition, row + digest_at);
 }
 
 static void add_prediction_row(struct sink_rows *rows, const struct sink_record *record,
                                const struct prediction *prediction)
 {
-    static const char no_digest[EVIDENCE_DIGEST_BYTES];
-    char drawn[EVIDENCE_SALT_BYTES];
+    static const char no_digest[ROW_DIGEST_BYTES];
+    char drawn[ROW_DIGEST_SALT_BYTES];
     const struct span salt = {drawn, sizeof drawn}, digest = {no_digest, sizeof no_digest};
     size_t row = rows->tables[SINK_TABLE_PREDICTIONS].bytes;
-    sink_evidence_draw_salt(rows->evidence, drawn);
+    sink_hash_chain_draw_salt(rows->chain, drawn);
     struct buffer *out = begin_row(rows, SINK_TABLE_PREDICTIONS);
     PREDICTION_COLUMNS(PUT_FIELD, PUT_SOURCE, PUT_OWN)
     add_evidence(rows, out->data + row, record, prediction);
@@ -547,8 +547,8 @@ struct span sink_rows_table(const struct sink_rows *rows, enum sink_table table)
 
 void sink_rows_end(struct sink_rows *rows)
 {
-    for (size_t g = 0; g < sink_evidence_groups(rows->evidence); g++) {
-        const struct sink_link_group group = sink_evidence_group(rows->evidence, g);
+    for (size_t g = 0; g < sink_hash_chain_groups(rows->chain); g++) {
+        const struct sink_link_group group = sink_hash_chain_group(rows->chain, g);
         struct buffer *out = begin_row(rows, SINK_TABLE_EVIDENCE);
         EVIDENCE_COLUMNS(PUT_COLUMN)
     }
@@ -568,7 +568,7 @@ void sink_rows_clear(struct sink_rows *rows)
 {
     for (size_t t = 0; t < SINK_TABLE_COUNT; t++)
         buffer_clear(&rows->tables[t]);
-    sink_evidence_clear(rows->evidence);
+    sink_hash_chain_clear(rows->chain);
     latest_clear(rows);
 }
 
@@ -632,7 +632,7 @@ enum status sink_rows_new(const struct schema *schema, const char *cluster_id, s
     rows->schema = schema;
     rows->decoder = decoder;
     rows->versions = prediction_versions_new(schema);
-    rows->evidence = sink_evidence_new(schema);
+    rows->chain = sink_hash_chain_new(schema);
     rows->alerts = schema->alert ? alert_reader_new(schema) : NULL;
     rows->cells = mem_zeroed(schema->column_count + 1, sizeof *rows->cells);
     rows->cluster_id = mem_text(cluster_id);
@@ -664,7 +664,7 @@ void sink_rows_free(struct sink_rows *rows)
         free((void *)rows->names[c].data);
     decoder_free(rows->decoder);
     prediction_versions_free(rows->versions);
-    sink_evidence_free(rows->evidence);
+    sink_hash_chain_free(rows->chain);
     alert_reader_free(rows->alerts);
     buffer_free(&rows->array);
     buffer_free(&rows->text);

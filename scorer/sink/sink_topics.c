@@ -106,7 +106,7 @@ enum status sink_topics_watch(struct sink_topics *topics, struct error *err)
         untaken_partitions_look(&topics->untaken[t], &topics->sources[t]);
         if (!untaken_partitions_overdue(&topics->untaken[t]))
             continue;
-        log_info("sink", "%zu new partitions of %s are nobody's yet; joining the group once more",
+        log_info("sink", "%zu new partitions of %s are not assigned yet; joining the group again",
                  topics->untaken[t].count, topics->sources[t].topic);
         overdue = true;
     }

@@ -12,7 +12,7 @@ struct part {
     struct state_table *table; /* NULL: not open */
     int64_t position;
     struct state_origin origin;
-    uint64_t removals, removals_marked, removals_committed; /* so far; before the last mark; of committed work */
+    uint64_t removals, removals_marked, removals_committed; /* so far; before the last mark; committed */
 };
 
 /* Followed by the block that was there, or by the id where there was none. */
@@ -28,7 +28,7 @@ struct state {
     size_t part_count;
     struct buffer log;
     size_t last;       /* bytes of the last entry, all in all */
-    size_t committing; /* the log up to here is of the work whose commit is under way */
+    size_t committing; /* the log up to here is of the transaction whose commit is under way */
     uint32_t upsets;   /* works rolled back and partitions opened, so far */
     struct state_model *models;
     size_t model_count, model_capacity;
@@ -203,7 +203,7 @@ void state_set_score(struct state *state, int32_t partition, size_t change, cons
     }
 }
 
-/* --- work --- */
+/* --- transactions --- */
 
 void state_mark(struct state *state)
 {

@@ -1,8 +1,8 @@
-/* The current records of a score loop's partitions, and what is needed to take changes back: the work of an open
+/* The current records of a score loop's partitions, and what is needed to take changes back: the changes of an open
  * transaction may be rolled back, and then its changes never were.
  *
- * Changes are those of the open work. When its commit begins they are marked, and the next work's follow; a commit that
- * succeeds drops what was marked, and one that does not takes back everything. One thread. */
+ * Changes are those of the open transaction. When its commit begins they are marked, and the next transaction's follow;
+ * a commit that succeeds drops what was marked, and one that does not takes back everything. One thread. */
 #pragma once
 
 #include "base/status.h"
@@ -48,7 +48,7 @@ bool state_next(const struct state *state, int32_t partition, size_t *at, struct
 void state_put(struct state *state, int32_t partition, const struct state_record *record);
 bool state_remove(struct state *state, int32_t partition, struct span employee_id);
 
-/* The place of the last change in the log of the open work, until a commit or rollback has a result. */
+/* The place of the last change in the log of the open transaction, until a commit or rollback has a result. */
 size_t state_last_change(const struct state *state);
 /* The record that this change has replaced, with all that has been said of it since; false: there was none. Borrows
  * until the next change. */
@@ -57,22 +57,22 @@ bool state_replaced(const struct state *state, size_t change, struct state_recor
  * goes back with it. It may have been replaced since, and then is what a later change has replaced. */
 void state_set_score(struct state *state, int32_t partition, size_t change, const struct state_record *scored);
 
-/* --- work --- */
+/* --- transactions --- */
 
 void state_mark(struct state *state);      /* a commit begins of all changes so far */
 void state_committed(struct state *state); /* … and has succeeded */
 void state_roll_back(struct state *state); /* neither it nor what followed counts */
 
-/* --- copies, for files: the committed records, without the changes of the open work --- */
+/* --- copies, for files: the committed records, without the changes of the open transaction --- */
 
 /* As state_table_copy. A change while it goes on is not in it, or is; whoever reads the copy reads what the state topic
  * has after the origin of before too. */
 bool state_copy(const struct state *state, int32_t partition, size_t *at, size_t most, struct buffer *out);
-/* Then the committed records that the open work has replaced. */
+/* Then the committed records that the open transaction has replaced. */
 void state_copy_replaced(const struct state *state, int32_t partition, struct buffer *out);
 /* While it stays the same, nothing has come between the parts of a copy. */
 uint64_t state_generation(const struct state *state, int32_t partition);
-/* How many records were removed by work that is committed. */
+/* How many records were removed by committed transactions. */
 uint64_t state_removals(const struct state *state, int32_t partition);
 
 /* --- models --- */

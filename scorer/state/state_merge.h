@@ -1,7 +1,7 @@
 /* What an event makes of its employee's current record: the rules of docs/STATE.md, without Kafka.
  *
  * Events of a partition come here one after the other, decoded and validated as far as they can be alone. A change is
- * made at once and goes back with the work that it is of (state.h). */
+ * made at once and is rolled back with its transaction (state.h). */
 #pragma once
 
 #include "events/error_codes.h"

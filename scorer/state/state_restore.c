@@ -468,7 +468,8 @@ static enum status check_position(const struct state_restore *restore, const str
                      part->position, settings->group_id, settings->input_topic, part->partition, settings->state_topic);
 }
 
-/* Where records are newer than the position, it is of an unfinished work at least once, and its number says nothing. */
+/* Where records are newer than the position, it is of an unfinished transaction at least once, and its number says
+ * nothing. */
 static enum status check_count(const struct state_restore *restore, const struct part *part, struct error *err)
 {
     int64_t found = (int64_t)state_table_count(part->table);

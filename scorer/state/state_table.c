@@ -31,9 +31,9 @@ struct state_table {
     struct slot *slots;
     size_t slot_count, count; /* slot_count: a power of two */
     uint64_t *arena;
-    size_t used, room; /* units */
-    size_t live;       /* units that the records need */
-    uint32_t moves;    /* compactions so far */
+    size_t used, capacity; /* units */
+    size_t live;           /* units that the records need */
+    uint32_t moves;        /* compactions so far */
 };
 
 /* --- blocks --- */
@@ -194,12 +194,12 @@ static void compact(struct state_table *table)
 
 static bool is_to_be_compacted(const struct state_table *table, size_t units)
 {
-    return table->used + units > table->room && table->used - table->live > table->used / DEAD_PART;
+    return table->used + units > table->capacity && table->used - table->live > table->used / DEAD_PART;
 }
 
 static size_t room_for(const struct state_table *table, size_t units)
 {
-    return units > table->room ? units + units / GROWTH_PART : table->room;
+    return units > table->capacity ? units + units / GROWTH_PART : table->capacity;
 }
 
 static bool slots_are_full(const struct state_table *table)
@@ -211,9 +211,9 @@ static size_t arena_take_units(struct state_table *table, size_t units)
 {
     if (is_to_be_compacted(table, units))
         compact(table);
-    if (table->used + units > table->room) {
-        table->room = room_for(table, table->used + units);
-        table->arena = mem_resize(table->arena, table->room, UNIT);
+    if (table->used + units > table->capacity) {
+        table->capacity = room_for(table, table->used + units);
+        table->arena = mem_resize(table->arena, table->capacity, UNIT);
     }
     assert(table->used + units < UINT32_MAX);
     table->used += units;
@@ -227,8 +227,8 @@ struct state_table *state_table_new(void)
     struct state_table *table = mem_zeroed(1, sizeof *table);
     table->slot_count = SLOTS_FIRST;
     table->slots = mem_zeroed(table->slot_count, sizeof *table->slots);
-    table->room = UNITS_FIRST;
-    table->arena = mem_resize(NULL, table->room, UNIT);
+    table->capacity = UNITS_FIRST;
+    table->arena = mem_resize(NULL, table->capacity, UNIT);
     return table;
 }
 
@@ -429,10 +429,10 @@ void state_table_reserve(struct state_table *table, size_t count, size_t bytes)
 {
     while ((table->count + count) * 4 > table->slot_count * 3)
         slots_grow(table);
-    if (table->used + bytes / UNIT <= table->room)
+    if (table->used + bytes / UNIT <= table->capacity)
         return;
-    table->room = table->used + bytes / UNIT;
-    table->arena = mem_resize(table->arena, table->room, UNIT);
+    table->capacity = table->used + bytes / UNIT;
+    table->arena = mem_resize(table->arena, table->capacity, UNIT);
 }
 
 size_t state_table_count(const struct state_table *table)
@@ -442,7 +442,7 @@ size_t state_table_count(const struct state_table *table)
 
 size_t state_table_bytes(const struct state_table *table)
 {
-    return sizeof *table + table->slot_count * sizeof *table->slots + table->room * UNIT;
+    return sizeof *table + table->slot_count * sizeof *table->slots + table->capacity * UNIT;
 }
 
 size_t state_table_bytes_with(const struct state_table *table, size_t id_bytes, size_t row_bytes)

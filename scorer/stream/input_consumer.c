@@ -470,7 +470,7 @@ static enum status watch_untaken(struct input_consumer *input, struct error *err
     untaken_partitions_look(&input->untaken, &input->start);
     if (!untaken_partitions_overdue(&input->untaken))
         return STATUS_OK;
-    log_info("score", "%s: %zu new partitions of %s are nobody's yet; joining the group once more",
+    log_info("score", "%s: %zu new partitions of %s are not assigned yet; joining the group again",
              rd_kafka_name(input->consumer), input->untaken.count, input->settings->input_topic);
     return static_member_join(input->consumer, input->settings->input_topic, err);
 }

@@ -2,15 +2,15 @@
  *
  * Thread: one score loop's. May block wherever kafka/transaction.h says, which sends and commits; all of that waits for
  * brokers as long as it takes, unless the process is stopping and the supervisor's deadline ends it. Which record a
- * broker rejects is found by scorer/stream/rejected_records.h; here is what it becomes: an oversize record a dead
+ * broker rejects is found by scorer/stream/rejected_bisection.h; here is what it becomes: an oversize record a dead
  * letter, a dead letter a smaller one, one whose timestamp the topic refuses the same with the present time. Must never
- * do the same work again for a reason that does not pass: a topic that is missing or too narrow ends the worker, with a
- * message.
+ * retry the same transaction for a reason that does not pass: a topic that is missing or too narrow ends the worker,
+ * with a message.
  *
  * A commit is one call in the background (base/background_call.h), since librdkafka blocks in each of its steps: while
  * it is under way nothing here touches the transaction, the suspects or what is counted with them, and records of the
- * next work are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it is
- * not. Work that is done again to find a rejected record is never staged. */
+ * next transaction are staged (scorer/stream/staged_records.h). They are sent when it is committed, and dropped when it
+ * is not. A transaction that is done again to find a rejected record is never staged. */
 #include "scorer/stream/publish.h"
 
 #include <assert.h>
@@ -26,13 +26,13 @@
 #include "kafka/transaction.h"
 #include "scorer/stream/alert_topic.h"
 #include "scorer/stream/publish_headers.h"
-#include "scorer/stream/rejected_records.h"
+#include "scorer/stream/rejected_bisection.h"
 #include "scorer/stream/staged_records.h"
 #include "scorer/stream/state_output.h"
 
 enum { TOPIC_OUTPUT, TOPIC_DEAD, TOPIC_OUTCOME, TOPIC_STATE, TOPIC_ALERT, TOPICS_MOST };
 
-/* The commit of the last work: its result is there before it is taken by publish_commit_finish. */
+/* The commit of the last transaction: its result is there before it is taken by publish_commit_finish. */
 enum commit_state { COMMIT_NONE, COMMIT_UNDER_WAY, COMMIT_ENDED };
 
 struct publish {
@@ -42,10 +42,10 @@ struct publish {
     size_t topic_count; /* without TOPIC_STATE where no current records are kept, without TOPIC_ALERT where no alerts
                            are */
     struct transaction *transaction;
-    int input_partitions;             /* as the dead letters' topic was last compared with */
-    uint64_t published;               /* records since the work was opened */
-    struct rejected_records rejected; /* of the open work, and of that to be done again */
-    struct error failure;             /* for good; status STATUS_OK: none */
+    int input_partitions;               /* as the dead letters' topic was last compared with */
+    uint64_t published;                 /* records since the transaction was opened */
+    struct rejected_bisection rejected; /* of the open transaction, and of that to be done again */
+    struct error failure;               /* for good; status STATUS_OK: none */
     enum commit_state commit;
     struct background_call *background;         /* makes it */
     rd_kafka_t *consumer;                       /* of its offsets */
@@ -53,7 +53,7 @@ struct publish {
     enum transaction_result transaction_result; /* written in the background, like the reason */
     struct error reason;
     enum publish_result result;   /* once it has ended */
-    struct staged_records staged; /* of the next work */
+    struct staged_records staged; /* of the next transaction */
     struct state_output state;
 };
 
@@ -71,10 +71,10 @@ static int32_t partition_of(const void *opaque)
     return (int32_t)((uint64_t)(uintptr_t)opaque >> 48);
 }
 
-/* None is one while a commit is under way, which then belongs to work without suspects. */
+/* None is one while a commit is under way, which then belongs to a transaction without suspects. */
 static const struct rejected_suspect *suspect_of(const struct publish *publish, const struct input_message *source)
 {
-    return publish->commit != COMMIT_UNDER_WAY ? rejected_records_find(&publish->rejected, opaque_of(source)) : NULL;
+    return publish->commit != COMMIT_UNDER_WAY ? rejected_bisection_find(&publish->rejected, opaque_of(source)) : NULL;
 }
 
 static bool is_oversize(const struct publish *publish, const struct input_message *source)
@@ -88,7 +88,7 @@ static void on_report(void *context, const rd_kafka_message_t *message)
 {
     struct publish *publish = context;
     if (error_class_is_of_record(message->err))
-        rejected_records_add(&publish->rejected, message->_private);
+        rejected_bisection_add(&publish->rejected, message->_private);
 }
 
 /* --- start and end --- */
@@ -186,7 +186,7 @@ enum status publish_new(const struct settings *settings, unsigned worker, int in
     publish->state = (struct state_output){.settings = settings, .state = state, .topic = TOPIC_STATE};
     if (state && settings->snapshot_dir)
         publish->state.last = last_offsets_new(settings->state_topic);
-    rejected_records_init(&publish->rejected, settings, publish->name);
+    rejected_bisection_init(&publish->rejected, settings, publish->name);
     enum status status = alert_topic_make(input_consumer_client(input), settings, err);
     if (status == STATUS_OK)
         status = open_transaction(publish, worker, input_consumer_client(input), stop, err);
@@ -217,19 +217,19 @@ void publish_free(struct publish *publish)
         rd_kafka_topic_partition_list_destroy(publish->offsets);
     staged_records_free(&publish->staged);
     state_output_free(&publish->state);
-    rejected_records_free(&publish->rejected);
+    rejected_bisection_free(&publish->rejected);
     free(publish);
 }
 
 /* --- producing --- */
 
-/* Whether the record may be sent: the work is open and whole. */
-static bool begin_work(struct publish *publish, const struct transaction_record *record)
+/* Whether the record may be sent: the transaction is open and whole. */
+static bool begin_transaction(struct publish *publish, const struct transaction_record *record)
 {
     struct error err;
     if (!transaction_is_open(publish->transaction)) {
         publish->published = 0;
-        rejected_records_begin(&publish->rejected);
+        rejected_bisection_begin(&publish->rejected);
         if (transaction_begin(publish->transaction, &err) != STATUS_OK)
             return false; /* the commit returns it */
     }
@@ -247,12 +247,12 @@ static bool drop_record(const struct transaction_record *record)
     return true;
 }
 
-/* True: done with (sent, or the work is broken). False: too large. */
+/* True: done with (sent, or the transaction is broken). False: too large. */
 static bool send_now(struct publish *publish, const struct transaction_record *record)
 {
-    if (!begin_work(publish, record))
+    if (!begin_transaction(publish, record))
         return drop_record(record);
-    if (rejected_records_isolate(&publish->rejected, record->opaque))
+    if (rejected_bisection_isolate(&publish->rejected, record->opaque))
         transaction_flush(publish->transaction);
     if (record->topic == TOPIC_STATE && !publish->settings->exactly_once) {
         state_output_add_late(&publish->state, record);
@@ -268,7 +268,7 @@ static bool send_now(struct publish *publish, const struct transaction_record *r
 /* Its source has gone, so it cannot become a dead letter here: as if the broker had rejected it. */
 static void refuse_staged(struct publish *publish, const struct transaction_record *record)
 {
-    rejected_records_add(&publish->rejected, record->opaque);
+    rejected_bisection_add(&publish->rejected, record->opaque);
     transaction_break(publish->transaction, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, publish->topics[record->topic]);
 }
 
@@ -283,7 +283,7 @@ static void send_staged(struct publish *publish)
 
 static void end_commit(struct publish *publish);
 
-/* True: done with (sent, staged, or the work is broken). False: too large. */
+/* True: done with (sent, staged, or the transaction is broken). False: too large. */
 static bool send_or_stage(struct publish *publish, const struct transaction_record *record)
 {
     if (publish->commit == COMMIT_UNDER_WAY) {
@@ -293,7 +293,7 @@ static bool send_or_stage(struct publish *publish, const struct transaction_reco
     }
     if (publish->commit == COMMIT_NONE || publish->result == PUBLISH_COMMITTED)
         return send_now(publish, record);
-    return drop_record(record); /* the work before it is not committed: it will be done again */
+    return drop_record(record); /* the transaction before it is not committed: it will be done again */
 }
 
 /* The plain form, without headers: the hot path. */
@@ -418,30 +418,30 @@ void publish_refuse(struct publish *publish, const struct error *why)
 /* --- committing --- */
 
 /* It may pass, unless a topic is missing or too narrow: that is looked at first. */
-static void roll_back_work(struct publish *publish, const char *reason)
+static void roll_back_transaction(struct publish *publish, const char *reason)
 {
     check_topics_again(publish, -1);
     if (publish->failure.status == STATUS_OK)
-        log_warn("score", "%s: work is rolled back and done again in %d ms: %s", publish->name,
+        log_warn("score", "%s: the transaction is rolled back and done again in %d ms: %s", publish->name,
                  transaction_pause(publish->transaction), reason);
 }
 
-static void bisect_work(struct publish *publish)
+static void bisect_transaction(struct publish *publish)
 {
     struct error err;
-    if (rejected_records_bisect(&publish->rejected, transaction_broken(publish->transaction),
-                                transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
+    if (rejected_bisection_next_round(&publish->rejected, transaction_broken(publish->transaction),
+                                      transaction_broken_topic(publish->transaction), &err) != STATUS_OK)
         publish->failure = err;
 }
 
-/* After work that came back: what to do about it before it is done again. */
+/* After a transaction was rolled back: what to do about it before it is done again. */
 static enum publish_result look_into(struct publish *publish, const char *reason, struct error *err)
 {
-    rejected_records_redo(&publish->rejected, publish->published);
+    rejected_bisection_redo(&publish->rejected, publish->published);
     if (publish->rejected.records)
-        bisect_work(publish);
+        bisect_transaction(publish);
     else if (publish->failure.status == STATUS_OK)
-        roll_back_work(publish, reason);
+        roll_back_transaction(publish, reason);
     if (publish->failure.status == STATUS_OK)
         return PUBLISH_ROLLED_BACK;
     *err = publish->failure;
@@ -452,13 +452,14 @@ void publish_abort(struct publish *publish)
 {
     transaction_abort(publish->transaction);
     state_output_drop_late(&publish->state);
-    rejected_records_forget(&publish->rejected);
+    rejected_bisection_forget(&publish->rejected);
 }
 
 static enum publish_result roll_back_lost(struct publish *publish)
 {
     publish_abort(publish);
-    log_warn("score", "%s: work is rolled back: its partitions are another process's already", publish->name);
+    log_warn("score", "%s: the transaction is rolled back: its partitions are another process's already",
+             publish->name);
     return PUBLISH_ROLLED_BACK;
 }
 
@@ -480,7 +481,7 @@ static void run_commit(void *context)
     struct publish *publish = context;
     if (publish->state.state)
         state_output_write(&publish->state, publish->transaction, publish->offsets,
-                           rejected_records_is_bisecting(&publish->rejected));
+                           rejected_bisection_is_active(&publish->rejected));
     publish->transaction_result =
         transaction_commit(publish->transaction, publish->consumer, publish->offsets, &publish->reason);
     if (publish->state.state)
@@ -495,11 +496,11 @@ static enum publish_result apply_commit_result(struct publish *publish)
         const struct error reason = publish->reason;
         return look_into(publish, reason.text, &publish->reason);
     }
-    rejected_records_committed(&publish->rejected);
+    rejected_bisection_committed(&publish->rejected);
     return PUBLISH_COMMITTED;
 }
 
-/* Waits for the result, and does with the records of the next work what follows from it. */
+/* Waits for the result, and does with the records of the next transaction what follows from it. */
 static void end_commit(struct publish *publish)
 {
     background_call_wait(publish->background);
@@ -531,7 +532,7 @@ void publish_commit_start(struct publish *publish, struct input_consumer *input)
     publish->offsets = input_consumer_offsets(input);
     if (publish->state.state)
         state_output_begin(&publish->state, publish->offsets);
-    bool stages = !rejected_records_is_bisecting(&publish->rejected);
+    bool stages = !rejected_bisection_is_active(&publish->rejected);
     background_call_start(publish->background, run_commit, publish);
     if (!stages)
         end_commit(publish);

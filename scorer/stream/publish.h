@@ -3,8 +3,8 @@
  *
  * Wraps one producer. Exactly once: everything between two commits is one Kafka transaction, offsets
  * included. At least once: the same calls, an idempotent producer, and offsets committed when all records since the
- * last commit are acknowledged. All calls come from the score loop's thread, which goes on with the next work while a
- * commit is under way. */
+ * last commit are acknowledged. All calls come from the score loop's thread, which goes on with the next transaction
+ * while a commit is under way. */
 #pragma once
 
 #include "events/error_codes.h"
@@ -25,7 +25,7 @@ MUST_USE enum status publish_start(struct publish *publish, struct error *err);
 void publish_free(struct publish *publish); /* aborts what is open */
 
 /* Each copies what it needs. false: this record is larger than the broker takes, publish a too_large dead letter
- * instead. Other failures are kept until publish_commit, which then returns the work. */
+ * instead. Other failures are kept until publish_commit, which then rolls the transaction back. */
 MUST_USE bool publish_prediction(struct publish *publish, const struct input_message *source, struct span key,
                                  struct span value);
 MUST_USE bool publish_erasure(struct publish *publish, const struct input_message *source, struct span employee_id);
@@ -43,10 +43,10 @@ void publish_alert(struct publish *publish, const struct input_message *source, 
 void publish_dead_letter(struct publish *publish, const struct input_message *source, enum event_code code,
                          const char *field, const char *text);
 
-/* For good: nothing of the open work is committed any more, and its commit fails with this text. */
+/* For good: nothing of the open transaction is committed any more, and its commit fails with this text. */
 void publish_refuse(struct publish *publish, const struct error *why);
 
-/* The last work was rolled back because of rejected records, which are being found. */
+/* The last transaction was rolled back because of rejected records, which are being found. */
 bool publish_is_bisecting(const struct publish *publish);
 
 enum publish_result {
@@ -56,15 +56,16 @@ enum publish_result {
 };
 
 /* Begins to commit outputs and the input consumer's moved positions, in the background. What is published from here on
- * is the next work: it is staged until the commit has ended, or waits for that where the staged records become too
- * many. */
+ * is the next transaction: it is staged until the commit has ended, or waits for that where the staged records become
+ * too many. */
 void publish_commit_start(struct publish *publish, struct input_consumer *input);
 bool publish_commit_ended(const struct publish *publish); /* publish_commit_finish will not wait for brokers */
 /* The result of the commit begun; waits for brokers that are unavailable. Committed: the input consumer's committed
- * positions are those of its beginning, and the next work is open. Else the next work is rolled back with it. */
+ * positions are those of its beginning, and the next transaction is open. Else the next transaction is rolled back with
+ * it. */
 MUST_USE enum publish_result publish_commit_finish(struct publish *publish, struct input_consumer *input,
                                                    struct error *err);
-/* No commit may be under way in what follows. Rolls the open work back. */
+/* No commit may be under way in what follows. Rolls the open transaction back. */
 void publish_abort(struct publish *publish);
 
 /* The group does not return its offsets: ends what an earlier producer of ours may have left open in it. */

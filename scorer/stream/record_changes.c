@@ -46,7 +46,7 @@ bool record_changes_is_repeated(const struct record_changes *changes, const stru
     return message->offset < state_position(changes->state, message->partition);
 }
 
-/* Where the change is in the log of the open work, so that what it has replaced is found when it is scored. */
+/* Where the change is in the log of the open transaction, so that what it has replaced is found when it is scored. */
 static struct record_change note_change(const struct record_changes *changes, enum state_change how)
 {
     struct record_change change = {.how = how};

@@ -17,7 +17,7 @@ struct record_changes;
 struct record_change {
     enum state_change how;
     bool begins;  /* the record is the first, or begins again */
-    size_t place; /* of the change in the open work (state.h) */
+    size_t place; /* of the change in the open transaction (state.h) */
 };
 
 /* Borrows both. */

@@ -1,4 +1,5 @@
-/* Results of work: see result_counts.h. Called by a score loop on its own thread, the counters' only writer. */
+/* Results of a transaction: see result_counts.h. Called by a score loop on its own thread, the counters' only writer.
+ */
 #include "scorer/stream/result_counts.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-/* The results of a run of work, kept apart until it commits: received = scored + dead-lettered + erased + outcome +
+/* The results of a transaction, kept apart until it commits: received = scored + dead-lettered + erased + outcome +
  * ignored + repeated.
  *
  * Plain data, embedded in a score loop; zeroed is empty. */
@@ -17,5 +17,5 @@ struct result_counts {
 
 /* So many rows were scored so long after they had come. */
 void result_counts_add_latency(struct result_counts *counts, int64_t latency_us, size_t rows);
-/* The work is committed: adds its results to the counters. */
+/* The transaction is committed: adds its results to the counters. */
 void result_counts_commit(const struct result_counts *counts, struct counters *counters);

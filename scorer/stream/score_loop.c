@@ -3,7 +3,7 @@
  * Started by daemon.c on a thread of its own; ends when stopped, at the end, or with an error. What may block in it:
  * the poll of the input consumer (at most until the next commit is due), the producer's full queue, the end of a commit
  * where too much is staged after it or partitions leave, and the look-up of committed offsets on assignment. While a
- * commit is under way the loop goes on with the next work, whose results publish.c stages until then. */
+ * commit is under way the loop goes on with the next transaction, whose results publish.c stages until then. */
 #include "scorer/stream/score_loop.h"
 
 #include <pthread.h>
@@ -54,13 +54,13 @@ struct score_loop {
     uint64_t answers;            /* of the schema registry, before the first partition waited */
     bool waiting_logged;
     bool publishes;                 /* since it has joined the group */
-    struct result_counts counts;    /* of the open work, staged or not */
-    struct result_counts committed; /* of the work whose commit is under way */
+    struct result_counts counts;    /* of the open transaction, staged or not */
+    struct result_counts committed; /* of the transaction whose commit is under way */
     bool commits;                   /* one is */
     int64_t commit_us;              /* steady clock: since then */
     int64_t ended_us;               /* steady clock: when the last one had its result */
-    int64_t limit, proven;          /* events of one work, and committed at once of late: see is_cut */
-    int64_t opened_us, lag_us;      /* steady clock: when the open work began; last look at the lag */
+    int64_t limit, proven;          /* events of one transaction, and committed at once of late: see is_cut */
+    int64_t opened_us, lag_us;      /* steady clock: when the open transaction began; last look at the lag */
     int64_t end_us;                 /* steady clock: last look whether the end is reached */
     int64_t starts_us;              /* steady clock: since when starts are looked up in vain; 0: not */
     enum status failure;            /* of a commit within a rebalance */
@@ -102,7 +102,7 @@ static void count_committed(struct score_loop *loop)
         state_committed(loop->state);
 }
 
-/* The open work goes back with the one whose commit failed, since it comes after it. */
+/* The open transaction goes back with the one whose commit failed, since it comes after it. */
 static void count_rolled_back(struct score_loop *loop)
 {
     counter_add(loop->counters, COUNTER_EVENTS_RETURNED, loop->committed.received + loop->counts.received);
@@ -125,14 +125,14 @@ static void handle_batch(struct score_loop *loop)
 /* --- committing --- */
 
 /* Events, or positions that moved without any (past control records). */
-static bool has_open_work(const struct score_loop *loop)
+static bool has_open_transaction(const struct score_loop *loop)
 {
     return loop->counts.received || (!loop->commits && input_consumer_moved(loop->input));
 }
 
 static bool has_work(const struct score_loop *loop)
 {
-    return loop->commits || has_open_work(loop);
+    return loop->commits || has_open_transaction(loop);
 }
 
 static void start_commit(struct score_loop *loop)
@@ -147,9 +147,9 @@ static void start_commit(struct score_loop *loop)
     publish_commit_start(loop->publish, loop->input);
 }
 
-/* Work that came back may have been more than brokers take in a transaction's time (a quota, a slow disk), and would
- * come back for ever. Where it was larger than what has been committed of late, it is done again in smaller works,
- * which grow when commits as large as allowed succeed. */
+/* A transaction that was rolled back may have been more than brokers take in a transaction's time (a quota, a slow
+ * disk), and would come back for ever. Where it was larger than what has been committed of late, it is done again in
+ * smaller ones, which grow when commits as large as allowed succeed. */
 static bool is_cut(const struct score_loop *loop)
 {
     return loop->limit < loop->settings->commit_events;
@@ -202,13 +202,13 @@ static enum status complete_commit(struct score_loop *loop, struct error *err)
     return result == PUBLISH_ROLLED_BACK ? input_consumer_rewind(loop->input, err) : STATUS_OK;
 }
 
-/* Begins the commit of the open work, after the one under way. */
-static enum status commit_open_work(struct score_loop *loop, struct error *err)
+/* Begins the commit of the open transaction, after the one under way. */
+static enum status commit_open_transaction(struct score_loop *loop, struct error *err)
 {
-    if (!has_open_work(loop))
+    if (!has_open_transaction(loop))
         return STATUS_OK;
     enum status status = complete_commit(loop, err);
-    if (status == STATUS_OK && has_open_work(loop))
+    if (status == STATUS_OK && has_open_transaction(loop))
         start_commit(loop);
     return status;
 }
@@ -216,14 +216,14 @@ static enum status commit_open_work(struct score_loop *loop, struct error *err)
 /* Everything, before the loop ends. */
 static enum status commit_all(struct score_loop *loop, struct error *err)
 {
-    enum status status = commit_open_work(loop, err);
+    enum status status = commit_open_transaction(loop, err);
     return status == STATUS_OK ? complete_commit(loop, err) : status;
 }
 
-static enum publish_result end_work(struct score_loop *loop, bool lost, struct error *err)
+static enum publish_result end_transaction(struct score_loop *loop, bool lost, struct error *err)
 {
     enum publish_result result = loop->commits ? finish_commit(loop, err) : PUBLISH_COMMITTED;
-    if (result != PUBLISH_COMMITTED || !has_open_work(loop))
+    if (result != PUBLISH_COMMITTED || !has_open_transaction(loop))
         return result;
     if (!lost) {
         start_commit(loop);
@@ -257,7 +257,7 @@ static void on_leaving(void *context, bool lost)
     if (loop->publish && loop->input && has_work(loop)) {
         progress_step(&loop->progress, "gives its partitions back", WAITS_FOR_KAFKA);
         FAILPOINT("score.leaving");
-        if (end_work(loop, lost, &err) == PUBLISH_FAILED && loop->failure == STATUS_OK) {
+        if (end_transaction(loop, lost, &err) == PUBLISH_FAILED && loop->failure == STATUS_OK) {
             loop->failure = err.status;
             loop->failure_text = err;
         }
@@ -268,8 +268,9 @@ static void on_leaving(void *context, bool lost)
     }
 }
 
-/* Steady clock: when the open work is to be committed. Nothing is sent while a commit is under way, so one that took
- * long leaves half the interval for sending, or a backlog would be sent in bursts with the loop waiting for them. */
+/* Steady clock: when the open transaction is to be committed. Nothing is sent while a commit is under way, so one that
+ * took long leaves half the interval for sending, or a backlog would be sent in bursts with the loop waiting for them.
+ */
 static int64_t due_us(const struct score_loop *loop)
 {
     int64_t interval = loop->settings->commit_interval_us;
@@ -462,7 +463,7 @@ static enum status turn(struct score_loop *loop, struct error *err)
     if (status == STATUS_OK && count)
         handle_batch(loop);
     if (status == STATUS_OK && commit_due(loop))
-        status = commit_open_work(loop, err);
+        status = commit_open_transaction(loop, err);
     loop->copies = loop->snapshots && snapshots_turn(loop->snapshots);
     note_turn(loop);
     return status;

@@ -1,5 +1,5 @@
-/* Records that wait for the commit of the work before them: kept in order in one arena, and sent when the next work
- * begins.
+/* Records that wait for the commit of the transaction before them: kept in order in one arena, and sent when the next
+ * transaction begins.
  *
  * Plain data, embedded; zeroed is empty. The arena grows to a bound and is used again, so that nothing is allocated per
  * record once it is warm. All calls come from the score loop's thread. */

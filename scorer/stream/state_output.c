@@ -100,7 +100,7 @@ void state_output_write(struct state_output *output, struct transaction *transac
             send_position(output, transaction, &offsets->elems[i], &output->parts[i]);
 }
 
-/* Positions are the last records of their work. */
+/* Positions are the last records of their transaction. */
 void state_output_wrote(struct state_output *output, const rd_kafka_topic_partition_list_t *offsets)
 {
     for (int i = 0; offsets && i < offsets->cnt; i++)

@@ -2,8 +2,8 @@
  * once, the records themselves.
  *
  * Exactly once, current records are in the transaction as they come, and the positions are its last records. At least
- * once they are written when everything else of the work is acknowledged, so that an event whose change can be read has
- * its result. Embedded in publish.c; calls come from the score loop's thread, or from the commit under way. */
+ * once they are written when everything else of the transaction is acknowledged, so that an event whose change can be
+ * read has its result. Embedded in publish.c; calls come from the score loop's thread, or from the commit under way. */
 #pragma once
 
 #include "kafka/last_offsets.h"
@@ -33,7 +33,7 @@ struct state_output {
 
 void state_output_free(struct state_output *output);
 
-/* A record that waits until the others of its work are acknowledged. */
+/* A record that waits until the others of its transaction are acknowledged. */
 void state_output_add_late(struct state_output *output, const struct transaction_record *record);
 void state_output_drop_late(struct state_output *output);
 

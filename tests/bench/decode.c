@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "events/frame.h"
 #include "events/prediction.h"
 #include "events/validate.h"
 #include "tests/bench/decode_older.h"
@@ -165,8 +166,7 @@ static struct generic generic;
 static bool run_generic(struct fixture *fixture, size_t e)
 {
     struct span value = fixture->values[e];
-    avro_reader_memory_set_source(generic.reader, value.data + AVRO_FRAME_BYTES,
-                                  (int64_t)(value.bytes - AVRO_FRAME_BYTES));
+    avro_reader_memory_set_source(generic.reader, value.data + FRAME_BYTES, (int64_t)(value.bytes - FRAME_BYTES));
     return avro_value_read(generic.reader, &generic.value) == 0;
 }
 
@@ -223,9 +223,9 @@ static void put_values(const struct directory *directory, const char *name, cons
 {
     FILE *file = fopen(path_of(directory, name), "wb");
     for (size_t e = 0; file && e < EVENTS; e++) {
-        uint32_t bytes = (uint32_t)fixture->values[e].bytes - AVRO_FRAME_BYTES;
+        uint32_t bytes = (uint32_t)fixture->values[e].bytes - FRAME_BYTES;
         fwrite(&bytes, sizeof bytes, 1, file);
-        fwrite(fixture->values[e].data + AVRO_FRAME_BYTES, 1, bytes, file);
+        fwrite(fixture->values[e].data + FRAME_BYTES, 1, bytes, file);
     }
     if (!file || fclose(file) != 0)
         abort();

@@ -8,6 +8,7 @@
 #include "avro/type.h"
 #include "avro/write.h"
 #include "base/json.h"
+#include "events/frame.h"
 #include "tests/bench/decode_events.h"
 
 #define FORMER_NAME "former_name"
@@ -207,7 +208,7 @@ static inline void older_encode(const struct schema *schema, const struct avro_t
                                 struct buffer *out)
 {
     static char room[4096];
-    char *at = avro_put_frame(room, OLDER_ID);
+    char *at = frame_put(room, OLDER_ID);
     for (size_t f = 0; f < older->field_count; f++) {
         const struct avro_field *field = &older->fields[f];
         if (field->type->kind == AVRO_KIND_ENUM)

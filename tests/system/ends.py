@@ -231,7 +231,7 @@ def count_uncommitted(lab, faults, kafka, topics, records):
             behind[message.partition()] += message.offset() > last.get(message.partition(), -1)
         for partition, count in behind.items():
             if count:
-                faults.add("records behind the last committed one", f"{name} [{partition}] after {last.get(partition)}: {count}", count)
+                faults.add("records after the last committed one", f"{name} [{partition}] after {last.get(partition)}: {count}", count)
 
 
 def compare_rows(faults, table, wanted, rows):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""States that are rarely met, and easily forgotten. A producer quota below what one interval's output takes: the work is done again in
+"""States that are rarely met, and easily forgotten. A producer quota below what one interval's output takes: the transaction is done again in
 smaller transactions, and goes on. TERM at each named point of a transaction (base/failpoint.h; the build FLAVOUR=faults): it ends
 with status 0 or 1 in time, and every event has one result afterwards. A right that is missing: it ends at the start, with one line that says so."""
 import os

@@ -223,12 +223,6 @@ static void settle_count(const struct model *model, struct train_settings *setti
     settings->boost.n_estimators = (unsigned)model->chosen;
 }
 
-static bool boosting_converged(const struct model *model)
-{
-    (void)model;
-    return true;
-}
-
 /* --- prediction --- */
 
 static bool cell_goes_left(const struct model *model, const struct boost_node *node, const struct cell *cell)
@@ -342,12 +336,6 @@ static enum status boosting_write_onnx(const struct model *model, const struct l
     return status;
 }
 
-static const double *boosting_weights(const struct model *model)
-{
-    (void)model;
-    return NULL;
-}
-
 const struct model_kind kind_gradient_boosting = {
     .name = "gradient-boosting",
     .reasons = "Reasons are exact path-dependent TreeSHAP values; the covers of the nodes are training rows. Base plus "
@@ -359,10 +347,8 @@ const struct model_kind kind_gradient_boosting = {
     .fit = fit_boosting,
     .clear = clear_boosting,
     .settle = settle_count,
-    .converged = boosting_converged,
     .takes_cells = true,
     .score = boosting_score,
     .write_reference = boosting_reference,
-    .weights = boosting_weights,
     .write_onnx = boosting_write_onnx,
 };

@@ -40,7 +40,7 @@ struct model_kind {
     enum status (*fit)(const struct table *table, const uint32_t *rows, size_t row_count,
                        const struct train_settings *settings, struct model *out, struct error *err);
     void (*clear)(struct model *model);
-    bool (*converged)(const struct model *model);
+    bool (*converged)(const struct model *model); /* NULL: always */
     /* Takes what the fit chose as if it had been given; NULL: it chooses nothing. */
     void (*settle)(const struct model *model, struct train_settings *settings);
     /* Whether the fit to all training rows may be used; warns. NULL: always. STATUS_INVALID, STATUS_LIMIT. */
@@ -53,7 +53,7 @@ struct model_kind {
     /* The metadata attrition.reference: what reasons are counted from, by the rows it was fitted to. */
     void (*write_reference)(const struct model *model, const struct table *table, const uint32_t *rows,
                             size_t row_count, struct buffer *out);
-    const double *(*weights)(const struct model *model); /* by feature; NULL: none */
+    const double *(*weights)(const struct model *model); /* by feature; NULL: it has none */
     enum status (*write_onnx)(const struct model *model, const struct linear_model *frame, struct buffer *out,
                               struct error *err);
 };

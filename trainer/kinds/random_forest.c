@@ -145,12 +145,6 @@ static void clear_forest(struct model *model)
     forest_free(&model->forest);
 }
 
-static bool forest_converged(const struct model *model)
-{
-    (void)model;
-    return true;
-}
-
 static double forest_score(const struct model *model, const struct cell *cells, const struct model_scratch *scratch)
 {
     preprocess_row(&model->preprocessor, cells, scratch->features);
@@ -221,12 +215,6 @@ static enum status forest_write_onnx(const struct model *model, const struct lin
     return status;
 }
 
-static const double *no_weights(const struct model *model)
-{
-    (void)model;
-    return NULL;
-}
-
 const struct model_kind kind_random_forest = {
     .name = "random-forest",
     .reasons = "Reasons are exact path-dependent TreeSHAP values; the covers of the nodes are weighted training rows. "
@@ -237,10 +225,8 @@ const struct model_kind kind_random_forest = {
     .golden_tolerance = 2e-6, /* trees add up to as many floats as there are trees */
     .fit = fit_forest,
     .clear = clear_forest,
-    .converged = forest_converged,
     .score = forest_score,
     .score_is_share = true,
     .write_reference = forest_reference,
-    .weights = no_weights,
     .write_onnx = forest_write_onnx,
 };

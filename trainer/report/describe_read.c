@@ -69,7 +69,7 @@ static enum status place_field(struct reading *reading, size_t field, struct spa
     size_t place = role == ROLE_FEATURE ? (size_t)schema_column(out->schema, name) : out->column_count++;
     struct column_facts *facts = &out->columns[place];
     if (facts->present || (role == ROLE_TARGET && out->labelled))
-        return error_set(err, STATUS_INVALID, "%s:1: column \"%.100s\" stands there twice: keep one", out->path,
+        return error_set(err, STATUS_INVALID, "%s:1: duplicate column \"%.100s\": keep one", out->path,
                          facts->name ? facts->name : out->schema->target_name);
     if (!facts->name)
         facts->name = flat_name(name);

@@ -233,7 +233,7 @@ static void test_schemas_that_do_not_parse(void **state)
         {"{\"type\":\"array\"}", "array needs \"items\""},
         {"{\"type\":\"map\",\"items\":\"int\"}", "map needs \"values\""},
         {"[\"int\",\"int\"]", "\"int\" is a duplicate in a union"},
-        {"[\"int\",[\"null\"]]", "at [1]: a union may not stand directly in a union"},
+        {"[\"int\",[\"null\"]]", "at [1]: a union may not contain a union directly"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         struct avro_schema *schema = NULL;

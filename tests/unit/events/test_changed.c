@@ -4,6 +4,7 @@
 #include "avro/write.h"
 #include "events/decoder.h"
 #include "events/event_encoder.h"
+#include "events/frame.h"
 #include "events/json_event.h"
 #include "events/validate.h"
 
@@ -76,7 +77,7 @@ static size_t listed(const struct fixture *fixture)
 /* The head of an event by hand: id, type, employee, time; then what the list is to be. */
 static void begin(struct fixture *fixture, uint32_t id, enum event_type type)
 {
-    char bytes[64], *at = avro_put_frame(bytes, id);
+    char bytes[64], *at = frame_put(bytes, id);
     at = avro_put_text(at, SPAN_LITERAL("e-1"));
     at = avro_put_long(at, type);
     at = avro_put_text(at, SPAN_LITERAL("7"));

@@ -116,7 +116,7 @@ static void test_faulty_records_are_refused(void **state)
         {RECORD(TARGET "," OTHERS ",\"words\":{\"one\":7}"), "\"words\": \"one\" must be a text"},
         {"{\"type\":\"record\",\"name\":\"E\",\"fields\":[]}", "field \"event_id\" is missing"},
         {"{\"type\":\"record\",\"name\":\"E\",\"fields\":[{\"name\":\"id\",\"type\":\"int\"}]}",
-         "where \"event_id\" is due"},
+         "expected \"event_id\""},
         {"{\"type\":\"record\",\"name\":\"E\",\"fields\":[{\"name\":\"event_id\",\"type\":\"int\"}]}",
          "must be string, not int"},
         {"\"string\"", "must be a record"},

@@ -189,12 +189,12 @@ static void test_what_cannot_be_written_is_refused(void **state)
     expect_unwritten(&model, "city");
     memcpy(fitted, FITTED, sizeof fitted);
     fitted[3].categories = (const struct span[]){SPAN_LITERAL("x"), SPAN_LITERAL("x")};
-    expect_unwritten(&model, "twice");
+    expect_unwritten(&model, "duplicate category");
     memcpy(fitted, FITTED, sizeof fitted);
     struct fitted_column first = fitted[0];
     fitted[0] = fitted[2];
     fitted[2] = first;
-    expect_unwritten(&model, "numbers must stand before");
+    expect_unwritten(&model, "numbers must come before");
     memcpy(fitted, FITTED, sizeof fitted);
     model.labels = (const struct span[]){SPAN_LITERAL("No"), SPAN_LITERAL("No")};
     expect_unwritten(&model, "labels");

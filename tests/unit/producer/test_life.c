@@ -1,4 +1,4 @@
-/* producer/life.h, planted.h, arrival.h: a staff's events are valid, in order, and follow the planted risk. */
+/* producer/life.h, drift_and_bias.h, arrival.h: a staff's events are valid, in order, and follow the planted risk. */
 #include "tests/unit/producer/unit.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ enum { STAFF = 300, EVENTS_MAX = 200000 };
 /* A staff, and what is known of each employee. */
 struct bench {
     struct recipe *recipe;
-    struct planted planted;
+    struct drift_and_bias planted;
     struct life_settings settings;
     struct known {
         int64_t time_ms;
@@ -33,7 +33,7 @@ static void setup_bench(struct bench *bench, int years, bool partial, const char
     *bench = (struct bench){0};
     assert_in_range(test_schema->column_count, 1, 64);
     assert_int_equal(recipe_load("producer/recipe.json", test_schema, &bench->recipe, &err), STATUS_OK);
-    assert_int_equal(planted_read_bias(&bench->planted, test_schema, bias, &err), STATUS_OK);
+    assert_int_equal(bias_read(&bench->planted, test_schema, bias, &err), STATUS_OK);
     bench->settings = (struct life_settings){.recipe = bench->recipe,
                                              .schema = test_schema,
                                              .planted = &bench->planted,
@@ -77,7 +77,7 @@ static void check_event(struct bench *bench, const struct life_event *event, int
         fail_msg("employee %llu, event %u: %s", (unsigned long long)event->index, event->number, fault.text);
     known->number++;
     known->time_ms = event->time_ms;
-    known->margin = recipe_margin(bench->recipe, known->cells) + planted_margin(&bench->planted, known->cells);
+    known->margin = recipe_margin(bench->recipe, known->cells) + bias_margin(&bench->planted, known->cells);
     known->here = event->type != EVENT_TYPE_TERMINATED;
     bench->exits += !known->here;
     bench->hires += event->type == EVENT_TYPE_HIRED;
@@ -129,7 +129,8 @@ static void partial_events_say_the_same(void **state)
     teardown_bench(&partial);
 }
 
-static double mean_age(uint64_t from, int64_t time_ms, const struct planted *planted, const struct recipe *recipe)
+static double mean_age(uint64_t from, int64_t time_ms, const struct drift_and_bias *planted,
+                       const struct recipe *recipe)
 {
     struct cell cells[64];
     double sum = 0;
@@ -138,7 +139,7 @@ static double mean_age(uint64_t from, int64_t time_ms, const struct planted *pla
         struct random random;
         random_seed(&random, 1, 0, i);
         recipe_draw_row(recipe, &random, cells);
-        planted_shift(planted, -1, time_ms, &random, cells);
+        drift_apply(planted, -1, time_ms, &random, cells);
         recipe_limit(recipe, cells);
         sum += cells[age].number;
     }
@@ -148,11 +149,11 @@ static double mean_age(uint64_t from, int64_t time_ms, const struct planted *pla
 static void drift_begins_at_its_time(void **state)
 {
     (void)state;
-    struct planted planted = {0};
+    struct drift_and_bias planted = {0};
     struct recipe *recipe = NULL;
     struct error err = {0};
     assert_int_equal(recipe_load("producer/recipe.json", test_schema, &recipe, &err), STATUS_OK);
-    assert_int_equal(planted_read_drift(&planted, test_schema, "Age=6@2026-03-01,OverTime=Yes:0.5", &err), STATUS_OK);
+    assert_int_equal(drift_read(&planted, test_schema, "Age=6@2026-03-01,OverTime=Yes:0.5", &err), STATUS_OK);
     assert_int_equal(planted.drift_count, 2);
     double before = mean_age(0, 1772323199999, &planted, recipe), after = mean_age(0, 1772323200000, &planted, recipe);
     assert_true(after - before > 5.5 && after - before <= 6); /* the range's end holds a few */
@@ -173,13 +174,13 @@ static void what_cannot_be_planted_is_refused(void **state)
                 {"OverTime=Maybe:0.5", "not one of the categories"}};
     struct error err = {0};
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        struct planted planted = {0};
-        assert_int_equal(planted_read_drift(&planted, test_schema, rows[r].text, &err), STATUS_INVALID);
+        struct drift_and_bias planted = {0};
+        assert_int_equal(drift_read(&planted, test_schema, rows[r].text, &err), STATUS_INVALID);
         if (!strstr(err.text, rows[r].says))
             fail_msg("%s: %s", rows[r].text, err.text);
     }
-    struct planted planted = {0};
-    assert_int_equal(planted_read_bias(&planted, test_schema, "Age=41:1", &err), STATUS_INVALID);
+    struct drift_and_bias planted = {0};
+    assert_int_equal(bias_read(&planted, test_schema, "Age=41:1", &err), STATUS_INVALID);
     assert_non_null(strstr(err.text, "categories is needed"));
 }
 

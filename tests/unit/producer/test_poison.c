@@ -35,7 +35,7 @@ static enum poison_kind make(struct bench *bench, uint64_t index, struct span *k
     struct random random;
     uint32_t label;
     random_seed(&random, 1, 0, index);
-    recipe_draw(bench->recipe, &random, bench->drawn, &label);
+    draw_row(bench->recipe, &random, bench->drawn, &label);
     struct event event = {.event_id = SPAN_LITERAL("01234567-89ab-8def-8123-456789abcdef"),
                           .employee_id = SPAN_LITERAL("E0000001"),
                           .occurred_at_ms = 1795428000000,

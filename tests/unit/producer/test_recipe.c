@@ -30,7 +30,7 @@ static void test_every_row_is_valid(void **state)
         struct fault fault;
         uint32_t label;
         random_seed(&random, 9, 0, i);
-        recipe_draw(recipe, &random, cells, &label);
+        draw_row(recipe, &random, cells, &label);
         if (validate_row(test_schema, cells, &fault) != EVENT_OK)
             fail_msg("row %llu: %s", (unsigned long long)i, fault.text);
         assert_true(label < test_schema->target_count);
@@ -53,7 +53,7 @@ static void test_same_seed_same_row(void **state)
             struct random random;
             uint32_t label;
             random_seed(&random, seeds[r], 0, i);
-            recipe_draw(recipe, &random, cells, &label);
+            draw_row(recipe, &random, cells, &label);
             table_write_row(test_schema, SPAN_LITERAL("id"), cells, label, &rows[r]);
         }
     assert_true(span_equal(buffer_span(&rows[0]), buffer_span(&rows[1])));

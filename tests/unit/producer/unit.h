@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "events/schema.h"
+#include "producer/recipe.h"
 
 static struct schema *test_schema;
 static char test_directory[64];
@@ -40,6 +41,13 @@ static inline int unit_teardown(void **state)
     schema_free(test_schema);
     snprintf(command, sizeof command, "rm -rf %s", test_directory);
     return system(command);
+}
+
+/* A row and its label. */
+static inline void draw_row(const struct recipe *recipe, struct random *random, struct cell *cells, uint32_t *label)
+{
+    recipe_draw_row(recipe, random, cells);
+    *label = recipe_draw_label(recipe, recipe_margin(recipe, cells), random);
 }
 
 /* The path of a file in the test's directory; written if text is not NULL. Two paths may be in use at once. */

@@ -138,7 +138,7 @@ static void bad_files_of_tokens_are_refused_by_line(void **state)
         {"score\n", "line 1: its second word"},
         {"score " DIGEST_BOTH " a b\n", "more than three"},
         {"score " DIGEST_BOTH " a\001\n", "its name"},
-        {"score " DIGEST_BOTH "\ningest " DIGEST_BOTH "\n", "line 2: its token stands"},
+        {"score " DIGEST_BOTH "\ningest " DIGEST_BOTH "\n", "line 2: its token is a duplicate"},
     };
     char path[] = "/tmp/tokens-XXXXXX";
     const struct settings settings = {.http_tokens_file = path};

@@ -2,7 +2,7 @@
 #include "tests/support/scorer.h"
 
 #include "scorer/http/csv_cells.h"
-#include "scorer/http/cursor.h"
+#include "scorer/http/page_cursor.h"
 #include "scorer/http/list_sql.h"
 #include "scorer/http/parameters.h"
 
@@ -157,20 +157,20 @@ static void cursors_come_back_to_their_question_alone(void **state)
     const struct span parts[] = {SPAN_LITERAL("0.28"), SPAN_LITERAL("e,\"1")};
     struct span found[2];
     struct buffer text = {0}, texts = {0};
-    cursor_write(SPAN_LITERAL("question"), parts, 2, &text);
+    page_cursor_write(SPAN_LITERAL("question"), parts, 2, &text);
     buffer_add_u8(&text, '\0');
-    assert_true(cursor_read(text.data, SPAN_LITERAL("question"), found, 2, &texts));
+    assert_true(page_cursor_read(text.data, SPAN_LITERAL("question"), found, 2, &texts));
     assert_true(span_equal(found[0], parts[0]) && span_equal(found[1], parts[1]));
-    assert_false(cursor_read(text.data, SPAN_LITERAL("another"), found, 2, &texts));
-    assert_false(cursor_read(text.data, SPAN_LITERAL("question"), found, 1, &texts));
-    assert_false(cursor_read(text.data, SPAN_LITERAL("question"), found, 3, &texts));
-    assert_false(cursor_read("", SPAN_LITERAL("question"), found, 2, &texts));
+    assert_false(page_cursor_read(text.data, SPAN_LITERAL("another"), found, 2, &texts));
+    assert_false(page_cursor_read(text.data, SPAN_LITERAL("question"), found, 1, &texts));
+    assert_false(page_cursor_read(text.data, SPAN_LITERAL("question"), found, 3, &texts));
+    assert_false(page_cursor_read("", SPAN_LITERAL("question"), found, 2, &texts));
     for (size_t at = 0; at < text.bytes - 1; at++) {
         char before = text.data[at];
         text.data[at] = before == '0' ? '1' : '0';
-        assert_false(cursor_read(text.data, SPAN_LITERAL("question"), found, 2, &texts));
+        assert_false(page_cursor_read(text.data, SPAN_LITERAL("question"), found, 2, &texts));
         text.data[at] = '\0';
-        assert_false(cursor_read(text.data, SPAN_LITERAL("question"), found, 2, &texts));
+        assert_false(page_cursor_read(text.data, SPAN_LITERAL("question"), found, 2, &texts));
         text.data[at] = before;
     }
     buffer_free(&text);

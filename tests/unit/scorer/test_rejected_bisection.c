@@ -1,8 +1,8 @@
-/* scorer/stream/rejected_records.h: bisecting ends with the record that the broker means in a bounded number of rounds,
- * and with each record that it refuses in turn; what is refused even with the present time is an error. */
+/* scorer/stream/rejected_bisection.h: bisecting ends with the record that the broker means in a bounded number of
+ * rounds, and with each record that it refuses in turn; what is refused even with the present time is an error. */
 #include "tests/support/scorer.h"
 
-#include "scorer/stream/rejected_records.h"
+#include "scorer/stream/rejected_bisection.h"
 
 enum { RECORDS = 512, BATCH_MAX = 100, ROUNDS_MAX = 64 };
 
@@ -21,32 +21,32 @@ static void *source_of(size_t record)
 }
 
 /* What was found goes as a dead letter, which is not. */
-static bool is_oversize(const struct rejected_records *rejected, size_t record)
+static bool is_oversize(const struct rejected_bisection *rejected, size_t record)
 {
-    const struct rejected_suspect *suspect = rejected_records_find(rejected, source_of(record));
+    const struct rejected_suspect *suspect = rejected_bisection_find(rejected, source_of(record));
     return suspect && suspect->oversize;
 }
 
 /* False: the batch was rejected. */
-static bool flush(struct broker *broker, struct rejected_records *rejected)
+static bool flush(struct broker *broker, struct rejected_bisection *rejected)
 {
     bool bad = false;
     for (size_t i = 0; i < broker->batch_count; i++)
         bad |= broker->bad[broker->batch[i]] && !is_oversize(rejected, broker->batch[i]);
     for (size_t i = 0; i < broker->batch_count && bad; i++)
-        rejected_records_add(rejected, source_of(broker->batch[i]));
+        rejected_bisection_add(rejected, source_of(broker->batch[i]));
     broker->batch_count = 0;
     return !bad;
 }
 
 /* One attempt at the whole work. True: it is committed. */
-static bool try_work(struct broker *broker, struct rejected_records *rejected)
+static bool try_work(struct broker *broker, struct rejected_bisection *rejected)
 {
     size_t published = 0;
     bool whole = true;
-    rejected_records_begin(rejected);
+    rejected_bisection_begin(rejected);
     for (size_t r = 0; r < RECORDS && whole; r++) {
-        if (rejected_records_isolate(rejected, source_of(r)) || broker->batch_count == BATCH_MAX)
+        if (rejected_bisection_isolate(rejected, source_of(r)) || broker->batch_count == BATCH_MAX)
             whole = flush(broker, rejected);
         if (whole)
             broker->batch[broker->batch_count++] = r;
@@ -55,13 +55,13 @@ static bool try_work(struct broker *broker, struct rejected_records *rejected)
     if (whole)
         whole = flush(broker, rejected);
     if (whole)
-        rejected_records_committed(rejected);
+        rejected_bisection_committed(rejected);
     else
-        rejected_records_redo(rejected, published);
+        rejected_bisection_redo(rejected, published);
     return whole;
 }
 
-static size_t count_oversize(const struct rejected_records *rejected, const struct broker *broker)
+static size_t count_oversize(const struct rejected_bisection *rejected, const struct broker *broker)
 {
     size_t count = 0;
     for (size_t r = 0; r < RECORDS; r++)
@@ -77,21 +77,21 @@ static size_t do_work(struct broker *broker, size_t *found)
 {
     size_t tries = 1;
     uint64_t group = RECORDS;
-    struct rejected_records rejected;
+    struct rejected_bisection rejected;
     struct error err;
-    rejected_records_init(&rejected, &settings, "worker 0");
-    assert_false(rejected_records_is_bisecting(&rejected));
+    rejected_bisection_init(&rejected, &settings, "worker 0");
+    assert_false(rejected_bisection_is_active(&rejected));
     for (*found = 0; !try_work(broker, &rejected); tries++) {
         assert_true(tries < ROUNDS_MAX);
         assert_int_equal(
-            rejected_records_bisect(&rejected, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.output_topic, &err),
+            rejected_bisection_next_round(&rejected, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.output_topic, &err),
             STATUS_OK);
-        assert_true(rejected_records_is_bisecting(&rejected) && rejected.group <= group);
+        assert_true(rejected_bisection_is_active(&rejected) && rejected.group <= group);
         group = rejected.group;
         *found = count_oversize(&rejected, broker);
     }
-    assert_false(rejected_records_is_bisecting(&rejected));
-    rejected_records_free(&rejected);
+    assert_false(rejected_bisection_is_active(&rejected));
+    rejected_bisection_free(&rejected);
     return tries;
 }
 
@@ -118,70 +118,70 @@ static void each_of_several_is_found(void **state)
 }
 
 /* A single record in a refused batch, by itself. */
-static enum status refuse_one(struct rejected_records *rejected, rd_kafka_resp_err_t code, const char *topic,
+static enum status refuse_one(struct rejected_bisection *rejected, rd_kafka_resp_err_t code, const char *topic,
                               struct error *err)
 {
-    rejected_records_begin(rejected);
-    rejected_records_add(rejected, source_of(7));
-    rejected_records_redo(rejected, 1);
-    return rejected_records_bisect(rejected, code, topic, err);
+    rejected_bisection_begin(rejected);
+    rejected_bisection_add(rejected, source_of(7));
+    rejected_bisection_redo(rejected, 1);
+    return rejected_bisection_next_round(rejected, code, topic, err);
 }
 
 static void a_dead_letter_gets_smaller(void **state)
 {
     (void)state;
     static const enum dead_letter_detail expected[] = {DETAIL_NO_VALUE, DETAIL_BARE, DETAIL_BARE};
-    struct rejected_records rejected;
+    struct rejected_bisection rejected;
     struct error err;
-    rejected_records_init(&rejected, &settings, "worker 0");
+    rejected_bisection_init(&rejected, &settings, "worker 0");
     assert_int_equal(refuse_one(&rejected, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.output_topic, &err),
                      STATUS_OK);
-    assert_int_equal(rejected_records_find(&rejected, source_of(7))->dead_letter, DETAIL_WHOLE);
+    assert_int_equal(rejected_bisection_find(&rejected, source_of(7))->dead_letter, DETAIL_WHOLE);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(refuse_one(&rejected, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.dlq_topic, &err),
                          STATUS_OK);
-        assert_int_equal(rejected_records_find(&rejected, source_of(7))->dead_letter, expected[i]);
+        assert_int_equal(rejected_bisection_find(&rejected, source_of(7))->dead_letter, expected[i]);
     }
-    rejected_records_forget(&rejected);
-    assert_false(rejected_records_is_bisecting(&rejected));
-    assert_null(rejected_records_find(&rejected, source_of(7)));
-    rejected_records_free(&rejected);
+    rejected_bisection_forget(&rejected);
+    assert_false(rejected_bisection_is_active(&rejected));
+    assert_null(rejected_bisection_find(&rejected, source_of(7)));
+    rejected_bisection_free(&rejected);
 }
 
 static void a_refused_present_time_is_an_error(void **state)
 {
     (void)state;
-    struct rejected_records rejected;
+    struct rejected_bisection rejected;
     struct error err = {0};
-    rejected_records_init(&rejected, &settings, "worker 0");
+    rejected_bisection_init(&rejected, &settings, "worker 0");
     assert_int_equal(refuse_one(&rejected, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, settings.outcome_topic, &err),
                      STATUS_OK);
-    assert_true(rejected_records_find(&rejected, source_of(7))->untimed);
-    assert_false(rejected_records_find(&rejected, source_of(7))->oversize);
+    assert_true(rejected_bisection_find(&rejected, source_of(7))->untimed);
+    assert_false(rejected_bisection_find(&rejected, source_of(7))->oversize);
     assert_int_equal(refuse_one(&rejected, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, settings.outcome_topic, &err),
                      STATUS_INVALID);
     assert_non_null(strstr(err.text, "topic outcomes refuses the present time"));
-    rejected_records_forget(&rejected);
+    rejected_bisection_forget(&rejected);
     /* predictions have the present time from the beginning */
     assert_int_equal(refuse_one(&rejected, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, settings.output_topic, &err),
                      STATUS_INVALID);
-    rejected_records_free(&rejected);
+    rejected_bisection_free(&rejected);
 }
 
 /* Nothing less can stand for a current record, and its timestamp is the present time already. */
 static void a_refused_current_record_is_an_error(void **state)
 {
     (void)state;
-    struct rejected_records rejected;
+    struct rejected_bisection rejected;
     struct error err = {0};
-    rejected_records_init(&rejected, &settings, "worker 0");
+    rejected_bisection_init(&rejected, &settings, "worker 0");
     assert_int_equal(refuse_one(&rejected, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, settings.state_topic, &err),
                      STATUS_LIMIT);
     assert_non_null(strstr(err.text, "topic state refuses a current record"));
-    rejected_records_forget(&rejected);
+    rejected_bisection_forget(&rejected);
     assert_int_equal(refuse_one(&rejected, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, settings.state_topic, &err),
                      STATUS_INVALID);
-    rejected_records_free(&rejected);
+    rejected_bisection_free(&rejected);
 }
 
 int main(void)

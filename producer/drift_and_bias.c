@@ -1,5 +1,5 @@
-/* Drift and bias: see planted.h. Called by generate. Must never name what the schema does not have. */
-#include "producer/planted.h"
+/* Drift and bias: see drift_and_bias.h. Called by generate. Must never name what the schema does not have. */
+#include "producer/drift_and_bias.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,14 +92,13 @@ static enum status read_drift(struct item *item, struct drift *out, struct error
     return STATUS_OK;
 }
 
-enum status planted_read_drift(struct planted *planted, const struct schema *schema, const char *text,
-                               struct error *err)
+enum status drift_read(struct drift_and_bias *planted, const struct schema *schema, const char *text, struct error *err)
 {
     struct span list = text ? span_of(text) : SPAN_NULL;
     struct item item;
     while (list.bytes) {
-        if (planted->drift_count == PLANTED_MAX)
-            return error_set(err, STATUS_INVALID, "--drift takes %d features at most", PLANTED_MAX);
+        if (planted->drift_count == DRIFT_AND_BIAS_MAX)
+            return error_set(err, STATUS_INVALID, "--drift takes %d features at most", DRIFT_AND_BIAS_MAX);
         if (next_item(schema, "drift", &list, &item, err) != STATUS_OK ||
             read_drift(&item, &planted->drifts[planted->drift_count], err) != STATUS_OK)
             return err->status;
@@ -108,13 +107,13 @@ enum status planted_read_drift(struct planted *planted, const struct schema *sch
     return STATUS_OK;
 }
 
-enum status planted_read_bias(struct planted *planted, const struct schema *schema, const char *text, struct error *err)
+enum status bias_read(struct drift_and_bias *planted, const struct schema *schema, const char *text, struct error *err)
 {
     struct span list = text ? span_of(text) : SPAN_NULL;
     struct item item;
     while (list.bytes) {
-        if (planted->bias_count == PLANTED_MAX)
-            return error_set(err, STATUS_INVALID, "--bias takes %d groups at most", PLANTED_MAX);
+        if (planted->bias_count == DRIFT_AND_BIAS_MAX)
+            return error_set(err, STATUS_INVALID, "--bias takes %d groups at most", DRIFT_AND_BIAS_MAX);
         struct bias *bias = &planted->biases[planted->bias_count];
         if (next_item(schema, "bias", &list, &item, err) != STATUS_OK ||
             read_category("bias", &item, &bias->code, &bias->margin, err) != STATUS_OK)
@@ -125,8 +124,8 @@ enum status planted_read_bias(struct planted *planted, const struct schema *sche
     return STATUS_OK;
 }
 
-void planted_shift(const struct planted *planted, int32_t only, int64_t time_ms, struct random *random,
-                   struct cell *cells)
+void drift_apply(const struct drift_and_bias *planted, int32_t only, int64_t time_ms, struct random *random,
+                 struct cell *cells)
 {
     for (size_t d = 0; d < planted->drift_count; d++) {
         const struct drift *drift = &planted->drifts[d];
@@ -140,7 +139,7 @@ void planted_shift(const struct planted *planted, int32_t only, int64_t time_ms,
     }
 }
 
-double planted_margin(const struct planted *planted, const struct cell *cells)
+double bias_margin(const struct drift_and_bias *planted, const struct cell *cells)
 {
     double margin = 0;
     for (size_t b = 0; b < planted->bias_count; b++)

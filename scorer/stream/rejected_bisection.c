@@ -1,9 +1,9 @@
-/* Bisecting rejected batches. See rejected_records.h.
+/* Bisecting rejected batches. See rejected_bisection.h.
  *
  * Called by publish.c alone. Never blocks, and ends: groups only get smaller until a commit, and suspects stay
  * suspects, so each round ends nearer to single records, however many batches are rejected. What is found is never
  * tried again as it was; what would be rejected the same for ever is a failure for good, with a message. */
-#include "scorer/stream/rejected_records.h"
+#include "scorer/stream/rejected_bisection.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,23 +12,23 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-void rejected_records_init(struct rejected_records *rejected, const struct settings *settings, const char *name)
+void rejected_bisection_init(struct rejected_bisection *rejected, const struct settings *settings, const char *name)
 {
-    *rejected = (struct rejected_records){.settings = settings, .name = name};
+    *rejected = (struct rejected_bisection){.settings = settings, .name = name};
 }
 
-void rejected_records_free(struct rejected_records *rejected)
+void rejected_bisection_free(struct rejected_bisection *rejected)
 {
     free(rejected->suspects);
-    *rejected = (struct rejected_records){0};
+    *rejected = (struct rejected_bisection){0};
 }
 
-void rejected_records_begin(struct rejected_records *rejected)
+void rejected_bisection_begin(struct rejected_bisection *rejected)
 {
     rejected->records = rejected->in_group = 0;
 }
 
-const struct rejected_suspect *rejected_records_find(const struct rejected_records *rejected, const void *source)
+const struct rejected_suspect *rejected_bisection_find(const struct rejected_bisection *rejected, const void *source)
 {
     for (size_t i = 0; i < rejected->suspect_count; i++)
         if (rejected->suspects[i].source == source)
@@ -36,9 +36,9 @@ const struct rejected_suspect *rejected_records_find(const struct rejected_recor
     return NULL;
 }
 
-static struct rejected_suspect *find_or_add(struct rejected_records *rejected, const void *source)
+static struct rejected_suspect *find_or_add(struct rejected_bisection *rejected, const void *source)
 {
-    const struct rejected_suspect *known = rejected_records_find(rejected, source);
+    const struct rejected_suspect *known = rejected_bisection_find(rejected, source);
     if (known)
         return &rejected->suspects[known - rejected->suspects];
     rejected->suspects = mem_grow(rejected->suspects, &rejected->suspect_capacity, rejected->suspect_count + 1,
@@ -48,24 +48,24 @@ static struct rejected_suspect *find_or_add(struct rejected_records *rejected, c
     return suspect;
 }
 
-void rejected_records_add(struct rejected_records *rejected, const void *source)
+void rejected_bisection_add(struct rejected_bisection *rejected, const void *source)
 {
     find_or_add(rejected, source)->suspected = rejected->round + 1;
     rejected->records++;
 }
 
-bool rejected_records_isolate(struct rejected_records *rejected, const void *source)
+bool rejected_bisection_isolate(struct rejected_bisection *rejected, const void *source)
 {
     if (!rejected->redo_left)
         return false;
     rejected->redo_left--;
-    bool suspect = rejected_records_find(rejected, source);
+    bool suspect = rejected_bisection_find(rejected, source);
     bool flush = suspect ? rejected->in_group % rejected->group == 0 : rejected->in_group > 0;
     rejected->in_group = suspect ? rejected->in_group % rejected->group + 1 : 0;
     return flush;
 }
 
-void rejected_records_redo(struct rejected_records *rejected, uint64_t records)
+void rejected_bisection_redo(struct rejected_bisection *rejected, uint64_t records)
 {
     if ((rejected->records || rejected->suspect_count) && rejected->redo_left < records)
         rejected->redo_left = records;
@@ -97,7 +97,7 @@ static enum status found_whole(const char *what, const char *topic, struct error
                      what);
 }
 
-static enum status found_untimed(const struct rejected_records *rejected, struct rejected_suspect *suspect,
+static enum status found_untimed(const struct rejected_bisection *rejected, struct rejected_suspect *suspect,
                                  const char *topic, struct error *err)
 {
     bool was_untimed = suspect->untimed || is_untimed(rejected->settings, topic);
@@ -110,7 +110,8 @@ static enum status found_untimed(const struct rejected_records *rejected, struct
                      topic);
 }
 
-static void found_oversize(const struct rejected_records *rejected, struct rejected_suspect *suspect, const char *topic)
+static void found_oversize(const struct rejected_bisection *rejected, struct rejected_suspect *suspect,
+                           const char *topic)
 {
     suspect->oversize = true;
     if (!strcmp(topic, rejected->settings->dlq_topic) && suspect->dead_letter < DETAIL_BARE)
@@ -118,7 +119,7 @@ static void found_oversize(const struct rejected_records *rejected, struct rejec
 }
 
 /* The only record of a rejected batch. */
-static enum status found_record(struct rejected_records *rejected, rd_kafka_resp_err_t code, const char *topic,
+static enum status found_record(struct rejected_bisection *rejected, rd_kafka_resp_err_t code, const char *topic,
                                 struct error *err)
 {
     enum status status = STATUS_OK;
@@ -135,7 +136,7 @@ static enum status found_record(struct rejected_records *rejected, rd_kafka_resp
     return status;
 }
 
-static void log_round(const struct rejected_records *rejected, rd_kafka_resp_err_t code, const char *topic)
+static void log_round(const struct rejected_bisection *rejected, rd_kafka_resp_err_t code, const char *topic)
 {
     if (rejected->round > 1 || rejected->records == 1)
         log_debug("score", "%s: %" PRIu64 " records in a batch that topic %s refused: %s", rejected->name,
@@ -143,18 +144,19 @@ static void log_round(const struct rejected_records *rejected, rd_kafka_resp_err
     else if (error_class_of(code) == ERROR_CLASS_TIMESTAMP)
         log_warn("score",
                  "%s: topic %s refuses the timestamp of one of %" PRIu64
-                 " records; doing this work again to find it: it goes with the present time",
+                 " records; doing this transaction again to find it: it goes with the present time",
                  rejected->name, topic, rejected->records);
     else
-        log_warn("score",
-                 "%s: topic %s refuses a batch of %" PRIu64
-                 " records, or one of them, as too large; doing this work again to find it. If this repeats, set -X "
-                 "batch.size below the topic's max.message.bytes",
-                 rejected->name, topic, rejected->records);
+        log_warn(
+            "score",
+            "%s: topic %s refuses a batch of %" PRIu64
+            " records, or one of them, as too large; doing this transaction again to find it. If this repeats, set -X "
+            "batch.size below the topic's max.message.bytes",
+            rejected->name, topic, rejected->records);
 }
 
-enum status rejected_records_bisect(struct rejected_records *rejected, rd_kafka_resp_err_t code, const char *topic,
-                                    struct error *err)
+enum status rejected_bisection_next_round(struct rejected_bisection *rejected, rd_kafka_resp_err_t code,
+                                          const char *topic, struct error *err)
 {
     uint64_t half = rejected->records > 1 ? rejected->records / 2 : 1;
     rejected->group = rejected->round && rejected->group < half ? rejected->group : half;
@@ -164,19 +166,19 @@ enum status rejected_records_bisect(struct rejected_records *rejected, rd_kafka_
     return status;
 }
 
-void rejected_records_committed(struct rejected_records *rejected)
+void rejected_bisection_committed(struct rejected_bisection *rejected)
 {
     if (!rejected->redo_left)
         rejected->suspect_count = rejected->round = 0;
 }
 
-void rejected_records_forget(struct rejected_records *rejected)
+void rejected_bisection_forget(struct rejected_bisection *rejected)
 {
     rejected->suspect_count = rejected->round = 0;
     rejected->redo_left = 0;
 }
 
-bool rejected_records_is_bisecting(const struct rejected_records *rejected)
+bool rejected_bisection_is_active(const struct rejected_bisection *rejected)
 {
     return rejected->redo_left || rejected->suspect_count || rejected->round;
 }

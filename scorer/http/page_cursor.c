@@ -1,6 +1,6 @@
-/* Cursors: see cursor.h. Each part has its length before it; a digest in front binds all to the question. It is no
+/* Cursors: see page_cursor.h. Each part has its length before it; a digest in front binds all to the question. It is no
  * signature: whoever makes one of his own asks for another place of the same list. */
-#include "scorer/http/cursor.h"
+#include "scorer/http/page_cursor.h"
 
 #include <endian.h>
 
@@ -29,7 +29,7 @@ static void digest_of(struct span question, struct span parts, char out[SHA256_H
     buffer_free(&all);
 }
 
-void cursor_write(struct span question, const struct span *parts, size_t count, struct buffer *out)
+void page_cursor_write(struct span question, const struct span *parts, size_t count, struct buffer *out)
 {
     char digest[SHA256_HEX_BYTES];
     struct buffer bytes = {0};
@@ -53,10 +53,10 @@ static bool read_digits(const char *digits, struct buffer *out)
     return true;
 }
 
-bool cursor_read(const char *cursor, struct span question, struct span *parts, size_t count, struct buffer *texts)
+bool page_cursor_read(const char *cursor, struct span question, struct span *parts, size_t count, struct buffer *texts)
 {
     char digest[SHA256_HEX_BYTES];
-    if (strnlen(cursor, CURSOR_BYTES_MOST) == CURSOR_BYTES_MOST || strlen(cursor) < DIGEST_CHARACTERS ||
+    if (strnlen(cursor, PAGE_CURSOR_BYTES_MOST) == PAGE_CURSOR_BYTES_MOST || strlen(cursor) < DIGEST_CHARACTERS ||
         !read_digits(cursor + DIGEST_CHARACTERS, texts))
         return false;
     digest_of(question, buffer_span(texts), digest);

@@ -7,32 +7,32 @@
 #include "events/schema.h"
 #include "producer/random.h"
 
-enum { PLANTED_MAX = 16 };
+enum { DRIFT_AND_BIAS_MAX = 16 };
 
-struct planted {
+struct drift_and_bias {
     struct drift {
         uint32_t column;
         int64_t from_ms; /* INT64_MIN: always */
         double amount;   /* added to numbers; of categories the share that becomes `value` */
         struct cell value;
-    } drifts[PLANTED_MAX];
+    } drifts[DRIFT_AND_BIAS_MAX];
     struct bias {
         uint32_t column;
         int32_t code;
         double margin; /* added to the planted margin */
-    } biases[PLANTED_MAX];
+    } biases[DRIFT_AND_BIAS_MAX];
     size_t drift_count, bias_count;
 };
 
 /* "NAME=SHIFT[@TIME],NAME=CATEGORY:SHARE[@TIME]" and "NAME=CATEGORY:MARGIN,…"; NULL: none. STATUS_INVALID: the text
  * says what is wrong. */
-MUST_USE enum status planted_read_drift(struct planted *planted, const struct schema *schema, const char *text,
-                                        struct error *err);
-MUST_USE enum status planted_read_bias(struct planted *planted, const struct schema *schema, const char *text,
-                                       struct error *err);
+MUST_USE enum status drift_read(struct drift_and_bias *planted, const struct schema *schema, const char *text,
+                                struct error *err);
+MUST_USE enum status bias_read(struct drift_and_bias *planted, const struct schema *schema, const char *text,
+                               struct error *err);
 
 /* Only column `only`, or all of them where it is -1. Draws from `random` where a drift takes effect alone. The caller
  * limits the row afterwards (recipe_limit). */
-void planted_shift(const struct planted *planted, int32_t only, int64_t time_ms, struct random *random,
-                   struct cell *cells);
-double planted_margin(const struct planted *planted, const struct cell *cells);
+void drift_apply(const struct drift_and_bias *planted, int32_t only, int64_t time_ms, struct random *random,
+                 struct cell *cells);
+double bias_margin(const struct drift_and_bias *planted, const struct cell *cells);

@@ -1,6 +1,6 @@
-/* Current records for a replay: see dlq_records.h. Called by dlq_replay.c on the main thread; blocks in new and read
- * until brokers answer or *stop comes. Must never take a record that it cannot read for none. */
-#include "producer/dlq_records.h"
+/* Current records for a replay: see dlq_current_records.h. Called by dlq_replay.c on the main thread; blocks in new and
+ * read until brokers answer or *stop comes. Must never take a record that it cannot read for none. */
+#include "producer/dlq_current_records.h"
 
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
@@ -22,7 +22,7 @@ struct person {
     int64_t occurred_at_ms; /* of the current record; INT64_MIN: there is none */
 };
 
-struct dlq_records {
+struct dlq_current_records {
     const char *topic;
     const _Atomic bool *stop;
     struct dlq_content_reader *contents;
@@ -35,7 +35,7 @@ struct dlq_records {
     size_t person_count, person_capacity;
 };
 
-static enum status records_open(struct dlq_records *records, const struct options *options, struct error *err)
+static enum status records_open(struct dlq_current_records *records, const struct options *options, struct error *err)
 {
     int count = 0;
     enum status status = state_topic_open(options, "dlq", records->topic, options_text(options, OPTION_REPLAY_GROUP),
@@ -46,24 +46,24 @@ static enum status records_open(struct dlq_records *records, const struct option
                                : error_prefix(err, "current records (--state-topic none replays without them)");
 }
 
-enum status dlq_records_new(const struct options *options, const char *topic, const struct schema *schema,
-                            struct dlq_content_reader *contents, const _Atomic bool *stop, struct dlq_records **out,
-                            struct error *err)
+enum status dlq_current_records_new(const struct options *options, const char *topic, const struct schema *schema,
+                                    struct dlq_content_reader *contents, const _Atomic bool *stop,
+                                    struct dlq_current_records **out, struct error *err)
 {
-    struct dlq_records *records = mem_zeroed(1, sizeof *records);
+    struct dlq_current_records *records = mem_zeroed(1, sizeof *records);
     records->topic = topic;
     records->stop = stop;
     records->contents = contents;
     records->reader = employee_state_reader_new(schema);
     if (records_open(records, options, err) != STATUS_OK) {
-        dlq_records_free(records);
+        dlq_current_records_free(records);
         return err->status;
     }
     *out = records;
     return STATUS_OK;
 }
 
-void dlq_records_free(struct dlq_records *records)
+void dlq_current_records_free(struct dlq_current_records *records)
 {
     if (!records)
         return;
@@ -78,13 +78,14 @@ void dlq_records_free(struct dlq_records *records)
 
 /* --- people --- */
 
-static void letter_decode(const struct dlq_records *records, const struct dlq_letter *letter, struct dlq_content *out)
+static void letter_decode(const struct dlq_current_records *records, const struct dlq_letter *letter,
+                          struct dlq_content *out)
 {
     const struct record_context context = dlq_letter_context(letter);
     dlq_content_read(records->contents, letter->key, letter->value, dlq_letter_frame_header(letter), &context, out);
 }
 
-static void records_add(struct dlq_records *records, struct span id)
+static void records_add(struct dlq_current_records *records, struct span id)
 {
     if (!id.data)
         return;
@@ -95,7 +96,7 @@ static void records_add(struct dlq_records *records, struct span id)
     buffer_add(&records->ids, id.data, id.bytes);
 }
 
-void dlq_records_expect(struct dlq_records *records, const struct dlq_letter *letter)
+void dlq_current_records_expect(struct dlq_current_records *records, const struct dlq_letter *letter)
 {
     struct dlq_content read;
     letter_decode(records, letter, &read);
@@ -114,7 +115,7 @@ static int person_order(const void *left, const void *right)
     return span_order(((const struct person *)left)->id, ((const struct person *)right)->id);
 }
 
-static void sort_people(struct dlq_records *records)
+static void sort_people(struct dlq_current_records *records)
 {
     size_t kept = 0;
     if (!records->person_count)
@@ -129,7 +130,7 @@ static void sort_people(struct dlq_records *records)
     records->person_count = kept + 1;
 }
 
-static struct person *find_person(const struct dlq_records *records, struct span id)
+static struct person *find_person(const struct dlq_current_records *records, struct span id)
 {
     const struct person wanted = {.id = id};
     return id.data && records->person_count
@@ -139,7 +140,7 @@ static struct person *find_person(const struct dlq_records *records, struct span
 
 /* --- reading --- */
 
-static enum status records_assign(struct dlq_records *records, struct error *err)
+static enum status records_assign(struct dlq_current_records *records, struct error *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)records->count);
     rd_kafka_resp_err_t code = 0;
@@ -160,13 +161,14 @@ static enum status records_assign(struct dlq_records *records, struct error *err
                 : STATUS_OK;
 }
 
-static void records_end(struct dlq_records *records, int32_t partition)
+static void records_end(struct dlq_current_records *records, int32_t partition)
 {
     records->left -= records->ends[partition] != INT64_MIN;
     records->ends[partition] = INT64_MIN;
 }
 
-static enum status take_record(struct dlq_records *records, const rd_kafka_message_t *message, struct error *err)
+static enum status take_record(struct dlq_current_records *records, const rd_kafka_message_t *message,
+                               struct error *err)
 {
     struct employee_state state;
     struct fault fault;
@@ -186,7 +188,8 @@ static enum status take_record(struct dlq_records *records, const rd_kafka_messa
     return STATUS_OK;
 }
 
-static enum status take_message(struct dlq_records *records, const rd_kafka_message_t *message, struct error *err)
+static enum status take_message(struct dlq_current_records *records, const rd_kafka_message_t *message,
+                                struct error *err)
 {
     enum status status = STATUS_OK;
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -204,7 +207,7 @@ static enum status take_message(struct dlq_records *records, const rd_kafka_mess
     return status;
 }
 
-enum status dlq_records_read(struct dlq_records *records, struct error *err)
+enum status dlq_current_records_read(struct dlq_current_records *records, struct error *err)
 {
     sort_people(records);
     enum status status = records->person_count ? records_assign(records, err) : STATUS_OK;
@@ -222,7 +225,7 @@ enum status dlq_records_read(struct dlq_records *records, struct error *err)
 
 /* --- the answer --- */
 
-enum dlq_age dlq_records_check(struct dlq_records *records, const struct dlq_letter *letter)
+enum dlq_age dlq_current_records_check(struct dlq_current_records *records, const struct dlq_letter *letter)
 {
     struct dlq_content read;
     letter_decode(records, letter, &read);

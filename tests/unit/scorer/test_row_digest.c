@@ -1,9 +1,9 @@
-/* evidence.h: the digest of a row is the same from the sink's structs and from the JSON that PostgreSQL gives back,
+/* row_digest.h: the digest of a row is the same from the sink's structs and from the JSON that PostgreSQL gives back,
  * whatever the order of its members and the form of its numbers. */
 #include "tests/support/test.h"
 
-#include "scorer/sink/evidence.h"
-#include "scorer/sink/sink_evidence.h"
+#include "scorer/sink/row_digest.h"
+#include "scorer/sink/sink_hash_chain.h"
 
 static const struct column columns[] = {
     {.name = "Pay", .kind = COLUMN_NUMERIC, .type = COLUMN_DOUBLE},
@@ -13,15 +13,15 @@ static const struct column columns[] = {
 };
 static const struct schema schema = {.columns = (struct column *)(uintptr_t)columns, .column_count = 4};
 
-static void digest_of(const char *input, const char *reasons, char digest[EVIDENCE_DIGEST_BYTES])
+static void digest_of(const char *input, const char *reasons, char digest[ROW_DIGEST_BYTES])
 {
     struct buffer text = {0};
     struct sha256 *sha256 = sha256_new();
-    evidence_add_bytes(&text, SPAN_LITERAL("0123456789abcdef"));
-    evidence_add_bytes(&text, SPAN_LITERAL("event_id"));
-    evidence_add_bytes(&text, SPAN_LITERAL("e1"));
-    assert_true(evidence_add_json(&text, SPAN_LITERAL("input"), span_of(input)));
-    assert_true(evidence_add_json(&text, SPAN_LITERAL("reasons"), span_of(reasons)));
+    row_digest_add_bytes(&text, SPAN_LITERAL("0123456789abcdef"));
+    row_digest_add_bytes(&text, SPAN_LITERAL("event_id"));
+    row_digest_add_bytes(&text, SPAN_LITERAL("e1"));
+    assert_true(row_digest_add_json(&text, SPAN_LITERAL("input"), span_of(input)));
+    assert_true(row_digest_add_json(&text, SPAN_LITERAL("reasons"), span_of(reasons)));
     sha256_digest(sha256, buffer_span(&text), (uint8_t *)digest);
     sha256_free(sha256);
     buffer_free(&text);
@@ -34,13 +34,13 @@ static void the_sink_and_the_audit_make_one_digest(void **state)
         {.number = 1e-7}, {.text = "Q\"A", .text_bytes = 3}, {.number = -0.0}, cell_number(NAN)};
     const struct reason reasons[] = {{2, 0.1}, {0, -3}};
     const struct prediction prediction = {.reasons = reasons, .reason_count = 2, .cells = cells};
-    char made[EVIDENCE_DIGEST_BYTES], read[EVIDENCE_DIGEST_BYTES];
-    struct sink_evidence *evidence = sink_evidence_new(&schema);
-    sink_evidence_begin(evidence, SPAN_LITERAL("0123456789abcdef"));
-    sink_evidence_add(evidence, SPAN_LITERAL("event_id"), SPAN_LITERAL("e1"));
-    sink_evidence_add_input(evidence, cells);
-    sink_evidence_add_reasons(evidence, &prediction);
-    sink_evidence_end(evidence, "out", 3, made);
+    char made[ROW_DIGEST_BYTES], read[ROW_DIGEST_BYTES];
+    struct sink_hash_chain *evidence = sink_hash_chain_new(&schema);
+    sink_hash_chain_begin(evidence, SPAN_LITERAL("0123456789abcdef"));
+    sink_hash_chain_add(evidence, SPAN_LITERAL("event_id"), SPAN_LITERAL("e1"));
+    sink_hash_chain_add_input(evidence, cells);
+    sink_hash_chain_add_reasons(evidence, &prediction);
+    sink_hash_chain_end(evidence, "out", 3, made);
     digest_of(
         "{\"Age\": 0.0, \"Job\": \"Q\\\"A\", \"Pay\": 0.0000001, \"Ages\": null}",
         "[{\"feature\": \"Age\", \"contribution\": 0.10000000000000001}, {\"feature\": \"Pay\", \"contribution\": -3}]",
@@ -51,33 +51,33 @@ static void the_sink_and_the_audit_make_one_digest(void **state)
         "[{\"feature\": \"Age\", \"contribution\": 0.10000000000000003}, {\"feature\": \"Pay\", \"contribution\": -3}]",
         read);
     assert_memory_not_equal(made, read, sizeof made);
-    assert_int_equal(sink_evidence_groups(evidence), 1);
-    const struct sink_link_group group = sink_evidence_group(evidence, 0);
+    assert_int_equal(sink_hash_chain_groups(evidence), 1);
+    const struct sink_link_group group = sink_hash_chain_group(evidence, 0);
     assert_int_equal(group.partition, 3);
     assert_true(span_equal(group.digests, (struct span){made, sizeof made}));
-    sink_evidence_clear(evidence);
-    assert_int_equal(sink_evidence_groups(evidence), 0);
-    sink_evidence_free(evidence);
+    sink_hash_chain_clear(evidence);
+    assert_int_equal(sink_hash_chain_groups(evidence), 0);
+    sink_hash_chain_free(evidence);
 }
 
 static void salts_differ(void **state)
 {
     (void)state;
-    struct sink_evidence *evidence = sink_evidence_new(&schema);
-    char salts[40][EVIDENCE_SALT_BYTES];
+    struct sink_hash_chain *evidence = sink_hash_chain_new(&schema);
+    char salts[40][ROW_DIGEST_SALT_BYTES];
     for (size_t s = 0; s < 40; s++) {
-        sink_evidence_draw_salt(evidence, salts[s]);
+        sink_hash_chain_draw_salt(evidence, salts[s]);
         for (size_t before = 0; before < s; before++)
-            assert_memory_not_equal(salts[s], salts[before], EVIDENCE_SALT_BYTES);
+            assert_memory_not_equal(salts[s], salts[before], ROW_DIGEST_SALT_BYTES);
     }
-    sink_evidence_free(evidence);
+    sink_hash_chain_free(evidence);
 }
 
 static void what_is_no_json_is_taken_by_its_bytes(void **state)
 {
     (void)state;
     struct buffer text = {0};
-    assert_false(evidence_add_json(&text, SPAN_LITERAL("input"), SPAN_LITERAL("{\"a\": ")));
+    assert_false(row_digest_add_json(&text, SPAN_LITERAL("input"), SPAN_LITERAL("{\"a\": ")));
     assert_int_equal(text.bytes, 0);
     buffer_free(&text);
 }
