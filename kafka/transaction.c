@@ -613,7 +613,7 @@ static enum transaction_result commit_exactly_once(struct transaction *transacti
         if (needs_fresh(transaction)) /* it will look, before it aborts anything */
             return TRANSACTION_COMMITTED;
         const struct markers_client client = client_of(transaction);
-        enum markers_result result = markers_confirm(&transaction->markers, &client, false, err);
+        enum markers_result result = markers_await(&transaction->markers, &client, err);
         return confirmed(transaction, result, err) == STATUS_OK ? TRANSACTION_COMMITTED : TRANSACTION_FAILED;
     }
     rd_kafka_resp_err_t code = explain(transaction, error, "commit a transaction", err);

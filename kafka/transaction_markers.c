@@ -451,15 +451,24 @@ enum markers_result markers_confirm(struct markers *markers, const struct marker
     return result;
 }
 
-enum markers_result markers_confirm_last(struct markers *markers, const struct markers_client *client,
-                                         struct error *err)
+enum markers_result markers_await(struct markers *markers, const struct markers_client *client, struct error *err)
 {
     int64_t end = clock_steady_us(&clock_system) + HIDDEN_US;
     enum markers_result result = markers_confirm(markers, client, false, err);
-    while (result == MARKERS_HIDDEN && !*client->setup->stop && clock_steady_us(&clock_system) < end) {
-        usleep(BACKOFF_US);
+    for (useconds_t pause = LOOK_FIRST_US; result == MARKERS_HIDDEN && !*client->setup->stop;
+         pause = pause < LOOK_LAST_US ? 2 * pause : pause) {
+        if (clock_steady_us(&clock_system) >= end)
+            return result;
+        usleep(pause);
         result = markers_confirm(markers, client, false, err);
     }
+    return result;
+}
+
+enum markers_result markers_confirm_last(struct markers *markers, const struct markers_client *client,
+                                         struct error *err)
+{
+    enum markers_result result = markers_await(markers, client, err);
     if (result == MARKERS_HIDDEN || (result == MARKERS_SEEN && markers->carried))
         markers_report(markers, client->setup);
     return result;

@@ -84,8 +84,12 @@ enum markers_result {
  * an answer, what the group's offsets do not know as committed is left for the one who aborts. */
 MUST_USE enum markers_result markers_confirm(struct markers *markers, const struct markers_client *client, bool once,
                                              struct error *err);
-/* The same before all that is open is aborted: what has not been seen may be lost then, so another's transaction that
- * hides it is waited for, half a minute at most, and what is still hidden is logged. */
+/* The same, and while another's transaction hides them, until that has ended: half a minute at most. The next
+ * transaction would decide records whose marker was skipped, and could be aborted; readers of committed records see
+ * nothing of either before that end, so the wait delays nobody. */
+MUST_USE enum markers_result markers_await(struct markers *markers, const struct markers_client *client,
+                                           struct error *err);
+/* The same before all that is open is aborted: what has not been seen may be lost then, and is logged. */
 MUST_USE enum markers_result markers_confirm_last(struct markers *markers, const struct markers_client *client,
                                                   struct error *err);
 /* Logs what is still waited for when nobody will look any more. */
