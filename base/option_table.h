@@ -3,11 +3,11 @@
  * flag, environment, file (--config), default.
  *
  * OPTION(ID, .field = value, …) is a struct option_row (options_private.h says what the fields mean; one that is not
- * named is none, and the type is text) and makes OPTION_ID, by which programs ask for the value. The config-file key is
- * the flag; flags are unique within a program. A help text with a part "train: …" is for that subcommand
- * alone, as is a row with .only = "train": its flag is refused by the others. Names
- * that a table elsewhere knows (kinds of model, error codes, metrics) are texts here: that table checks them. Programs:
- * S scorer, P producer, T trainer, R registry. */
+ * named is none, the type is text, the variable ATTRITION_ and the flag) and makes OPTION_ID, by which programs ask for
+ * the value. The config-file key is the flag; flags are unique within a program. A help text with a part "train: …" is
+ * for that subcommand alone, as is a row with .only = "train": its flag is refused by the others. Names that a table
+ * elsewhere knows (kinds of model, error codes, metrics) are texts here: that table checks them. Programs: S scorer,
+ * P producer, T trainer, R registry. */
 /* clang-format off */
 #define OPTION_TABLE(OPTION) \
     OPTION(CONFIG, .flag = "config", .environment = "ATTRITION_CONFIG", .programs = S | P | T | R, .metavar = "FILE", \
