@@ -113,7 +113,7 @@
     OPTION(REASONS_FOR, .flag = "reasons-for", .environment = "REASONS_FOR", .fallback = "all", .programs = S, .metavar = "all|flagged|near:D", \
            .help = "which predictions of the stream get their reasons: all, those flagged, or those flagged or within D below the threshold (near:0.1); the others carry an empty list") \
     OPTION(MODEL_URI, .flag = "model", .environment = "MODEL_URI", .fallback = "models:/attrition@production", .programs = S, .metavar = "URI", \
-           .help = "models:/NAME@ALIAS, models:/NAME/VERSION, or a path to an .onnx file") \
+           .help = "models:/NAME@ALIAS, models:/NAME/VERSION, models:/NAME/latest, or a path to an .onnx file") \
     OPTION(CHALLENGER_URIS, .flag = "challengers", .environment = "CHALLENGER_URIS", .programs = S, .metavar = "URI,…", \
            .help = "models scored on the same rows and reported in the predictions, never acted on (at most 8)") \
     OPTION(MODEL_POLL_INTERVAL, .flag = "model-poll-interval", .environment = "MODEL_POLL_INTERVAL", .type = OPTION_DURATION, .fallback = "5s", .minimum = "10ms", .maximum = "1d", .programs = S, .metavar = "TIME", \

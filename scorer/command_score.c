@@ -284,7 +284,7 @@ static enum status model_open(struct session *session, const struct options *opt
     struct registry *registry = NULL;
     struct model_version version = {0};
     struct buffer file = {0};
-    enum status status = strncmp(uri, "models:/", 8) ? STATUS_OK : registry_open_options(options, &registry, err);
+    enum status status = registry_is_address(uri) ? registry_open_options(options, &registry, err) : STATUS_OK;
     if (status == STATUS_OK)
         status = model_read(registry, uri, &version, &file, err);
     if (status == STATUS_OK) {
