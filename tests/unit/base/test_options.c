@@ -126,9 +126,9 @@ static void every_option_has_a_variable(void **state)
 static void flags_stand_anywhere(void **state)
 {
     (void)state;
-    assert_parses(PROGRAM_SCORER, LIST("--workers", "2", "score", "a", "--unchecked", "-", "--", "--b"), NONE);
+    assert_parses(PROGRAM_SCORER, LIST("--reasons", "2", "score", "a", "--unchecked", "-", "--", "--b"), NONE);
     assert_string_equal(options_subcommand(options)->name, "score");
-    assert_int_equal(options_integer(options, OPTION_WORKERS), 2);
+    assert_int_equal(options_integer(options, OPTION_REASONS), 2);
     assert_true(options_flag(options, OPTION_UNCHECKED));
     assert_int_equal(options_argument_count(options), 3);
     assert_string_equal(options_argument(options, 0), "a");
@@ -538,6 +538,9 @@ static void a_flag_of_another_subcommand_is_refused(void **state)
                    "run has no --create-topics: did you mean `program check --create-topics`?");
     assert_refuses(PROGRAM_PRODUCER, LIST("--count", "3", "train"), NONE,
                    "train has no --count: did you mean `program generate --count`?");
+    assert_refuses(PROGRAM_SCORER, LIST("score", "--workers=2"), NONE,
+                   "score has no --workers: did you mean `program run --workers`?");
+    assert_parses(PROGRAM_SCORER, LIST("check", "--workers=2"), NONE); /* it looks at the daemon's settings */
     assert_parses(PROGRAM_SCORER, LIST("check", "--create-topics"), NONE);
     assert_parses(PROGRAM_SCORER, LIST("run"), LIST("CREATE_TOPICS=true")); /* for every run of the program */
     assert_parses(PROGRAM_SCORER, LIST("run", "--dlq-topic", "x"), NONE);   /* for one only in the producer */
