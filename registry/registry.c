@@ -108,7 +108,8 @@ static const char run_scheme[] = "runs:", model_word[] = "models:";
 bool registry_is_address(const char *model_uri)
 {
     return strncmp(model_uri, model_word, sizeof model_word - 1) == 0 ||
-           strncmp(model_uri, run_scheme, sizeof run_scheme - 1) == 0;
+           strncmp(model_uri, run_scheme, sizeof run_scheme - 1) == 0 ||
+           (strstr(model_uri, "://") && strncmp(model_uri, "file:", 5) != 0);
 }
 
 /* A file that stands for itself: version "0" of its own base name. */

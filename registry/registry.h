@@ -22,7 +22,7 @@ struct registry_settings registry_settings_of(const struct options *options); /*
 MUST_USE enum status registry_open_options(const struct options *options, struct registry **out, struct error *err);
 void registry_close(struct registry *registry);
 
-/* Whether this is meant as an address and no path: it begins with models: or runs:. */
+/* Whether this is meant as an address and no path: models:, runs:, or a scheme (s3://). */
 bool registry_is_address(const char *model_uri);
 
 /* "models:/NAME@ALIAS", "models:/NAME/VERSION", "models:/NAME/latest" (the newest version), or a path to an .onnx file

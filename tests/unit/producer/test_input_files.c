@@ -192,7 +192,7 @@ static void texts_that_mean_nothing(void **state)
     ROWS("a.csv", "EmployeeNumber,Age,OverTime\nE1,NA,Yes\nE2,41,#N/A\n",
          "a.csv:2: column Age (2): wrong_type: text where a number is due\na.csv:3: column OverTime (3): "
          "unknown_category: ");
-    assert_true(null_values_parse("NA,NULL,,#N/A,-", &settings.null_values));
+    assert_true(null_values_parse("NA, NULL ,,#N/A, ,-", &settings.null_values));
     ROWS("a.csv", "EmployeeNumber,Age,OverTime,occurred_at\nE1,NA,Yes,NULL\nE2,41,#N/A,-\nE3,na,Yes,\nNA,41,Yes,\n",
          "2 E1 nan\n3 E2 41\na.csv:4: column Age (2): wrong_type: text where a number is due\n"
          "a.csv:5: column EmployeeNumber (1): bad_id: the id is empty\n");
