@@ -30,7 +30,7 @@ struct avro_row {
     size_t count;
     struct span *names, *texts;
     char (*numbers)[NUMBER_BYTES]; /* what texts that are made here point at */
-    struct buffer list;             /* what the text of `changed` points at */
+    struct buffer list;            /* what the text of `changed` points at */
     size_t empty_items;
 };
 

@@ -152,10 +152,11 @@ static enum status check_version(const char *name, const char *version, struct e
     if (store_is_version(version) || strcmp(version, latest_version) == 0)
         return STATUS_OK;
     if (is_stage(version))
-        return error_set(err, STATUS_INVALID,
-                         "model models:/%.200s/%.100s: stages are gone from MLflow: write models:/%.200s@ALIAS, such as "
-                         "@production",
-                         name, version, name);
+        return error_set(
+            err, STATUS_INVALID,
+            "model models:/%.200s/%.100s: stages are gone from MLflow: write models:/%.200s@ALIAS, such as "
+            "@production",
+            name, version, name);
     return error_set(err, STATUS_INVALID, "model models:/%.200s/%.100s: the version must be a number from 1, or latest",
                      name, version);
 }

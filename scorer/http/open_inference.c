@@ -91,7 +91,8 @@ void inference_ready_answer(const struct service *service, const struct request 
     struct json_writer json = json_begin_document(&answer->body);
     json_write_bool(&json, "ready", answer->status == 200);
     if (answer->status == 503) {
-        json_write_string(&json, "error", model ? "the service is shutting down" : "there is no model yet: see /health");
+        json_write_string(&json, "error",
+                          model ? "the service is shutting down" : "there is no model yet: see /health");
         answer->retry_after_s = 5;
     }
     json_end_document(&json);

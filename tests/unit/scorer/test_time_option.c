@@ -18,9 +18,9 @@ static enum status read_from(const char *text, int64_t *out)
     struct options *options = NULL;
     struct error err;
     bool exit_now;
-    assert_int_equal(options_parse(PROGRAM_SCORER, rows, 4, (char **)(uintptr_t)arguments, NULL, &options, &exit_now,
-                                   &err),
-                     STATUS_OK);
+    assert_int_equal(
+        options_parse(PROGRAM_SCORER, rows, 4, (char **)(uintptr_t)arguments, NULL, &options, &exit_now, &err),
+        STATUS_OK);
     enum status status = time_option(options, OPTION_AUDIT_FROM, "--from", out, &err);
     options_free(options);
     return status;
