@@ -380,7 +380,7 @@ static void list_name(struct input_columns *columns, const struct json_value *na
         columns->listed[column] = true;
 }
 
-/* ["Age", …]: of an Avro event, or of a reject that was one. */
+/* A list of names: of an Avro event, or of a reject that was one. */
 static void read_list(struct input_columns *columns, struct span text, struct input_row *row)
 {
     struct json_reader reader = {0};
