@@ -95,10 +95,6 @@ def check_registry(lab):
     value = struct.pack(">bI", 0, number) + b"\4hi"
     env = {"SCHEMA_REGISTRY_URL": url}
     lab.equal("a registry's schema is asked for", decode(lab, raw(value, value), "--raw", env=env)[1], [{"note": "hi"}] * 2)
-    described = SchemaRegistryClient({"url": url}).register_schema("theirs-json", Schema('{"type": "object"}', "JSON"))
-    value_json = struct.pack(">bI", 0, described) + b'{"employee_id": "7"}'
-    lab.equal("a frame of a JSON schema carries JSON", decode(lab, raw(value_json, value_json[:-1]), "--raw", env=env)[1][0], {"employee_id": "7"})
-    lab.equal("… which is checked", decode(lab, raw(value_json[:-1]), "--raw", env=env)[1][0]["error"]["code"], "malformed")
     lab.equal("without it the id is unknown", decode(lab, raw(value), "--raw")[1][0]["error"]["code"], "unknown_schema_id")
     lab.check("an id that it does not know either", "nor known" in decode(lab, raw(struct.pack(">bI", 0, 99999)), "--raw", env=env)[1][0]["error"]["message"])
 
