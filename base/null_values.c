@@ -1,12 +1,15 @@
 /* Texts for missing values: see null_values.h. Read-only once parsed; any thread. */
 #include "base/null_values.h"
 
+#include "base/csv_dialect.h"
+
 bool null_values_parse(const char *list, struct null_values *out)
 {
     *out = (struct null_values){0};
     for (const char *at = list ? list : ""; *at;) {
         struct span item = {at, strcspn(at, ",")};
         at += item.bytes + (at[item.bytes] == ',');
+        item = csv_trim(item); /* as the fields that it is compared with */
         if (!item.bytes)
             continue;
         if (out->count == NULL_VALUES_MAX)

@@ -1,6 +1,8 @@
 /* Values and pairs as they are given, from wherever: see options_private.h. Main thread, at start. */
 #include "base/options_private.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 int option_find(enum program program, const char *flag, size_t flag_bytes)
@@ -10,6 +12,16 @@ int option_find(enum program program, const char *flag, size_t flag_bytes)
             memcmp(option_rows[id].flag, flag, flag_bytes) == 0)
             return id;
     return -1;
+}
+
+const char *option_variable(const struct option_row *row, char out[OPTION_VARIABLE_BYTES])
+{
+    if (row->environment)
+        return row->environment;
+    snprintf(out, OPTION_VARIABLE_BYTES, "ATTRITION_%s", row->flag);
+    for (char *at = out; *at; at++)
+        *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+    return out;
 }
 
 /* `before`: what the same source has given of an option that repeats, or NULL. */

@@ -52,6 +52,8 @@ static void write_entry(FILE *out, const char *left, const char *right)
 static void write_option(FILE *out, const struct option_row *row, const char *subcommand)
 {
     struct buffer left = {0}, right = {0};
+    char made[OPTION_VARIABLE_BYTES];
+    const char *variable = option_variable(row, made);
     buffer_printf(&left, "--%s%s%s", row->flag, row->metavar ? " " : "", row->metavar ? row->metavar : "");
     if (subcommand)
         option_help_for(row, subcommand, &right);
@@ -62,9 +64,8 @@ static void write_option(FILE *out, const struct option_row *row, const char *su
         buffer_printf(&right, "%sdefault: %s", limited ? "; " : " (", row->fallback);
     if (limited || row->fallback)
         buffer_printf(&right, ")");
-    if (row->environment)
-        buffer_printf(&right, " [%s%s%s%s]", row->environment, row->secret ? " or " : "",
-                      row->secret ? row->environment : "", row->secret ? "_FILE" : "");
+    buffer_printf(&right, " [%s%s%s%s]", variable, row->secret ? " or " : "", row->secret ? variable : "",
+                  row->secret ? "_FILE" : "");
     write_entry(out, left.data, right.data);
     buffer_free(&left);
     buffer_free(&right);
@@ -176,9 +177,10 @@ static void write_cell(FILE *out, const char *text)
 
 static void write_reference_row(FILE *out, const struct option_row *row)
 {
+    char made[OPTION_VARIABLE_BYTES];
+    const char *variable = option_variable(row, made);
     fprintf(out, "| `--%s` | ", row->flag);
-    if (row->environment)
-        fprintf(out, row->secret ? "`%s`, `%s_FILE`" : "`%s`", row->environment, row->environment);
+    fprintf(out, row->secret ? "`%s`, `%s_FILE`" : "`%s`", variable, variable);
     fprintf(out, " | %s | ", type_text(row->type));
     if (row->fallback)
         fprintf(out, "`%s`", row->fallback);

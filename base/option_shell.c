@@ -153,6 +153,8 @@ static void man_write_text(FILE *out, const char *text)
 static void man_write_option(FILE *out, const struct option_row *row)
 {
     struct buffer allowed = {0};
+    char made[OPTION_VARIABLE_BYTES];
+    const char *variable = option_variable(row, made);
     bool limited = option_allowed_write(row, "Allowed: ", &allowed);
     fprintf(out, ".TP\n.B \\-\\-");
     man_write_text(out, row->flag);
@@ -170,9 +172,8 @@ static void man_write_option(FILE *out, const struct option_row *row)
         man_write_text(out, row->fallback);
         fprintf(out, ".\n");
     }
-    if (row->environment)
-        fprintf(out, "Environment: %s%s%s%s.\n", row->environment, row->secret ? " or " : "",
-                row->secret ? row->environment : "", row->secret ? "_FILE" : "");
+    fprintf(out, "Environment: %s%s%s%s.\n", variable, row->secret ? " or " : "", row->secret ? variable : "",
+            row->secret ? "_FILE" : "");
     buffer_free(&allowed);
 }
 

@@ -121,17 +121,18 @@ static enum status read_variable(struct options *options, char **environment, en
 {
     const struct option_row *row = &option_rows[id];
     struct secret value = {0};
-    char named[128];
+    char named[128], made[OPTION_VARIABLE_BYTES];
+    const char *variable = option_variable(row, made);
     enum status status = STATUS_OK;
-    if (!row->environment || !option_is_of(row, options->program))
+    if (!option_is_of(row, options->program))
         return STATUS_OK;
     if (row->secret)
-        status = secret_value(options, environment, row->environment, &value, err);
+        status = secret_value(options, environment, variable, &value, err);
     else
-        value.text = environment_value(environment, row->environment);
+        value.text = environment_value(environment, variable);
     if (status != STATUS_OK || !secret_text(value))
         return status;
-    snprintf(named, sizeof named, "environment variable %s", row->environment);
+    snprintf(named, sizeof named, "environment variable %s", variable);
     status = option_give(options, id, secret_text(value), OPTION_FROM_ENVIRONMENT, named, err);
     if (options->values[id].source == OPTION_FROM_ENVIRONMENT)
         options->values[id].file = value.file;

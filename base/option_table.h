@@ -3,12 +3,13 @@
  * flag, environment, file (--config), default.
  *
  * OPTION(ID, .field = value, …) is a struct option_row (options_private.h says what the fields mean; one that is not
- * named is none, and the type is text) and makes OPTION_ID, by which programs ask for the value. The config-file key is
- * the flag; flags are unique within a program. A help text with a part "train: …" is for that subcommand
- * alone, as is a row with .only = "train": its flag is refused by the others. Names
- * that a table elsewhere knows (kinds of model, error codes, metrics) are texts here: that table checks them. Programs:
- * S scorer, P producer, T trainer, R registry. */
+ * named is none, the type is text, the variable ATTRITION_ and the flag) and makes OPTION_ID, by which programs ask for
+ * the value. The config-file key is the flag; flags are unique within a program. A help text with a part "train: …" is
+ * for that subcommand alone, as is a row with .only = "train": its flag is refused by the others. Names that a table
+ * elsewhere knows (kinds of model, error codes, metrics) are texts here: that table checks them. Programs: S scorer,
+ * P producer, T trainer, R registry. */
 /* clang-format off */
+#define DAEMON "run check audit state" /* whoever takes the daemon's settings */
 #define OPTION_TABLE(OPTION) \
     OPTION(CONFIG, .flag = "config", .environment = "ATTRITION_CONFIG", .programs = S | P | T | R, .metavar = "FILE", \
            .help = "read options from FILE: one `flag = value` a line, # starts a comment") \
@@ -22,155 +23,155 @@
            .help = "allow core dumps and debuggers; they see secrets and people's data") \
     OPTION(SCHEMAS_DIR, .flag = "schemas-dir", .environment = "SCHEMAS_DIR", .fallback = "schemas", .programs = S | P | T | R, .shipped = true, .metavar = "DIR", \
            .help = "directory of employee_event.avsc, prediction.avsc and ids.json") \
-    OPTION(BOOTSTRAP_SERVERS, .flag = "bootstrap-servers", .environment = "KAFKA_BOOTSTRAP_SERVERS", .fallback = "localhost:9092", .programs = S | P, .metavar = "HOST:PORT,…", \
+    OPTION(BOOTSTRAP_SERVERS, .flag = "bootstrap-servers", .environment = "KAFKA_BOOTSTRAP_SERVERS", .fallback = "localhost:9092", .only = DAEMON, .programs = S | P, .metavar = "HOST:PORT,…", \
            .help = "Kafka brokers") \
-    OPTION(INPUT_TOPIC, .flag = "input-topic", .environment = "INPUT_TOPIC", .fallback = "employee-events", .programs = S | P, .metavar = "TOPIC", \
+    OPTION(INPUT_TOPIC, .flag = "input-topic", .environment = "INPUT_TOPIC", .fallback = "employee-events", .only = DAEMON, .programs = S | P, .metavar = "TOPIC", \
            .help = "topic of employees' events") \
-    OPTION(REGISTRY_URL, .flag = "schema-registry-url", .environment = "SCHEMA_REGISTRY_URL", .programs = S | P, .metavar = "URL,…", \
+    OPTION(REGISTRY_URL, .flag = "schema-registry-url", .environment = "SCHEMA_REGISTRY_URL", .only = DAEMON " decode", .programs = S | P, .metavar = "URL,…", \
            .help = "schema registry with Confluent's API, tried in turn; without one: the schemas of --schemas-dir and their fixed ids") \
-    OPTION(REGISTRY_USERNAME, .flag = "schema-registry-username", .environment = "SCHEMA_REGISTRY_USERNAME", .programs = S | P, .metavar = "NAME", \
+    OPTION(REGISTRY_USERNAME, .flag = "schema-registry-username", .environment = "SCHEMA_REGISTRY_USERNAME", .only = DAEMON " decode", .programs = S | P, .metavar = "NAME", \
            .help = "user of the schema registry (Basic)") \
-    OPTION(REGISTRY_PASSWORD, .flag = "schema-registry-password", .environment = "SCHEMA_REGISTRY_PASSWORD", .programs = S | P, .secret = true, .metavar = "PASSWORD", \
+    OPTION(REGISTRY_PASSWORD, .flag = "schema-registry-password", .environment = "SCHEMA_REGISTRY_PASSWORD", .only = DAEMON " decode", .programs = S | P, .secret = true, .metavar = "PASSWORD", \
            .help = "password of that user") \
-    OPTION(REGISTRY_TOKEN, .flag = "schema-registry-token", .environment = "SCHEMA_REGISTRY_TOKEN", .programs = S | P, .secret = true, .metavar = "TOKEN", \
+    OPTION(REGISTRY_TOKEN, .flag = "schema-registry-token", .environment = "SCHEMA_REGISTRY_TOKEN", .only = DAEMON " decode", .programs = S | P, .secret = true, .metavar = "TOKEN", \
            .help = "bearer token for the schema registry; wins over user and password") \
-    OPTION(REGISTRY_CA, .flag = "schema-registry-ca-location", .environment = "SCHEMA_REGISTRY_CA_LOCATION", .programs = S | P, .metavar = "FILE", \
+    OPTION(REGISTRY_CA, .flag = "schema-registry-ca-location", .environment = "SCHEMA_REGISTRY_CA_LOCATION", .only = DAEMON " decode", .programs = S | P, .metavar = "FILE", \
            .help = "certificates to trust for an https registry: a PEM file or a directory; default: the system's") \
-    OPTION(REGISTRY_TIMEOUT, .flag = "schema-registry-timeout", .environment = "SCHEMA_REGISTRY_TIMEOUT", .type = OPTION_DURATION, .fallback = "5s", .programs = S | P, .metavar = "TIME", \
+    OPTION(REGISTRY_TIMEOUT, .flag = "schema-registry-timeout", .environment = "SCHEMA_REGISTRY_TIMEOUT", .type = OPTION_DURATION, .fallback = "5s", .only = DAEMON " decode", .programs = S | P, .metavar = "TIME", \
            .help = "how long one request to the registry may take") \
-    OPTION(REGISTRY_UNKNOWN_TTL, .flag = "schema-registry-unknown-ttl", .environment = "SCHEMA_REGISTRY_UNKNOWN_TTL", .type = OPTION_DURATION, .fallback = "60s", .programs = S | P, .metavar = "TIME", \
+    OPTION(REGISTRY_UNKNOWN_TTL, .flag = "schema-registry-unknown-ttl", .environment = "SCHEMA_REGISTRY_UNKNOWN_TTL", .type = OPTION_DURATION, .fallback = "60s", .only = DAEMON " decode", .programs = S | P, .metavar = "TIME", \
            .help = "how long an id that the registry does not know is not asked for again") \
-    OPTION(REGISTRY_CACHE_DIR, .flag = "schema-registry-cache-dir", .environment = "SCHEMA_REGISTRY_CACHE_DIR", .programs = S | P, .metavar = "DIR", \
+    OPTION(REGISTRY_CACHE_DIR, .flag = "schema-registry-cache-dir", .environment = "SCHEMA_REGISTRY_CACHE_DIR", .only = DAEMON " decode", .programs = S | P, .metavar = "DIR", \
            .help = "keep the registry's schemas here, so that a restart does without it; remove DIR where the registry was recreated") \
-    OPTION(REGISTRY_LOOKUP_ONLY, .flag = "schema-registry-lookup-only", .environment = "SCHEMA_REGISTRY_LOOKUP_ONLY", .type = OPTION_FLAG, .programs = S | P, \
+    OPTION(REGISTRY_LOOKUP_ONLY, .flag = "schema-registry-lookup-only", .environment = "SCHEMA_REGISTRY_LOOKUP_ONLY", .type = OPTION_FLAG, .only = DAEMON " decode", .programs = S | P, \
            .help = "never register a schema: only look its id up") \
-    OPTION(UNFRAMED, .flag = "unframed", .environment = "UNFRAMED", .programs = S, .metavar = "ID|FILE", \
+    OPTION(UNFRAMED, .flag = "unframed", .environment = "UNFRAMED", .only = DAEMON, .programs = S, .metavar = "ID|FILE", \
            .help = "take values without a schema header as bare Avro, written with the schema of this id or file") \
-    OPTION(INPUT_FORMAT, .flag = "input-format", .environment = "INPUT_FORMAT", .type = OPTION_WORD, .words = {"auto", "avro", "json"}, .fallback = "auto", .programs = S, .metavar = "FORMAT", \
+    OPTION(INPUT_FORMAT, .flag = "input-format", .environment = "INPUT_FORMAT", .type = OPTION_WORD, .words = {"auto", "avro", "json"}, .fallback = "auto", .only = DAEMON, .programs = S, .metavar = "FORMAT", \
            .help = "what values without a schema header are: avro, json, or auto: JSON where they begin with a brace; with --unframed, JSON needs json") \
-    OPTION(INPUT_MAP, .flag = "map", .environment = "INPUT_MAP", .programs = S | P, .metavar = "FILE", .only = "backfill dlq", \
+    OPTION(INPUT_MAP, .flag = "map", .environment = "INPUT_MAP", .programs = S | P, .metavar = "FILE", .only = DAEMON " backfill dlq", \
            .help = "where the fields of an event stand in other JSON: a file of JSON pointers (docs/EVENTS_AS_JSON.md)") \
     OPTION(NULL_VALUE, .flag = "null-value", .environment = "NULL_VALUE", .type = OPTION_WORD, \
-           .words = {[NULL_VALUE_ERASE] = "erase", [NULL_VALUE_IGNORE] = "ignore"}, .fallback = "erase", .programs = S, .metavar = "WHAT", \
+           .words = {[NULL_VALUE_ERASE] = "erase", [NULL_VALUE_IGNORE] = "ignore"}, .fallback = "erase", .only = DAEMON, .programs = S, .metavar = "WHAT", \
            .help = "what a null value means: erase the key's employee, or ignore it (tombstones of Debezium and of compacted topics)") \
     OPTION(CDC_DELETE, .flag = "cdc-delete", .environment = "CDC_DELETE", .type = OPTION_WORD, \
-           .words = {[CDC_DELETE_TERMINATED] = "terminated", [CDC_DELETE_DEAD_LETTER] = "dead-letter"}, .fallback = "terminated", .programs = S, .metavar = "WHAT", \
+           .words = {[CDC_DELETE_TERMINATED] = "terminated", [CDC_DELETE_DEAD_LETTER] = "dead-letter"}, .fallback = "terminated", .only = DAEMON, .programs = S, .metavar = "WHAT", \
            .help = "what a row that Debezium reports as deleted becomes: a termination, or a dead letter") \
-    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", .only = "backfill dlq", \
+    OPTION(MAX_FUTURE, .flag = "max-future", .environment = "MAX_FUTURE", .type = OPTION_DURATION, .fallback = "24h", .maximum = "36600d", .programs = S | P, .metavar = "TIME", .only = DAEMON " backfill dlq", \
            .help = "how far after now an event's occurred_at may lie; beyond: out_of_range") \
-    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", .only = "backfill dlq", \
+    OPTION(TIME_UNIT, .flag = "time-unit", .environment = "TIME_UNIT", .type = OPTION_WORD, .words = {"s", "ms", "us", "ns", "days"}, .programs = S | P, .metavar = "UNIT", .only = DAEMON " backfill dlq", \
            .help = "what bare numbers in occurred_at count since 1970; default: only Avro's plain long is taken, as milliseconds") \
-    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq rescore", \
+    OPTION(OUTPUT_TOPIC, .flag = "output-topic", .environment = "OUTPUT_TOPIC", .fallback = "attrition-predictions", .programs = S | P, .metavar = "TOPIC", .only = DAEMON " backfill generate dlq rescore", \
            .help = "topic of predictions") \
-    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate dlq rescore", \
+    OPTION(DLQ_TOPIC, .flag = "dlq-topic", .environment = "DLQ_TOPIC", .fallback = "employee-events-dlq", .programs = S | P, .metavar = "TOPIC", .only = DAEMON " backfill generate dlq rescore", \
            .help = "topic of dead letters") \
-    OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = "backfill generate rescore", \
+    OPTION(OUTCOME_TOPIC, .flag = "outcome-topic", .environment = "OUTCOME_TOPIC", .fallback = "attrition-outcomes", .programs = S | P, .metavar = "TOPIC", .only = DAEMON " backfill generate rescore", \
            .help = "topic of terminations") \
-    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S | P, .only = "backfill dlq rescore", .metavar = "TOPIC", \
+    OPTION(STATE_TOPIC, .flag = "state-topic", .environment = "STATE_TOPIC", .programs = S | P, .only = DAEMON " backfill dlq rescore", .metavar = "TOPIC", \
            .help = "compacted topic of current records, into which partial events are merged; none: no records are kept, and partial events become dead letters; default: $GROUP_ID-state, which the scorer makes where it is missing") \
-    OPTION(ALERT_TOPIC, .flag = "alert-topic", .environment = "ALERT_TOPIC", .fallback = "attrition-alerts", .programs = S, .metavar = "TOPIC", \
+    OPTION(ALERT_TOPIC, .flag = "alert-topic", .environment = "ALERT_TOPIC", .fallback = "attrition-alerts", .only = DAEMON, .programs = S, .metavar = "TOPIC", \
            .help = "topic of alerts: whose risk has changed, and why; needs --state-topic; none: there are none") \
-    OPTION(ALERT_HYSTERESIS, .flag = "alert-hysteresis", .environment = "ALERT_HYSTERESIS", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = S, .metavar = "H", \
+    OPTION(ALERT_HYSTERESIS, .flag = "alert-hysteresis", .environment = "ALERT_HYSTERESIS", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .only = DAEMON, .programs = S, .metavar = "H", \
            .help = "an alert that the decision has changed needs a probability H beyond the threshold") \
-    OPTION(ALERT_DELTA, .flag = "alert-delta", .environment = "ALERT_DELTA", .type = OPTION_SHARE, .fallback = "0.10", .minimum = "0", .maximum = "1", .programs = S, .metavar = "D", \
+    OPTION(ALERT_DELTA, .flag = "alert-delta", .environment = "ALERT_DELTA", .type = OPTION_SHARE, .fallback = "0.10", .minimum = "0", .maximum = "1", .only = DAEMON, .programs = S, .metavar = "D", \
            .help = "an alert that the risk has moved needs a probability that differs by D from that of the last alert") \
-    OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S | P, .metavar = "GROUP", .only = "backfill dlq rescore", \
+    OPTION(GROUP_ID, .flag = "group-id", .environment = "GROUP_ID", .fallback = "attrition-scorer", .programs = S | P, .metavar = "GROUP", .only = DAEMON " backfill dlq rescore", \
            .help = "consumer group of the score role; the sink's is GROUP-sink") \
-    OPTION(INSTANCE_ID, .flag = "instance-id", .environment = "INSTANCE_ID", .programs = S, .metavar = "ID", \
+    OPTION(INSTANCE_ID, .flag = "instance-id", .environment = "INSTANCE_ID", .only = DAEMON, .programs = S, .metavar = "ID", \
            .help = "stable identity of this process; default: host name and a locked slot number") \
-    OPTION(STATE_DIR, .flag = "state-dir", .environment = "STATE_DIR", .programs = S, .metavar = "DIR", \
+    OPTION(STATE_DIR, .flag = "state-dir", .environment = "STATE_DIR", .only = DAEMON, .programs = S, .metavar = "DIR", \
            .help = "where slot locks live; default: $XDG_RUNTIME_DIR or /tmp") \
-    OPTION(STATE_SNAPSHOT_DIR, .flag = "state-snapshot-dir", .environment = "STATE_SNAPSHOT_DIR", .programs = S, .metavar = "DIR", \
+    OPTION(STATE_SNAPSHOT_DIR, .flag = "state-snapshot-dir", .environment = "STATE_SNAPSHOT_DIR", .only = DAEMON, .programs = S, .metavar = "DIR", \
            .help = "local snapshots of current records (--state-topic), so that a restart reads only what is newer from the topic; made with mode 0700 where it is missing, and refused where it is a link, another user's, or open to others; default: none are kept") \
     OPTION(ROLES, .flag = "roles", .environment = "ROLES", .type = OPTION_WORDS, \
-           .words = {[ROLE_SCORE] = "score", [ROLE_SINK] = "sink", [ROLE_HTTP] = "http"}, .fallback = "score,sink,http", .programs = S, .metavar = "ROLE,…", \
+           .words = {[ROLE_SCORE] = "score", [ROLE_SINK] = "sink", [ROLE_HTTP] = "http"}, .fallback = "score,sink,http", .only = DAEMON, .programs = S, .metavar = "ROLE,…", \
            .help = "what this process does") \
-    OPTION(WORKERS, .flag = "workers", .environment = "WORKERS", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "64", .programs = S, .metavar = "N", \
+    OPTION(WORKERS, .flag = "workers", .environment = "WORKERS", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "64", .only = DAEMON, .programs = S, .metavar = "N", \
            .help = "score loops, each with its own consumer and producer") \
     OPTION(DELIVERY, .flag = "delivery", .environment = "DELIVERY", .type = OPTION_WORD, \
-           .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", .only = "backfill dlq rescore", \
+           .words = {[DELIVERY_EXACTLY_ONCE] = "exactly-once", [DELIVERY_AT_LEAST_ONCE] = "at-least-once"}, .fallback = "exactly-once", .programs = S | P, .metavar = "MODE", .only = DAEMON " backfill dlq rescore", \
            .help = "guarantee for each event; in the producer for backfill and dlq replay") \
-    OPTION(COMMIT_INTERVAL, .flag = "commit-interval", .environment = "COMMIT_INTERVAL", .type = OPTION_DURATION, .fallback = "100ms", .minimum = "1ms", .maximum = "5s" /* below transaction.timeout.ms with room to spare */, .programs = S, .metavar = "TIME", \
+    OPTION(COMMIT_INTERVAL, .flag = "commit-interval", .environment = "COMMIT_INTERVAL", .type = OPTION_DURATION, .fallback = "100ms", .minimum = "1ms", .maximum = "5s" /* below transaction.timeout.ms with room to spare */, .only = DAEMON, .programs = S, .metavar = "TIME", \
            .help = "commit a transaction at the latest after TIME") \
-    OPTION(COMMIT_EVENTS, .flag = "commit-events", .environment = "COMMIT_EVENTS", .type = OPTION_INTEGER, .fallback = "50000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
+    OPTION(COMMIT_EVENTS, .flag = "commit-events", .environment = "COMMIT_EVENTS", .type = OPTION_INTEGER, .fallback = "50000", .minimum = "1", .maximum = "1000000", .only = DAEMON, .programs = S, .metavar = "N", \
            .help = "commit a transaction at the latest after N events") \
-    OPTION(DRAIN_DEADLINE, .flag = "drain-deadline", .environment = "DRAIN_DEADLINE", .type = OPTION_DURATION, .fallback = "25s", .maximum = "1d", .programs = S, .metavar = "TIME", \
+    OPTION(DRAIN_DEADLINE, .flag = "drain-deadline", .environment = "DRAIN_DEADLINE", .type = OPTION_DURATION, .fallback = "25s", .maximum = "1d", .only = DAEMON, .programs = S, .metavar = "TIME", \
            .help = "on TERM: finish, commit and leave within TIME") \
-    OPTION(READY_TIMEOUT, .flag = "ready-timeout", .environment = "READY_TIMEOUT", .type = OPTION_DURATION, .fallback = "30s", .minimum = "1s", .maximum = "1d", .programs = S, .metavar = "TIME", \
+    OPTION(READY_TIMEOUT, .flag = "ready-timeout", .environment = "READY_TIMEOUT", .type = OPTION_DURATION, .fallback = "30s", .minimum = "1s", .maximum = "1d", .only = DAEMON, .programs = S, .metavar = "TIME", \
            .help = "not ready (503) when a loop has work and has committed nothing for TIME") \
-    OPTION(WATCHDOG, .flag = "watchdog", .environment = "WATCHDOG", .type = OPTION_DURATION, .fallback = "2m", .minimum = "30s" /* less would end a process that is only busy */, .maximum = "1d", .or_zero = true, .programs = S, .metavar = "TIME", \
+    OPTION(WATCHDOG, .flag = "watchdog", .environment = "WATCHDOG", .type = OPTION_DURATION, .fallback = "2m", .minimum = "30s" /* less would end a process that is only busy */, .maximum = "1d", .or_zero = true, .only = DAEMON, .programs = S, .metavar = "TIME", \
            .help = "end with status 1, to be restarted, when a loop neither turns nor waits for an unavailable server for TIME; 0: never") \
-    OPTION(MEMORY_LIMIT, .flag = "memory-limit", .environment = "MEMORY_LIMIT", .type = OPTION_SIZE, .fallback = "0", .programs = S, .metavar = "SIZE", \
+    OPTION(MEMORY_LIMIT, .flag = "memory-limit", .environment = "MEMORY_LIMIT", .type = OPTION_SIZE, .fallback = "0", .only = DAEMON, .programs = S, .metavar = "SIZE", \
            .help = "bound the Kafka clients' queues and the batches so that the process stays below SIZE (such as 512MiB); 0: librdkafka's usual sizes") \
-    OPTION(EXIT_AT_END, .flag = "exit-at-end", .environment = "EXIT_AT_END", .type = OPTION_FLAG, .programs = S, \
+    OPTION(EXIT_AT_END, .flag = "exit-at-end", .environment = "EXIT_AT_END", .type = OPTION_FLAG, .only = DAEMON, .programs = S, \
            .help = "stop once everything up to the end offsets seen at the start is handled") \
     OPTION(CREATE_TOPICS, .flag = "create-topics", .environment = "CREATE_TOPICS", .type = OPTION_FLAG, .programs = S, \
            .help = "check: make missing topics: the input topic, and the output topics with the input's partition count") \
     OPTION(PARTITIONS, .flag = "partitions", .environment = "PARTITIONS", .type = OPTION_INTEGER, .fallback = "4", .minimum = "1", .maximum = "100000", .programs = S, .metavar = "N", \
            .help = "check: with --create-topics: partitions of an input topic that is made; no more workers than these can share the work") \
-    OPTION(REASONS, .flag = "reasons", .environment = "REASONS", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .maximum = "1000", .programs = S, .metavar = "K", \
+    OPTION(REASONS, .flag = "reasons", .environment = "REASONS", .type = OPTION_INTEGER, .fallback = "3", .minimum = "0", .maximum = "1000", .only = DAEMON " score", .programs = S, .metavar = "K", \
            .help = "reason codes per prediction; 0 turns them off") \
-    OPTION(REASONS_FOR, .flag = "reasons-for", .environment = "REASONS_FOR", .fallback = "all", .programs = S, .metavar = "all|flagged|near:D", \
+    OPTION(REASONS_FOR, .flag = "reasons-for", .environment = "REASONS_FOR", .fallback = "all", .only = DAEMON, .programs = S, .metavar = "all|flagged|near:D", \
            .help = "which predictions of the stream get their reasons: all, those flagged, or those flagged or within D below the threshold (near:0.1); the others carry an empty list") \
-    OPTION(MODEL_URI, .flag = "model", .environment = "MODEL_URI", .fallback = "models:/attrition@production", .programs = S, .metavar = "URI", \
-           .help = "models:/NAME@ALIAS, models:/NAME/VERSION, or a path to an .onnx file") \
-    OPTION(CHALLENGER_URIS, .flag = "challengers", .environment = "CHALLENGER_URIS", .programs = S, .metavar = "URI,…", \
+    OPTION(MODEL_URI, .flag = "model", .environment = "MODEL_URI", .fallback = "models:/attrition@production", .only = DAEMON " score explain", .programs = S, .metavar = "URI", \
+           .help = "models:/NAME@ALIAS, models:/NAME/VERSION, models:/NAME/latest, or a path to an .onnx file") \
+    OPTION(CHALLENGER_URIS, .flag = "challengers", .environment = "CHALLENGER_URIS", .only = DAEMON, .programs = S, .metavar = "URI,…", \
            .help = "models scored on the same rows and reported in the predictions, never acted on (at most 8)") \
-    OPTION(MODEL_POLL_INTERVAL, .flag = "model-poll-interval", .environment = "MODEL_POLL_INTERVAL", .type = OPTION_DURATION, .fallback = "5s", .minimum = "10ms", .maximum = "1d", .programs = S, .metavar = "TIME", \
+    OPTION(MODEL_POLL_INTERVAL, .flag = "model-poll-interval", .environment = "MODEL_POLL_INTERVAL", .type = OPTION_DURATION, .fallback = "5s", .minimum = "10ms", .maximum = "1d", .only = DAEMON, .programs = S, .metavar = "TIME", \
            .help = "how often the alias is looked up") \
-    OPTION(TRACKING_URI, .flag = "tracking-uri", .environment = "MLFLOW_TRACKING_URI", .fallback = "./mlruns", .programs = S | T | R, .metavar = "URI", \
+    OPTION(TRACKING_URI, .flag = "tracking-uri", .environment = "MLFLOW_TRACKING_URI", .fallback = "./mlruns", .only = DAEMON " score explain", .programs = S | T | R, .metavar = "URI", \
            .help = "a directory in MLflow's file-store layout, or the http(s) address of an MLflow server") \
-    OPTION(TRACKING_USERNAME, .flag = "tracking-username", .environment = "MLFLOW_TRACKING_USERNAME", .programs = S | T | R, .secret = true, .metavar = "NAME", \
+    OPTION(TRACKING_USERNAME, .flag = "tracking-username", .environment = "MLFLOW_TRACKING_USERNAME", .only = DAEMON " score explain", .programs = S | T | R, .secret = true, .metavar = "NAME", \
            .help = "MLflow server: user (Basic)") \
-    OPTION(TRACKING_PASSWORD, .flag = "tracking-password", .environment = "MLFLOW_TRACKING_PASSWORD", .programs = S | T | R, .secret = true, .metavar = "PASSWORD", \
+    OPTION(TRACKING_PASSWORD, .flag = "tracking-password", .environment = "MLFLOW_TRACKING_PASSWORD", .only = DAEMON " score explain", .programs = S | T | R, .secret = true, .metavar = "PASSWORD", \
            .help = "MLflow server: the user's password") \
-    OPTION(TRACKING_TOKEN, .flag = "tracking-token", .environment = "MLFLOW_TRACKING_TOKEN", .programs = S | T | R, .secret = true, .metavar = "TOKEN", \
+    OPTION(TRACKING_TOKEN, .flag = "tracking-token", .environment = "MLFLOW_TRACKING_TOKEN", .only = DAEMON " score explain", .programs = S | T | R, .secret = true, .metavar = "TOKEN", \
            .help = "MLflow server: bearer token, instead of user and password") \
-    OPTION(TRACKING_CA, .flag = "tracking-ca-file", .environment = "MLFLOW_TRACKING_SERVER_CERT_PATH", .programs = S | T | R, .metavar = "FILE", \
+    OPTION(TRACKING_CA, .flag = "tracking-ca-file", .environment = "MLFLOW_TRACKING_SERVER_CERT_PATH", .only = DAEMON " score explain", .programs = S | T | R, .metavar = "FILE", \
            .help = "MLflow server: certificates to trust (PEM file or directory); default: the system's") \
-    OPTION(TRACKING_INSECURE, .flag = "tracking-insecure-tls", .environment = "MLFLOW_TRACKING_INSECURE_TLS", .type = OPTION_FLAG, .programs = S | T | R, \
+    OPTION(TRACKING_INSECURE, .flag = "tracking-insecure-tls", .environment = "MLFLOW_TRACKING_INSECURE_TLS", .type = OPTION_FLAG, .only = DAEMON " score explain", .programs = S | T | R, \
            .help = "MLflow server: accept any certificate (for trials)") \
-    OPTION(TRACKING_TIMEOUT, .flag = "tracking-timeout", .environment = "TRACKING_TIMEOUT", .type = OPTION_DURATION, .fallback = "30s", .programs = S | T | R, .metavar = "TIME", \
+    OPTION(TRACKING_TIMEOUT, .flag = "tracking-timeout", .environment = "TRACKING_TIMEOUT", .type = OPTION_DURATION, .fallback = "30s", .only = DAEMON " score explain", .programs = S | T | R, .metavar = "TIME", \
            .help = "MLflow server: how long a request may take; a file twenty times as long") \
-    OPTION(MODEL_CACHE_DIR, .flag = "model-cache-dir", .environment = "MODEL_CACHE_DIR", .programs = S | T | R, .metavar = "DIR", \
+    OPTION(MODEL_CACHE_DIR, .flag = "model-cache-dir", .environment = "MODEL_CACHE_DIR", .only = DAEMON " score explain", .programs = S | T | R, .metavar = "DIR", \
            .help = "where models from an MLflow server are kept; this user's alone; default: attrition in $XDG_CACHE_HOME or ~/.cache") \
     OPTION(KEEP_DIR, .flag = "keep-dir", .environment = "KEEP_DIR", .fallback = "./mlruns-kept", .programs = T | R, .metavar = "DIR", \
            .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
-    OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
+    OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .only = DAEMON " explain report", .programs = S, .secret = true, .metavar = "CONNINFO", \
            .help = "libpq connection string; PG* variables work too") \
-    OPTION(DATABASE_READ_URL, .flag = "database-read-url", .environment = "DATABASE_READ_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
+    OPTION(DATABASE_READ_URL, .flag = "database-read-url", .environment = "DATABASE_READ_URL", .only = DAEMON, .programs = S, .secret = true, .metavar = "CONNINFO", \
            .help = "http: where employees and alerts are read, as a user with the role attrition_analyst; default: --database-url") \
-    OPTION(SINK_ROWS, .flag = "sink-rows", .environment = "SINK_ROWS", .type = OPTION_INTEGER, .fallback = "5000", .minimum = "1", .maximum = "1000000", .programs = S, .metavar = "N", \
+    OPTION(SINK_ROWS, .flag = "sink-rows", .environment = "SINK_ROWS", .type = OPTION_INTEGER, .fallback = "5000", .minimum = "1", .maximum = "1000000", .only = DAEMON, .programs = S, .metavar = "N", \
            .help = "rows in one PostgreSQL transaction at most") \
-    OPTION(SINK_INTERVAL, .flag = "sink-interval", .environment = "SINK_INTERVAL", .type = OPTION_DURATION, .fallback = "200ms", .minimum = "1ms", .maximum = "60s", .programs = S, .metavar = "TIME", \
+    OPTION(SINK_INTERVAL, .flag = "sink-interval", .environment = "SINK_INTERVAL", .type = OPTION_DURATION, .fallback = "200ms", .minimum = "1ms", .maximum = "60s", .only = DAEMON, .programs = S, .metavar = "TIME", \
            .help = "flush rows to PostgreSQL at the latest after TIME") \
-    OPTION(ERASURE, .flag = "erasure", .environment = "ERASURE", .type = OPTION_WORD, .words = {"delete", "pseudonymise"}, .fallback = "delete", .programs = S, .metavar = "METHOD", \
+    OPTION(ERASURE, .flag = "erasure", .environment = "ERASURE", .type = OPTION_WORD, .words = {"delete", "pseudonymise"}, .fallback = "delete", .only = DAEMON, .programs = S, .metavar = "METHOD", \
            .help = "what an erasure does to the employee's rows: delete them, or pseudonymise the predictions and delete the rest") \
-    OPTION(HTTP_LISTEN, .flag = "http-listen", .environment = "HTTP_LISTEN", .fallback = "127.0.0.1:8080", .programs = S, .metavar = "ADDRESS:PORT", \
+    OPTION(HTTP_LISTEN, .flag = "http-listen", .environment = "HTTP_LISTEN", .fallback = "127.0.0.1:8080", .only = DAEMON, .programs = S, .metavar = "ADDRESS:PORT", \
            .help = "where the HTTP service answers; port 0 takes a free one") \
-    OPTION(HTTP_TOKEN, .flag = "http-token", .environment = "HTTP_TOKEN", .programs = S, .secret = true, .metavar = "TOKEN", \
+    OPTION(HTTP_TOKEN, .flag = "http-token", .environment = "HTTP_TOKEN", .only = DAEMON, .programs = S, .secret = true, .metavar = "TOKEN", \
            .help = "bearer token; needed to listen beyond loopback, with at least 16 characters") \
-    OPTION(HTTP_TOKENS_FILE, .flag = "http-tokens-file", .environment = "HTTP_TOKENS_FILE", .programs = S, .metavar = "FILE", \
+    OPTION(HTTP_TOKENS_FILE, .flag = "http-tokens-file", .environment = "HTTP_TOKENS_FILE", .only = DAEMON, .programs = S, .metavar = "FILE", \
            .help = "bearer tokens with scopes, one `SCOPE[,SCOPE…] SHA256-OF-TOKEN [NAME]` a line; read again on SIGHUP") \
-    OPTION(HTTP_HOSTS, .flag = "http-hosts", .environment = "HTTP_HOSTS", .programs = S, .metavar = "HOST,…", \
+    OPTION(HTTP_HOSTS, .flag = "http-hosts", .environment = "HTTP_HOSTS", .only = DAEMON, .programs = S, .metavar = "HOST,…", \
            .help = "without a token: names that a request's Host may have besides the listening address and localhost") \
-    OPTION(HTTP_PROBES_LISTEN, .flag = "http-probes-listen", .environment = "HTTP_PROBES_LISTEN", .programs = S, .metavar = "ADDRESS:PORT", \
+    OPTION(HTTP_PROBES_LISTEN, .flag = "http-probes-listen", .environment = "HTTP_PROBES_LISTEN", .only = DAEMON, .programs = S, .metavar = "ADDRESS:PORT", \
            .help = "where health and metrics answer too, on a thread of their own; default: at --http-listen alone") \
-    OPTION(METRICS_TOKEN, .flag = "metrics-token", .environment = "METRICS_TOKEN", .type = OPTION_FLAG, .programs = S, \
+    OPTION(METRICS_TOKEN, .flag = "metrics-token", .environment = "METRICS_TOKEN", .type = OPTION_FLAG, .only = DAEMON, .programs = S, \
            .help = "/metrics needs a token with the scope operate") \
-    OPTION(HTTP_LOG_TIMEOUT, .flag = "http-log-timeout", .environment = "HTTP_LOG_TIMEOUT", .type = OPTION_DURATION, .fallback = "3s", .minimum = "10ms", .maximum = "60s", .programs = S, .metavar = "TIME", \
+    OPTION(HTTP_LOG_TIMEOUT, .flag = "http-log-timeout", .environment = "HTTP_LOG_TIMEOUT", .type = OPTION_DURATION, .fallback = "3s", .minimum = "10ms", .maximum = "60s", .only = DAEMON, .programs = S, .metavar = "TIME", \
            .help = "how long /predict and /events wait for Kafka to acknowledge what they write, before they answer 503") \
-    OPTION(HTTP_RATE, .flag = "http-rate", .environment = "HTTP_RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1000000", .programs = S, .metavar = "N", \
+    OPTION(HTTP_RATE, .flag = "http-rate", .environment = "HTTP_RATE", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1000000", .only = DAEMON, .programs = S, .metavar = "N", \
            .help = "requests a second that one address may send (429 beyond; probes are free); 0: any number") \
-    OPTION(HTTP_CORS_ORIGINS, .flag = "http-cors-origins", .environment = "HTTP_CORS_ORIGINS", .programs = S, .metavar = "ORIGIN,…", \
+    OPTION(HTTP_CORS_ORIGINS, .flag = "http-cors-origins", .environment = "HTTP_CORS_ORIGINS", .only = DAEMON, .programs = S, .metavar = "ORIGIN,…", \
            .help = "origins whose pages may ask from a browser, or *; default: none") \
-    OPTION(STREAM_URL, .flag = "stream-url", .environment = "STREAM_URL", .programs = S, .metavar = "URL", \
+    OPTION(STREAM_URL, .flag = "stream-url", .environment = "STREAM_URL", .only = DAEMON, .programs = S, .metavar = "URL", \
            .help = "http without score: the scorer whose stream the page shows; asked with this process's token") \
-    OPTION(HTTP_THREADS, .flag = "http-threads", .environment = "HTTP_THREADS", .type = OPTION_INTEGER, .fallback = "2", .minimum = "1", .maximum = "64", .programs = S, .metavar = "N", \
+    OPTION(HTTP_THREADS, .flag = "http-threads", .environment = "HTTP_THREADS", .type = OPTION_INTEGER, .fallback = "2", .minimum = "1", .maximum = "64", .only = DAEMON, .programs = S, .metavar = "N", \
            .help = "threads that answer HTTP requests") \
-    OPTION(HTTP_ACCESS_LOG, .flag = "http-access-log", .environment = "HTTP_ACCESS_LOG", .type = OPTION_FLAG, .fallback = "true", .programs = S, \
+    OPTION(HTTP_ACCESS_LOG, .flag = "http-access-log", .environment = "HTTP_ACCESS_LOG", .type = OPTION_FLAG, .fallback = "true", .only = DAEMON, .programs = S, \
            .help = "one log line for each HTTP request (probes at level debug)") \
-    OPTION(POSITIVE_LABEL, .flag = "positive-label", .environment = "POSITIVE_LABEL", .programs = S | R, .metavar = "LABEL", \
+    OPTION(POSITIVE_LABEL, .flag = "positive-label", .environment = "POSITIVE_LABEL", .only = DAEMON " score explain import verify", .programs = S | R, .metavar = "LABEL", \
            .help = "which of the model's classes is the risk; default: the model's metadata, then the schema") \
     OPTION(COLUMNS, .flag = "columns", .programs = S | R, .only = "score import verify", .metavar = "A,B,C", \
            .help = "names of the columns of a model's table [N, k], in its order; default: the file's own") \

@@ -19,7 +19,7 @@ enum option_type {
 
 struct option_row {
     const char *flag;        /* also the config file's key; unique within a program */
-    const char *environment; /* NULL: none */
+    const char *environment; /* NULL: ATTRITION_ and the flag, see option_variable */
     enum option_type type;
     const char *words[8];          /* of OPTION_WORD and OPTION_WORDS: what is allowed; the last is NULL */
     const char *fallback;          /* the default; NULL: none */
@@ -76,6 +76,10 @@ struct options {
 /* Keeps the value unless a higher source has given one; the same source again replaces it. Copies the text. */
 MUST_USE enum status option_give(struct options *options, enum option_id id, const char *value,
                                  enum option_source source, const char *named, struct error *err);
+
+/* Its environment variable: the row's, or else ATTRITION_ and the flag in capitals, made in `out`. */
+enum { OPTION_VARIABLE_BYTES = 64 };
+const char *option_variable(const struct option_row *row, char out[OPTION_VARIABLE_BYTES]);
 
 /* "NAME=VALUE" into a list; `named` is what to call it in an error. */
 MUST_USE enum status option_add_pair(struct options *options, struct option_pairs *pairs, const char *assignment,

@@ -1,5 +1,5 @@
 /* Values of Avro records as texts: see avro_row.h. Called by input_avro.c for each record, on one thread; allocates
- * nothing after avro_row_new. Must never read past the record's bytes, nor loop longer than they are long. */
+ * nothing once it is warm. Must never read past the record's bytes, nor loop longer than they are long. */
 #include "producer/avro_row.h"
 
 #include <math.h>
@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "avro/read.h"
+#include "base/json_writer.h"
 #include "base/memory.h"
 #include "events/schema.h"
 
@@ -29,6 +30,7 @@ struct avro_row {
     size_t count;
     struct span *names, *texts;
     char (*numbers)[NUMBER_BYTES]; /* what texts that are made here point at */
+    struct buffer list;            /* what the text of `changed` points at */
     size_t empty_items;
 };
 
@@ -36,7 +38,7 @@ struct avro_row {
 struct place {
     struct span *text;
     char *number;
-    bool is_time; /* the field is occurred_at */
+    bool is_time, is_list; /* the field is occurred_at; is `changed` */
 };
 
 /* The record in a field's type, a union with null looked through. */
@@ -84,6 +86,7 @@ void avro_row_free(struct avro_row *row)
     free(row->names);
     free(row->texts);
     free(row->numbers);
+    buffer_free(&row->list);
     free(row);
 }
 
@@ -192,8 +195,22 @@ static void put_decimal(const struct avro_type *type, struct span raw, const str
 static bool read_value(struct avro_row *row, const struct avro_type *type, struct cursor *in, const struct place *place,
                        int depth);
 
-/* One block of an array or map after the other. */
-static bool skip_blocks(struct avro_row *row, const struct avro_type *type, struct cursor *in, int depth)
+static bool add_name(struct cursor *in, struct buffer *list)
+{
+    struct span name;
+    bool padded;
+    if (!avro_read_bytes(in, &name, &padded))
+        return false;
+    if (list->bytes > 1)
+        buffer_add_u8(list, ',');
+    json_add_text(list, name);
+    return true;
+}
+
+/* One block of an array or map after the other. list: that of strings becomes one in JSON there; NULL: it is skipped.
+ */
+static bool read_blocks(struct avro_row *row, const struct avro_type *type, struct cursor *in, struct buffer *list,
+                        int depth)
 {
     bool padded;
     for (;;) {
@@ -209,12 +226,24 @@ static bool skip_blocks(struct avro_row *row, const struct avro_type *type, stru
             const uint8_t *at = in->at;
             if (type->kind == AVRO_KIND_MAP && !avro_read_bytes(in, &key, &padded))
                 return false;
-            if (!read_value(row, type->items, in, NULL, depth + 1))
+            if (list ? !add_name(in, list) : !read_value(row, type->items, in, NULL, depth + 1))
                 return false;
             if (in->at == at && ++row->empty_items > EMPTY_ITEMS_MAX)
                 return false;
         }
     }
+}
+
+/* The names that `changed` lists. */
+static bool read_list(struct avro_row *row, const struct avro_type *type, struct cursor *in, const struct place *place,
+                      int depth)
+{
+    buffer_clear(&row->list);
+    buffer_add_u8(&row->list, '[');
+    bool read = read_blocks(row, type, in, &row->list, depth);
+    buffer_add_u8(&row->list, ']');
+    *place->text = buffer_span(&row->list);
+    return read;
 }
 
 static bool skip_record(struct avro_row *row, const struct avro_type *type, struct cursor *in, int depth)
@@ -305,8 +334,10 @@ static bool read_value(struct avro_row *row, const struct avro_type *type, struc
         return read_union(row, type, in, place, depth);
     case AVRO_KIND_ARRAY:
     case AVRO_KIND_MAP:
+        if (place && place->is_list && type->kind == AVRO_KIND_ARRAY && type->items->kind == AVRO_KIND_STRING)
+            return read_list(row, type, in, place, depth);
         put_text(place, complex_text);
-        return skip_blocks(row, type, in, depth);
+        return read_blocks(row, type, in, NULL, depth);
     case AVRO_KIND_RECORD:
         put_text(place, complex_text);
         return skip_record(row, type, in, depth);
@@ -342,7 +373,8 @@ static bool read_fields(struct avro_row *row, const struct avro_type *record, st
                 return false;
             continue;
         }
-        const struct place place = {&row->texts[*at], row->numbers[*at], strcmp(field->name, "occurred_at") == 0};
+        const struct place place = {&row->texts[*at], row->numbers[*at], strcmp(field->name, "occurred_at") == 0,
+                                    record == row->writer && strcmp(field->name, "changed") == 0};
         ++*at;
         if (!read_value(row, field->type, in, &place, NOT_NESTED))
             return false;

@@ -16,8 +16,9 @@ void avro_row_free(struct avro_row *row);
 size_t avro_row_field_count(const struct avro_row *row);
 const struct span *avro_row_names(const struct avro_row *row);
 
-/* Moves *in past a record. The texts live until the next call; null is the empty text, a point in time ISO 8601, an
- * array, map or record what no column takes. NULL: these are no bytes of such a record. */
+/* Moves *in past a record. The texts live until the next call; null is the empty text, a point in time ISO 8601, the
+ * strings of `changed` a list in JSON, another array, map or record what no column takes. NULL: these are no bytes of
+ * such a record. */
 const struct span *avro_row_read(struct avro_row *row, struct cursor *in);
 /* Whether a text is that of an array, map or record. */
 bool avro_row_is_complex(struct span text);

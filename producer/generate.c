@@ -252,10 +252,9 @@ static enum status check_output(struct generate *generate, const char *path, str
         return error_set(err, STATUS_INVALID, "--poison is for events that are sent: it cannot be written (--out)");
     if (event_file_form_of(format, path, &generate->out_form, err) != STATUS_OK)
         return err->status;
-    if ((generate->out_form == EVENT_FILE_CSV || generate->out_form == EVENT_FILE_AVRO) &&
-        options_word(options, OPTION_CHANGES))
+    if (generate->out_form == EVENT_FILE_CSV && options_word(options, OPTION_CHANGES))
         return error_set(err, STATUS_INVALID,
-                         "--changes partial: backfill reads what has changed from .jsonl and .json alone");
+                         "--changes partial: backfill reads what has changed from .jsonl, .json and .avro alone");
     return STATUS_OK;
 }
 

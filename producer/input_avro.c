@@ -75,19 +75,6 @@ static enum status avro_reader_open(const struct input_source *source, void **ou
     return status;
 }
 
-/* A partial event: taken for a whole record it would remove what it does not list. */
-static void refuse_list(const struct avro_reader *reader, const struct span *fields, struct input_row *row)
-{
-    const struct span *names = avro_row_names(reader->record);
-    const struct schema *schema = reader->source->settings->schema;
-    if (!schema_has_changed(schema) || schema_column(schema, SPAN_LITERAL("changed")) >= 0)
-        return;
-    for (size_t f = 0; f < avro_row_field_count(reader->record); f++)
-        if (span_equal(names[f], SPAN_LITERAL("changed")) && avro_row_is_complex(fields[f]))
-            input_row_refuse(row, EVENT_UNRESOLVABLE, FAULT_CHANGED,
-                             "a partial event's list is not read from Avro files: send these as JSON Lines");
-}
-
 static enum status avro_reader_next(void *opaque, struct input_row *row, bool *more, struct error *err)
 {
     struct avro_reader *reader = opaque;
@@ -106,7 +93,6 @@ static enum status avro_reader_next(void *opaque, struct input_row *row, bool *m
     avro_file_taken(reader->file);
     reader->number++;
     input_columns_read_written(&reader->columns, record_of(reader, fields), &reader->line, row);
-    refuse_list(reader, fields, row);
     return STATUS_OK;
 }
 

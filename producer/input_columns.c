@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json_reader.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "events/validate.h"
+#include "producer/avro_row.h"
 #include "producer/table_writer.h"
 
 enum { SHOWN = 20, NUMBER_BYTES_MAX = 64 };
@@ -21,11 +23,13 @@ void input_columns_init(struct input_columns *columns, const struct input_source
     columns->source = source;
     columns->schema = source->settings->schema;
     columns->positions = mem_zeroed(columns->schema->column_count + 1, sizeof *columns->positions);
+    columns->listed = mem_zeroed(columns->schema->column_count + 1, sizeof *columns->listed);
 }
 
 void input_columns_free(struct input_columns *columns)
 {
     free(columns->positions);
+    free(columns->listed);
     free(columns->targets);
     buffer_free(&columns->header);
 }
@@ -38,7 +42,7 @@ static const struct map_node *node_of(const struct input_columns *columns, struc
 
 static int32_t *mapped_position(struct input_columns *columns, const struct map_node *node)
 {
-    if (!node || !node->target)
+    if (!node->target)
         return NULL;
     if (node->target->column >= 0)
         return &columns->positions[node->target->column];
@@ -48,12 +52,23 @@ static int32_t *mapped_position(struct input_columns *columns, const struct map_
     return &columns->envelope_positions[field];
 }
 
+static bool is_list_name(const struct input_columns *columns, struct span name)
+{
+    return schema_has_changed(columns->schema) && span_equal(name, SPAN_LITERAL("changed")) &&
+           schema_column(columns->schema, name) < 0;
+}
+
 /* The slot that a header name fills, or NULL. */
 static int32_t *position_of(struct input_columns *columns, struct span name)
 {
     const struct schema *schema = columns->schema;
+    const struct map_node *node = node_of(columns, name);
+    if (node)
+        return mapped_position(columns, node);
+    if (is_list_name(columns, name))
+        return &columns->changed_position;
     if (columns->source->settings->map)
-        return mapped_position(columns, node_of(columns, name));
+        return NULL;
     int32_t column = schema_column(schema, name);
     if (column >= 0)
         return &columns->positions[column];
@@ -71,7 +86,7 @@ static void forget_positions(struct input_columns *columns)
         columns->positions[c] = POSITION_NONE;
     for (size_t f = 0; f < ENVELOPE_FIELD_COUNT; f++)
         columns->envelope_positions[f] = POSITION_NONE;
-    columns->id_position = POSITION_NONE;
+    columns->id_position = columns->changed_position = POSITION_NONE;
 }
 
 enum status input_columns_place(struct input_columns *columns, const struct csv_record *header, size_t *known,
@@ -140,6 +155,15 @@ static void report_unknown(struct input_columns *columns, const struct csv_recor
     }
 }
 
+static void report_list(const struct input_columns *columns)
+{
+    if (columns->changed_position != POSITION_NONE)
+        log_info(where,
+                 "%s: column changed (%d): a row where it lists names (as JSON: [\"…\"]) is a partial event; anything "
+                 "else there is not read",
+                 columns->source->name, columns->changed_position + 1);
+}
+
 /* One line for all columns that are not there. */
 static void report_missing(const struct input_columns *columns)
 {
@@ -175,6 +199,7 @@ void input_columns_begin(struct input_columns *columns, const struct csv_record 
 {
     find_targets(columns, header);
     report_unknown(columns, header);
+    report_list(columns);
     report_missing(columns);
 }
 
@@ -323,6 +348,69 @@ static void hint_at_encoding(struct input_columns *columns, const struct csv_rec
              columns->source->name, record->line);
 }
 
+/* --- partial events --- */
+
+static bool is_listed(const struct event *event, int32_t column)
+{
+    return event->cells[column].code != CELL_UNLISTED;
+}
+
+/* Marks what is not listed; what could not be read of it is of no account. */
+static void keep_listed(const struct input_columns *columns, struct input_row *row)
+{
+    size_t kept = 0;
+    row->event.partial = true;
+    for (size_t c = 0; c < columns->schema->column_count; c++)
+        if (!columns->listed[c])
+            row->event.cells[c] = (struct cell){.code = CELL_UNLISTED};
+    for (size_t f = 0; f < row->fault_count; f++)
+        if (row->faults[f].column < 0 || is_listed(&row->event, row->faults[f].column))
+            row->faults[kept++] = row->faults[f];
+    row->fault_count = kept;
+}
+
+static void list_name(struct input_columns *columns, const struct json_value *name, struct input_row *row)
+{
+    int32_t column = name->kind == JSON_KIND_TEXT ? schema_column(columns->schema, name->text) : -1;
+    if (column < 0)
+        input_row_refuse(row, EVENT_UNKNOWN_FIELD, FAULT_CHANGED, "names no attribute of the schema");
+    else if (columns->listed[column])
+        input_row_refuse(row, EVENT_UNKNOWN_FIELD, column, "a duplicate in changed");
+    else
+        columns->listed[column] = true;
+}
+
+/* A list of names: of an Avro event, or of a reject that was one. */
+static void read_list(struct input_columns *columns, struct span text, struct input_row *row)
+{
+    struct json_reader reader = {0};
+    struct json_value value = {0};
+    memset(columns->listed, 0, columns->schema->column_count * sizeof *columns->listed);
+    json_reader_start(&reader, text);
+    (void)json_read_value(&reader, &value);
+    for (bool first = true; value.kind == JSON_KIND_ARRAY && json_next_item(&reader, &first);) {
+        struct json_value name;
+        if (json_read_value(&reader, &name))
+            list_name(columns, &name, row);
+        json_skip_rest(&reader, &name);
+    }
+    if (json_reader_end(&reader) == JSON_FLAW_NONE)
+        keep_listed(columns, row);
+    else
+        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_CHANGED, "not a list of attributes' names in JSON");
+    json_reader_free(&reader);
+}
+
+/* A column of that name may be somebody's own. */
+static void read_changed(struct input_columns *columns, const struct csv_record *record, struct input_row *row)
+{
+    const struct span text = record->fields[columns->changed_position];
+    if (text.bytes && text.data[0] == '[')
+        read_list(columns, text, row);
+    else if (avro_row_is_complex(text))
+        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_CHANGED, "not a list of attributes' names");
+}
+
 /* What the table has no column for has not changed. */
 static void leave_others(const struct input_columns *columns, struct event *event)
 {
@@ -340,6 +428,8 @@ void input_columns_read(struct input_columns *columns, const struct csv_record *
     read_envelope(columns, record, row);
     if (row->settings->partial && row->event.type != EVENT_TYPE_TERMINATED)
         leave_others(columns, &row->event);
+    if (columns->changed_position != POSITION_NONE)
+        read_changed(columns, record, row);
     if (row->fault_count)
         hint_at_encoding(columns, record);
 }
@@ -379,7 +469,7 @@ static int32_t field_position(const struct input_columns *columns, int32_t colum
     if (column >= 0)
         return columns->positions[column];
     if (column == FAULT_CHANGED)
-        return POSITION_NONE;
+        return columns->changed_position;
     enum envelope_field field = ENVELOPE_EMPLOYEE_ID;
     while (envelope_fault_column(field) != column)
         field++;

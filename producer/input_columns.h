@@ -16,6 +16,8 @@ struct input_columns {
     int32_t *positions;                /* field of each column of the schema, or POSITION_NONE */
     int32_t id_position;
     int32_t envelope_positions[ENVELOPE_FIELD_COUNT];
+    int32_t changed_position; /* of a list of names in JSON, which makes a row a partial event */
+    bool *listed;             /* scratch: by column of the schema */
     uint64_t ids_fixed, ids_with_fraction, encoding_hints; /* said so far */
     struct buffer header;                                  /* what the reader begins the file of rejects with */
 };

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -13,16 +15,22 @@
 #include "registry/digest.h"
 #include "registry/store.h"
 
-static const char model_scheme[] = "models:/";
+static const char model_scheme[] = "models:/", latest_version[] = "latest";
 
 static bool is_server(const char *uri)
 {
     return strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0;
 }
 
+/* MLflow's words for servers of Databricks, which would pass for names of directories. */
+static bool is_databricks(const char *uri)
+{
+    return strcmp(uri, "databricks") == 0 || strcmp(uri, "databricks-uc") == 0 || strcmp(uri, "uc") == 0;
+}
+
 static enum status open_directory(const char *uri, struct registry *registry, struct error *err)
 {
-    char *root = store_path_of_uri(uri);
+    char *root = is_databricks(uri) ? NULL : store_path_of_uri(uri);
     if (!root)
         return error_set(err, STATUS_UNSUPPORTED,
                          "MLFLOW_TRACKING_URI has a scheme that is neither a directory nor http(s): give a path or the "
@@ -95,14 +103,26 @@ bool registry_is_server(const struct registry *registry)
     return registry->rest != NULL;
 }
 
+static const char run_scheme[] = "runs:", model_word[] = "models:";
+
+bool registry_is_address(const char *model_uri)
+{
+    return strncmp(model_uri, model_word, sizeof model_word - 1) == 0 ||
+           strncmp(model_uri, run_scheme, sizeof run_scheme - 1) == 0 ||
+           (strstr(model_uri, "://") && strncmp(model_uri, "file:", 5) != 0);
+}
+
 /* A file that stands for itself: version "0" of its own base name. */
 static enum status resolve_file(const char *uri, struct model_version *out, struct error *err)
 {
     struct stat found;
-    char *path = store_path_of_uri(uri);
+    bool is_run = strncmp(uri, run_scheme, sizeof run_scheme - 1) == 0;
+    char *path = registry_is_address(uri) ? NULL : store_path_of_uri(uri);
     if (!path)
         return error_set(err, STATUS_INVALID,
-                         "model %.200s: give models:/NAME@ALIAS, models:/NAME/VERSION or a path to an .onnx file", uri);
+                         "model %.200s: %sgive models:/NAME@ALIAS, models:/NAME/VERSION, models:/NAME/latest or a path "
+                         "to an .onnx file",
+                         uri, is_run ? "the address of a run is not read: register its model, and " : "");
     if (stat(path, &found) != 0 || !S_ISREG(found.st_mode)) {
         enum status status = errno == EACCES ? STATUS_DENIED : STATUS_NOT_FOUND;
         (void)error_set(err, status, "model file %.300s: there is no file of that name that can be read", path);
@@ -115,6 +135,30 @@ static enum status resolve_file(const char *uri, struct model_version *out, stru
         bytes -= suffix;
     *out = (struct model_version){.name = mem_text_n(base, bytes), .version = mem_text("0"), .path = path};
     return STATUS_OK;
+}
+
+/* MLflow had stages where it has aliases now. */
+static bool is_stage(const char *version)
+{
+    static const char *const stages[] = {"Production", "Staging", "Archived", "None"};
+    for (size_t s = 0; s < sizeof stages / sizeof *stages; s++)
+        if (strcasecmp(version, stages[s]) == 0)
+            return true;
+    return false;
+}
+
+static enum status check_version(const char *name, const char *version, struct error *err)
+{
+    if (store_is_version(version) || strcmp(version, latest_version) == 0)
+        return STATUS_OK;
+    if (is_stage(version))
+        return error_set(
+            err, STATUS_INVALID,
+            "model models:/%.200s/%.100s: stages are gone from MLflow: write models:/%.200s@ALIAS, such as "
+            "@production",
+            name, version, name);
+    return error_set(err, STATUS_INVALID, "model models:/%.200s/%.100s: the version must be a number from 1, or latest",
+                     name, version);
 }
 
 /* NAME@ALIAS or NAME/VERSION, split in place. */
@@ -135,23 +179,20 @@ static enum status split_model_uri(char *text, const char **alias, const char **
     enum status status = store_check_name("model name", text, err);
     if (status == STATUS_OK && *alias)
         status = store_check_alias(*alias, err);
-    if (status == STATUS_OK && *version && !store_is_version(*version))
-        status = error_set(err, STATUS_INVALID, "model models:/%.200s/%.100s: the version must be a number from 1",
-                           text, *version);
-    return status;
+    return status == STATUS_OK && *version ? check_version(text, *version, err) : status;
 }
 
 typedef enum status locate_call(struct registry *registry, const char *name, const char *alias, const char *version,
                                 struct model_version *out, struct error *err);
 
-static enum status locate_with(locate_call *locate, struct registry *registry, const char *model_uri,
+static enum status locate_with(locate_call *call, struct registry *registry, const char *model_uri,
                                struct model_version *out, struct error *err)
 {
     const char *alias, *version;
     char *text = mem_text(model_uri + sizeof model_scheme - 1);
     enum status status = split_model_uri(text, &alias, &version, err);
     if (status == STATUS_OK)
-        status = locate(registry, text, alias, version, out, err);
+        status = call(registry, text, alias, version, out, err);
     free(text);
     return status;
 }
@@ -161,12 +202,34 @@ static bool is_registered(const char *model_uri)
     return strncmp(model_uri, model_scheme, sizeof model_scheme - 1) == 0;
 }
 
+/* The newest of the versions that are not deleted. */
+static enum status locate_latest(struct registry *registry, const char *name, struct model_version *out,
+                                 struct error *err)
+{
+    struct text_list versions = {0};
+    enum status status = registry_versions(registry, name, &versions, err);
+    if (status == STATUS_OK && !versions.count)
+        status = error_set(err, STATUS_NOT_FOUND, "model %.200s has no version: trainer train makes one", name);
+    if (status == STATUS_OK)
+        status = registry->backend->locate(registry, name, NULL, versions.items[versions.count - 1], out, err);
+    text_list_clear(&versions);
+    return status;
+}
+
+static enum status locate(struct registry *registry, const char *name, const char *alias, const char *version,
+                          struct model_version *out, struct error *err)
+{
+    if (version && strcmp(version, latest_version) == 0)
+        return locate_latest(registry, name, out, err);
+    return registry->backend->locate(registry, name, alias, version, out, err);
+}
+
 enum status registry_resolve(struct registry *registry, const char *model_uri, struct model_version *out,
                              struct error *err)
 {
     if (!is_registered(model_uri))
         return resolve_file(model_uri, out, err);
-    return locate_with(registry->backend->locate, registry, model_uri, out, err);
+    return locate_with(locate, registry, model_uri, out, err);
 }
 
 enum status registry_recall(struct registry *registry, const char *model_uri, struct model_version *out,

@@ -22,7 +22,11 @@ struct registry_settings registry_settings_of(const struct options *options); /*
 MUST_USE enum status registry_open_options(const struct options *options, struct registry **out, struct error *err);
 void registry_close(struct registry *registry);
 
-/* "models:/NAME@ALIAS", "models:/NAME/VERSION", or a path to an .onnx file (name = the file's base name, version "0").
+/* Whether this is meant as an address and no path: models:, runs:, or a scheme (s3://). */
+bool registry_is_address(const char *model_uri);
+
+/* "models:/NAME@ALIAS", "models:/NAME/VERSION", "models:/NAME/latest" (the newest version), or a path to an .onnx file
+ * (name = the file's base name, version "0"). STATUS_INVALID: another form, which the text names.
  * STATUS_NOT_FOUND: no such model, version or alias (the text names which and how to make it). Cheap: polled. */
 MUST_USE enum status registry_resolve(struct registry *registry, const char *model_uri, struct model_version *out,
                                       struct error *err);

@@ -50,10 +50,13 @@ static struct json_writer answer_begin(struct session *session, struct span id)
 static void answer_fault(struct session *session, struct span id, const struct fault *fault)
 {
     struct json_writer json = answer_begin(session, id);
-    bool named = fault->column != FAULT_NO_COLUMN;
+    const struct span unknown = {fault->text, fault->named ? fault->named - FAULT_NAME_END : 0};
     json_begin_object(&json, "error");
     json_write_string(&json, "code", event_code_name(fault->code));
-    json_write_string(&json, "field", named ? session->schema->columns[fault->column].name : NULL);
+    json_write_text(&json, "field",
+                    fault->column != FAULT_NO_COLUMN ? span_of(session->schema->columns[fault->column].name)
+                    : fault->named                   ? unknown
+                                                     : SPAN_NULL);
     json_write_string(&json, "message", fault->text);
     json_end_object(&json);
     json_end_document(&json);
@@ -281,7 +284,7 @@ static enum status model_open(struct session *session, const struct options *opt
     struct registry *registry = NULL;
     struct model_version version = {0};
     struct buffer file = {0};
-    enum status status = strncmp(uri, "models:/", 8) ? STATUS_OK : registry_open_options(options, &registry, err);
+    enum status status = registry_is_address(uri) ? registry_open_options(options, &registry, err) : STATUS_OK;
     if (status == STATUS_OK)
         status = model_read(registry, uri, &version, &file, err);
     if (status == STATUS_OK) {

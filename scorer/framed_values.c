@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "avro/plan.h"
+#include "avro/registry_answer.h"
 #include "avro/registry_client.h"
 #include "avro/registry_settings.h"
 #include "base/clock.h"
@@ -20,8 +21,8 @@ enum { REGISTRY_WAIT_US = 10000000, REGISTRY_LOOK_US = 5000 };
 
 struct known_schema {
     struct schema_key key;
-    struct avro_schema *schema;
-    struct plan *plan; /* NULL: not met yet */
+    struct avro_schema *schema; /* NULL: one of type JSON */
+    struct plan *plan;          /* NULL: not met yet */
 };
 
 struct framed_values {
@@ -131,7 +132,7 @@ static enum event_code ask_registry(struct framed_values *values, const struct s
 {
     char name[SCHEMA_KEY_TEXT_BYTES];
     struct error why = {0};
-    struct avro_schema *schema;
+    struct avro_schema *schema = NULL;
     enum registry_find found = REGISTRY_FIND_UNKNOWN;
     int64_t until_us = clock_steady_us(&clock_system) + REGISTRY_WAIT_US;
     schema_key_text(key, name);
@@ -147,29 +148,10 @@ static enum event_code ask_registry(struct framed_values *values, const struct s
     if (found == REGISTRY_FIND_UNKNOWN)
         return fault_set(fault, EVENT_UNKNOWN_SCHEMA_ID, FAULT_NO_COLUMN, "schema id %s is not in ids.json%s", name,
                          values->registry ? ", nor known to the schema registry" : " (set SCHEMA_REGISTRY_URL?)");
-    if (avro_schema_parse(buffer_span(&values->text), &schema, &why) != STATUS_OK)
+    bool is_json = span_equal(buffer_span(&values->text), SPAN_LITERAL(REGISTRY_JSON));
+    if (!is_json && avro_schema_parse(buffer_span(&values->text), &schema, &why) != STATUS_OK)
         return fault_set(fault, EVENT_UNRESOLVABLE_SCHEMA, FAULT_NO_COLUMN, "schema id %s: %.100s", name, why.text);
     add(values, key, schema);
-    return EVENT_OK;
-}
-
-static enum event_code write_frame(struct framed_values *values, struct span value, struct buffer *out,
-                                   struct fault *fault)
-{
-    struct frame frame;
-    struct error why;
-    struct datum_fault flaw;
-    enum event_code code = frame_read(value, SPAN_NULL, &frame, fault);
-    if (code == EVENT_OK && !find(values, &frame.key))
-        code = ask_registry(values, &frame.key, fault);
-    if (code != EVENT_OK)
-        return code;
-    struct known_schema *known = find(values, &frame.key);
-    const struct avro_type *type = avro_schema_type(known->schema);
-    if (!known->plan && plan_compile(type, type, &known->plan, &why) != STATUS_OK)
-        return fault_set(fault, EVENT_UNRESOLVABLE_SCHEMA, FAULT_NO_COLUMN, "%.150s", why.text);
-    if (plan_run_json(known->plan, values->machine, frame.datum, out, &flaw) != DATUM_OK)
-        return fault_set_datum(fault, &flaw);
     return EVENT_OK;
 }
 
@@ -199,6 +181,28 @@ static enum event_code write_json(struct framed_values *values, struct span valu
     if (sound)
         write_without_blanks(value, out);
     return code;
+}
+
+static enum event_code write_frame(struct framed_values *values, struct span value, struct buffer *out,
+                                   struct fault *fault)
+{
+    struct frame frame;
+    struct error why;
+    struct datum_fault flaw;
+    enum event_code code = frame_read(value, SPAN_NULL, &frame, fault);
+    if (code == EVENT_OK && !find(values, &frame.key))
+        code = ask_registry(values, &frame.key, fault);
+    if (code != EVENT_OK)
+        return code;
+    struct known_schema *known = find(values, &frame.key);
+    if (!known->schema)
+        return write_json(values, frame.datum, out, fault);
+    const struct avro_type *type = avro_schema_type(known->schema);
+    if (!known->plan && plan_compile(type, type, &known->plan, &why) != STATUS_OK)
+        return fault_set(fault, EVENT_UNRESOLVABLE_SCHEMA, FAULT_NO_COLUMN, "%.150s", why.text);
+    if (plan_run_json(known->plan, values->machine, frame.datum, out, &flaw) != DATUM_OK)
+        return fault_set_datum(fault, &flaw);
+    return EVENT_OK;
 }
 
 enum event_code framed_values_write(struct framed_values *values, struct span value, struct buffer *out,

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "events/timestamp.h"
 
 /* An age: 90s, 30m, 24h, 7d. */
 static bool read_age(const char *text, int64_t *out)
@@ -21,28 +21,14 @@ static bool read_age(const char *text, int64_t *out)
     return true;
 }
 
-/* 2026-11-27, 2026-11-27T10:00, 2026-11-27T10:00:00, with or without Z: UTC. */
-static bool read_date(const char *text, int64_t *out)
-{
-    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
-    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
-        struct tm time = {0};
-        const char *end = strptime(text, forms[f], &time);
-        if (!end || (*end && strcmp(end, "Z") != 0))
-            continue;
-        *out = (int64_t)timegm(&time) * 1000;
-        return *out >= 0;
-    }
-    return false;
-}
-
 enum status time_option(const struct options *options, enum option_id id, const char *flag, int64_t *out,
                         struct error *err)
 {
     const char *text = options_text(options, id);
     *out = -1;
-    if (!text || read_age(text, out) || read_date(text, out))
+    if (!text || read_age(text, out) || (timestamp_parse(span_of(text), out) && *out >= 0))
         return STATUS_OK;
+    *out = -1;
     return error_set(err, STATUS_INVALID, "%s: write a time such as 2026-11-27T10:00:00Z (UTC), or an age such as 24h",
                      flag);
 }

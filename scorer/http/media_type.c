@@ -28,11 +28,19 @@ const char *media_types_of(const char *path)
                                           "application/cloudevents-batch+json";
 }
 
-bool media_type_is_one(const char *header, const char *types)
+/* Clients of Open Inference Protocol V2 name no type for JSON. */
+static bool may_be_absent(const char *path)
+{
+    return strncmp(path, "/v2/", 4) == 0;
+}
+
+bool media_type_fits(const char *header, const char *path)
 {
     char type[64];
     size_t bytes;
-    for (; *types; types += bytes + strspn(types + bytes, ", ")) {
+    if (!header)
+        return may_be_absent(path);
+    for (const char *types = media_types_of(path); *types; types += bytes + strspn(types + bytes, ", ")) {
         bytes = strcspn(types, ",");
         snprintf(type, sizeof type, "%.*s", (int)bytes, types);
         if (media_type_is(header, type))

@@ -2,6 +2,9 @@
  * it. See docs/HTTP.md. On the server's threads; waits for nothing. */
 #include "scorer/http/open_inference.h"
 
+#include <jansson.h>
+#include <string.h>
+
 const struct inference_output_form inference_outputs[INFERENCE_OUTPUTS] = {
     [INFERENCE_PROBABILITY] = {"probability", "FP64"},
     [INFERENCE_PREDICTION] = {"prediction", "BYTES"},
@@ -16,6 +19,18 @@ void inference_refuse(struct answer *answer, unsigned status, const char *text)
     json_write_string(&json, "error", text);
     json_write_string(&json, "detail", text);
     json_end_document(&json);
+}
+
+/* What refuses a request before or beside these routes writes "detail" alone. */
+void inference_complete_error(const char *path, struct answer *answer)
+{
+    if (answer->status < 400 || strncmp(path, "/v2", 3) != 0 || (path[3] && path[3] != '/'))
+        return;
+    json_t *body = json_loadb(answer->body.data, answer->body.bytes, 0, NULL);
+    const char *detail = json_string_value(json_object_get(body, "detail"));
+    if (detail && !json_object_get(body, "error"))
+        inference_refuse(answer, answer->status, detail);
+    json_decref(body);
 }
 
 bool inference_is_model(const struct model *model, const struct request *request)
@@ -73,9 +88,14 @@ void inference_ready_answer(const struct service *service, const struct request 
     (void)request;
     const struct model *model = service->view.models ? model_acquire(service->view.models) : NULL;
     answer->status = model && !*service->view.draining ? 200 : 503;
-    add_state(&answer->body, SPAN_NULL, "ready", answer->status == 200);
-    if (answer->status == 503)
+    struct json_writer json = json_begin_document(&answer->body);
+    json_write_bool(&json, "ready", answer->status == 200);
+    if (answer->status == 503) {
+        json_write_string(&json, "error",
+                          model ? "the service is shutting down" : "there is no model yet: see /health");
         answer->retry_after_s = 5;
+    }
+    json_end_document(&json);
     if (model)
         model_release(model);
 }

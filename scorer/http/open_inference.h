@@ -11,6 +11,9 @@ extern const struct inference_output_form {
 /* The protocol's {"error": "…"}, with ours beside it. */
 void inference_refuse(struct answer *answer, unsigned status, const char *text);
 
+/* Under /v2 every answer that is an error has "error", whoever has refused the request; others stay as they are. */
+void inference_complete_error(const char *path, struct answer *answer);
+
 /* Whether the path's name and version are the model's. */
 bool inference_is_model(const struct model *model, const struct request *request);
 /* The model in use if the path means it, with a reference; else NULL and a refusal. */

@@ -7,8 +7,6 @@
 #include "scorer/http/body.h"
 #include "scorer/http/open_inference.h"
 
-static const char binary_text[] = "the binary tensor extension (binary_data) is not supported: send tensors as JSON";
-
 struct infer {
     const struct service *service;
     const struct request *request;
@@ -88,7 +86,7 @@ static bool check_input(struct infer *infer, size_t index)
     const char *datatype = json_string_value(json_object_get(input, "datatype"));
     size_t rows = 0;
     if (is_truthy(json_object_get(input, "parameters"), "binary_data_size"))
-        return refuse(infer, "%s", binary_text);
+        return refuse(infer, "binary tensors (binary_data_size) are not read: send tensors as JSON");
     if (!name || !datatype)
         return refuse(infer, "inputs[%zu] has no name or no datatype", index);
     int32_t column = schema_column(schema, span_of(name));
@@ -130,8 +128,6 @@ static bool check_output(struct infer *infer, const json_t *output)
     const char *name = json_string_value(json_object_get(output, "name"));
     const json_t *parameters = json_object_get(output, "parameters");
     size_t o = 0;
-    if (is_truthy(parameters, "binary_data"))
-        return refuse(infer, "%s", binary_text);
     if (is_truthy(parameters, "classification"))
         return refuse(infer, "the classification extension is not supported");
     while (name && o < INFERENCE_OUTPUTS && strcmp(inference_outputs[o].name, name))
@@ -166,8 +162,6 @@ static bool check_parameters(struct infer *infer)
         return refuse(infer, "parameters is not an object");
     if (id && !json_is_null(id) && !json_is_string(id))
         return refuse(infer, "id is not a text");
-    if (is_truthy(parameters, "binary_data_output"))
-        return refuse(infer, "%s", binary_text);
     const json_t *employees = json_object_get(parameters, "employee_id");
     bool is_list = json_is_array(employees);
     if (is_list ? json_array_size(employees) != infer->count : employees && infer->count != 1)

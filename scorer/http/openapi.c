@@ -197,7 +197,7 @@ static void add_failures(struct json_writer *json, const struct route *route, co
                     {"422", "Every fault of the values"},
                     {"429", "Too many requests from this address"},
                     {"503", "No model, or Kafka or PostgreSQL is unavailable"}};
-    bool v2 = !strncmp(operation->path, "/v2/models", 10);
+    bool v2 = !strncmp(operation->path, "/v2", 3);
     for (size_t m = 0; m < sizeof meanings / sizeof *meanings; m++) {
         const char *status = meanings[m].status, *at = strstr(operation->failures, status);
         bool always = (!strcmp(status, "401") && route->scope >= SCOPE_ANY) ||
@@ -207,9 +207,9 @@ static void add_failures(struct json_writer *json, const struct route *route, co
             add_response(json, status, meanings[m].meaning, operation->answer);
         else if (at || always)
             add_response(json, status, meanings[m].meaning,
-                         !strcmp(status, "422") && !v2                                                ? "Faults"
-                         : v2 && (!strcmp(status, "404") || !strcmp(status, "422") || *status == '5') ? "V2Error"
-                                                                                                      : "Error");
+                         v2                       ? "V2Error"
+                         : !strcmp(status, "422") ? "Faults"
+                                                  : "Error");
     }
 }
 

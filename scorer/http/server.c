@@ -28,6 +28,7 @@
 #include "scorer/http/head_check.h"
 #include "scorer/http/listen.h"
 #include "scorer/http/media_type.h"
+#include "scorer/http/open_inference.h"
 #include "scorer/http/stream_remote.h"
 #include "scorer/http/routes.h"
 #include "scorer/http/stream_rates.h"
@@ -224,8 +225,7 @@ static bool is_preflight(const struct exchange *exchange)
 
 static void check_body(struct exchange *exchange)
 {
-    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding"),
-               *takes = media_types_of(exchange->request.path);
+    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding");
     exchange->declared = length != NULL;
     if (length && strtoull(length, NULL, 10) > BODY_MAX)
         answer_detail(&exchange->answer, 413, "the body is larger than 1 MiB");
@@ -233,8 +233,9 @@ static void check_body(struct exchange *exchange)
         return;
     else if (header(exchange, "Inference-Header-Content-Length"))
         answer_detail(&exchange->answer, 415, "the binary tensor extension is not supported: send tensors as JSON");
-    else if (!media_type_is_one(header(exchange, "Content-Type"), takes))
-        answer_detail(&exchange->answer, 415, "the body must be %s in UTF-8 (Content-Type)", takes);
+    else if (!media_type_fits(header(exchange, "Content-Type"), exchange->request.path))
+        answer_detail(&exchange->answer, 415, "the body must be %s in UTF-8 (Content-Type)",
+                      media_types_of(exchange->request.path));
     else if (coding && strcasecmp(coding, "identity"))
         answer_detail(&exchange->answer, 415, "compressed bodies are not supported");
 }
@@ -297,6 +298,7 @@ static void add_headers(const struct exchange *exchange, struct MHD_Response *re
 static enum MHD_Result send_answer(struct exchange *exchange)
 {
     struct answer *answer = &exchange->answer;
+    inference_complete_error(exchange->request.path, answer);
     struct span body = answer->fixed.data ? answer->fixed : buffer_span(&answer->body);
     struct MHD_Response *response =
         MHD_create_response_from_buffer(body.bytes, (void *)body.data, MHD_RESPMEM_PERSISTENT);

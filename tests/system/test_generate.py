@@ -37,6 +37,14 @@ with Lab() as lab:
     lab.must(BIN / "producer", "generate", "--count", 300, "--seed", 9, "--life", "400d", "--out", again)
     lab.check("the same seed gives the same bytes", again.read_bytes() == (lab.dir / "people2.avro").read_bytes())
 
+    partial = ("--count", 300, "--seed", 9, "--life", "400d", "--changes", "partial")
+    reports = []
+    for form in ("jsonl", "avro"):
+        lab.must(BIN / "producer", "generate", *partial, "--out", lab.dir / f"partial.{form}")
+        status, out, err = lab.run(BIN / "producer", "backfill", "--dry-run", lab.dir / f"partial.{form}")
+        reports.append((status, out.split(",")[1:3]))
+    lab.check("partial events: an Avro file is read like JSON Lines", reports[0] == reports[1] and reports[0][0] == 0 and " rejected 0" in reports[0][1], reports)
+
     plain, biased = rows_of(lab, "--count", 20000), rows_of(lab, "--count", 20000, "--bias", "Gender=Female:1.2")
     leave = [[share([row for row in rows if row["Gender"] == gender], "Attrition", "Yes") for gender in ("Female", "Male")] for rows in (plain, biased)]
     lab.check("--bias: the group leaves more often, nobody else does", leave[1][0] > leave[0][0] + 0.1 and leave[1][1] == leave[0][1], leave)

@@ -167,8 +167,16 @@ def protocol_v2(lab, scorer, broker):
     lab.equal("V2: the same numbers as /predict", (first[2]["outputs"][0]["data"][0], json.loads(first[2]["outputs"][2]["data"][0])), (alone["probability"], alone["reasons"]))
     logged = [decode_prediction(m.value())["employee_id"] for m in lab.consume(broker, "attrition-predictions")]
     lab.equal("V2: only rows with an employee's id are logged", sorted(e for e in logged if e and e.startswith("v2-")), ["v2-a", "v2-b"])
-    binary = {**kserve, "outputs": [{"name": "probability", "parameters": {"binary_data": True}}]}
-    for what, code, body in (("binary tensors", 400, binary), ("unknown inputs", 400, {"inputs": [{"name": "Aeg", "shape": [1], "datatype": "INT64", "data": [1]}]}),
+    for what, wanted in (("named", {"outputs": [{"name": "probability", "parameters": {"binary_data": True}}]}), ("all", {"parameters": {"binary_data_output": True}})):
+        answer = ask(scorer, "POST", "/v2/models/attrition/infer", {**kserve, **wanted})
+        lab.equal(f"V2: binary outputs, {what}, are answered in JSON", (answer[0], answer[2]["outputs"][0]["data"]), (200, first[2]["outputs"][0]["data"]))
+    lab.equal("V2: no Content-Type is JSON", ask(scorer, "POST", "/v2/models/attrition/infer", kserve, {})[0], 200)
+    for what, code, answer in (("no such path", 404, ask(scorer, "GET", "/v2/models/attrition/config")), ("no such method", 405, ask(scorer, "POST", "/v2", {})),
+                               ("another type", 415, ask(scorer, "POST", "/v2/models/attrition/infer", kserve, {"Content-Type": "application/octet-stream"})),
+                               ("no JSON", 400, ask(scorer, "POST", "/v2/models/attrition/infer", b"{"))):
+        lab.equal(f"V2: {what}", (answer[0], answer[2].get("error")), (code, answer[2]["detail"]))
+    tensor = {**kserve["inputs"][0], "parameters": {"binary_data_size": 16}}
+    for what, code, body in (("binary inputs", 400, {"inputs": [tensor]}), ("unknown inputs", 400, {"inputs": [{"name": "Aeg", "shape": [1], "datatype": "INT64", "data": [1]}]}),
                              ("unequal rows", 400, {"inputs": [kserve["inputs"][0], {**kserve["inputs"][1], "shape": [1], "data": ["No"]}]}),
                              ("values out of range", 422, {"inputs": [{"name": "Age", "shape": [1], "datatype": "INT64", "data": [411]}]})):
         answer = ask(scorer, "POST", "/v2/models/attrition/infer", body)

@@ -238,6 +238,9 @@ def check_registry(lab, kafka, row):
     url = f"http://127.0.0.1:{server.server_port}"
     frame = struct.pack(">bI", 0, 77)
     value = json.dumps({"employee_id": "1", "attributes": attributes_of(row)}).encode()
+    for what, data, wanted in (("is shown", value, json.loads(value)), ("that is none", value[:-1], "malformed")):
+        shown = json.loads(lab.must(BIN / "scorer", "decode", "--framed", input=(frame + data).hex() + "\n", env={"SCHEMA_REGISTRY_URL": url}))
+        lab.equal(f"decode: JSON in a frame {what}", shown.get("error", {}).get("code", shown), wanted)
     topics = [f"registry-{topic}" for topic in TOPICS]
     lab.create_topics(kafka, topics, 1)
     send(kafka, topics[0], [("1", frame + value, []), ("1", value, [("__value_schema_id", frame)]), ("1", frame + b"{", []),

@@ -111,12 +111,24 @@ static void flag_wins_over_environment_over_file_over_default(void **state)
     assert_true(options_given(options, OPTION_INPUT_TOPIC));
 }
 
+static void every_option_has_a_variable(void **state)
+{
+    (void)state;
+    assert_parses(PROGRAM_PRODUCER, LIST("generate", "--count=3"), LIST("ATTRITION_COUNT=2", "ATTRITION_SEED=7"));
+    assert_int_equal(options_integer(options, OPTION_COUNT), 3);
+    assert_int_equal(options_integer(options, OPTION_SEED), 7);
+    assert_parses(PROGRAM_TRAINER, LIST("train"), LIST("ATTRITION_MAX_REJECTS=4", "MAX_REJECTS=5"));
+    assert_int_equal(options_integer(options, OPTION_TRAIN_MAX_REJECTS), 4);
+    assert_refuses(PROGRAM_PRODUCER, LIST("generate"), LIST("ATTRITION_DRY_RUN=maybe"),
+                   "environment variable ATTRITION_DRY_RUN must be true or false, not 'maybe'");
+}
+
 static void flags_stand_anywhere(void **state)
 {
     (void)state;
-    assert_parses(PROGRAM_SCORER, LIST("--workers", "2", "score", "a", "--unchecked", "-", "--", "--b"), NONE);
+    assert_parses(PROGRAM_SCORER, LIST("--reasons", "2", "score", "a", "--unchecked", "-", "--", "--b"), NONE);
     assert_string_equal(options_subcommand(options)->name, "score");
-    assert_int_equal(options_integer(options, OPTION_WORKERS), 2);
+    assert_int_equal(options_integer(options, OPTION_REASONS), 2);
     assert_true(options_flag(options, OPTION_UNCHECKED));
     assert_int_equal(options_argument_count(options), 3);
     assert_string_equal(options_argument(options, 0), "a");
@@ -526,6 +538,9 @@ static void a_flag_of_another_subcommand_is_refused(void **state)
                    "run has no --create-topics: did you mean `program check --create-topics`?");
     assert_refuses(PROGRAM_PRODUCER, LIST("--count", "3", "train"), NONE,
                    "train has no --count: did you mean `program generate --count`?");
+    assert_refuses(PROGRAM_SCORER, LIST("score", "--workers=2"), NONE,
+                   "score has no --workers: did you mean `program run --workers`?");
+    assert_parses(PROGRAM_SCORER, LIST("check", "--workers=2"), NONE); /* it looks at the daemon's settings */
     assert_parses(PROGRAM_SCORER, LIST("check", "--create-topics"), NONE);
     assert_parses(PROGRAM_SCORER, LIST("run"), LIST("CREATE_TOPICS=true")); /* for every run of the program */
     assert_parses(PROGRAM_SCORER, LIST("run", "--dlq-topic", "x"), NONE);   /* for one only in the producer */
@@ -633,6 +648,7 @@ int main(void)
         cmocka_unit_test_teardown(the_command_again, teardown),
         cmocka_unit_test_teardown(defaults_hold_where_nothing_is_given, teardown),
         cmocka_unit_test_teardown(flag_wins_over_environment_over_file_over_default, remove_file),
+        cmocka_unit_test_teardown(every_option_has_a_variable, teardown),
         cmocka_unit_test_teardown(flags_stand_anywhere, teardown),
         cmocka_unit_test_teardown(the_last_of_a_flag_wins, teardown),
         cmocka_unit_test_teardown(values_may_begin_with_a_dash_or_be_empty, teardown),

@@ -14,6 +14,7 @@ static const char table[] =
     "{\"name\":\"x\",\"type\":\"double\"},"
     "{\"name\":\"pay\",\"type\":{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9,\"scale\":2}}]}]},"
     "{\"name\":\"tags\",\"type\":{\"type\":\"array\",\"items\":\"string\"}},"
+    "{\"name\":\"changed\",\"type\":[\"null\",{\"type\":\"array\",\"items\":\"string\"}]},"
     "{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"K\",\"symbols\":[\"a\",\"b\"]}}]}";
 
 static char *put_record(char *at, int64_t id, bool nested)
@@ -32,6 +33,11 @@ static char *put_record(char *at, int64_t id, bool nested)
     at = avro_put_text(at, SPAN_LITERAL("t,1"));
     at = avro_put_text(at, SPAN_LITERAL(""));
     at = avro_put_long(at, 0);
+    at = avro_put_branch(at, id != 0);
+    if (id > 7)
+        at = avro_put_text(avro_put_text(avro_put_long(at, 2), SPAN_LITERAL("Age")), SPAN_LITERAL("a\"b"));
+    if (id)
+        at = avro_put_long(at, 0);
     return avro_put_long(at, 1);
 }
 
@@ -89,9 +95,9 @@ static void read_rows(struct span bytes, struct buffer *out)
     byte_reader_free(reader);
 }
 
-static const char rows[] = "7|2025-03-04T00:00:00.123Z|2025-03-04T00:00:00.000Z|1.5|-1.23|\x01{…}|b|\n"
-                           "|2025-03-04T00:00:00.123Z|2025-03-04T00:00:00.000Z|||\x01{…}|b|\n"
-                           "9|2025-03-04T00:00:00.123Z|2025-03-04T00:00:00.000Z|||\x01{…}|b|\n";
+static const char rows[] = "7|2025-03-04T00:00:00.123Z|2025-03-04T00:00:00.000Z|1.5|-1.23|\x01{…}|[]|b|\n"
+                           "|2025-03-04T00:00:00.123Z|2025-03-04T00:00:00.000Z|||\x01{…}||b|\n"
+                           "9|2025-03-04T00:00:00.123Z|2025-03-04T00:00:00.000Z|||\x01{…}|[\"Age\",\"a\\\"b\"]|b|\n";
 
 static void records_become_texts(void **state)
 {

@@ -107,6 +107,29 @@ static void tables_of_spreadsheets(void **state)
     ROWS("a.csv", "EmployeeNumber:Age\nE,1:41\n", "2 E,1 41\n");
 }
 
+/* What the rejects of an Avro file look like. */
+static void lists_make_rows_partial(void **state)
+{
+    (void)state;
+    struct input_settings settings = settings_of_test();
+    ROWS("a.csv",
+         "EmployeeNumber,event_type,changed,Age,OverTime\n"
+         "E1,CHANGED,\"[\"\"Age\"\"]\",41,nonsense\n"
+         "E2,CHANGED,[],,\n"
+         "E3,CHANGED,2025-03-04,43,Yes\n"
+         "E4,SNAPSHOT,\"[\"\"Age\"\"]\",44,Yes\n"
+         "E5,CHANGED,\"[\"\"age\"\"]\",45,Yes\n"
+         "E6,CHANGED,\"[\"\"Age\"\",\"\"Age\"\"]\",46,Yes\n"
+         "E7,CHANGED,[Age,47,Yes\n"
+         "E8,CHANGED,\"[\"\"Age\"\"]\",17,Yes\n",
+         "2 E1 41\n3 E2 0\n4 E3 43\n"
+         "a.csv:5: column changed (3): rule: only an event of type CHANGED has a list\n"
+         "a.csv:6: column changed (3): unknown_field: names no attribute of the schema\n"
+         "a.csv:7: column Age (4): unknown_field: a duplicate in changed\n"
+         "a.csv:8: column changed (3): wrong_type: not a list of attributes' names in JSON\n"
+         "a.csv:9: column Age (4): out_of_range: outside 18 to 100\n");
+}
+
 static void files_that_were_joined(void **state)
 {
     (void)state;
@@ -169,7 +192,7 @@ static void texts_that_mean_nothing(void **state)
     ROWS("a.csv", "EmployeeNumber,Age,OverTime\nE1,NA,Yes\nE2,41,#N/A\n",
          "a.csv:2: column Age (2): wrong_type: text where a number is due\na.csv:3: column OverTime (3): "
          "unknown_category: ");
-    assert_true(null_values_parse("NA,NULL,,#N/A,-", &settings.null_values));
+    assert_true(null_values_parse("NA, NULL ,,#N/A, ,-", &settings.null_values));
     ROWS("a.csv", "EmployeeNumber,Age,OverTime,occurred_at\nE1,NA,Yes,NULL\nE2,41,#N/A,-\nE3,na,Yes,\nNA,41,Yes,\n",
          "2 E1 nan\n3 E2 41\na.csv:4: column Age (2): wrong_type: text where a number is due\n"
          "a.csv:5: column EmployeeNumber (1): bad_id: the id is empty\n");
@@ -278,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_of_spreadsheets),
+        cmocka_unit_test(lists_make_rows_partial),
         cmocka_unit_test(files_that_were_joined),
         cmocka_unit_test(ids_that_a_spreadsheet_touched),
         cmocka_unit_test(texts_that_mean_nothing),

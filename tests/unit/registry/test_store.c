@@ -95,6 +95,11 @@ static void test_what_is_registered_resolves(void **state)
     assert_int_equal(registry_resolve(registry, "models:/attrition/1", &version, &err), STATUS_OK);
     assert_null(version.alias);
     model_version_clear(&version);
+    assert_int_equal(registry_resolve(registry, "models:/attrition/latest", &version, &err), STATUS_OK);
+    assert_string_equal(version.version, "2");
+    assert_null(version.alias);
+    model_version_clear(&version);
+    assert_int_equal(registry_resolve(registry, "models:/nobody/latest", &version, &err), STATUS_NOT_FOUND);
     buffer_free(&file);
     registry_close(registry);
 }
@@ -183,11 +188,21 @@ static void test_bad_names_are_refused(void **state)
                                        "models:/a b%@x",
                                        "models:/a@p/1",
                                        "models:/",
+                                       "models:a/1",
+                                       "models:/a/Production",
+                                       "models:/a/LATEST",
+                                       "runs:/0123/model",
                                        "s3://x/y"};
     struct registry *registry = opened();
     struct model_version version;
     for (size_t u = 0; u < sizeof uris / sizeof *uris; u++)
         assert_int_equal(registry_resolve(registry, uris[u], &version, &err), STATUS_INVALID);
+    assert_int_equal(registry_resolve(registry, "models:/a/Production", &version, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "write models:/a@ALIAS"));
+    assert_int_equal(registry_resolve(registry, "runs:/0123/model", &version, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "the address of a run is not read"));
+    assert_int_equal(registry_resolve(registry, "models:a/1", &version, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "give models:/NAME@ALIAS"));
     char *number;
     assert_int_equal(registry_create_version(registry, "../x", "r", NULL, 0, &number, &err), STATUS_INVALID);
     assert_int_equal(registry_create_version(registry, "x", "../r", NULL, 0, &number, &err), STATUS_INVALID);
@@ -205,6 +220,7 @@ static void test_servers_are_refused_with_what_to_do(void **state)
     assert_int_equal(registry_open("http://localhost:99999", &registry, &err), STATUS_INVALID);
     assert_non_null(strstr(err.text, "MLFLOW_TRACKING_URI"));
     assert_int_equal(registry_open("sqlite:///x.db", &registry, &err), STATUS_UNSUPPORTED);
+    assert_int_equal(registry_open("databricks", &registry, &err), STATUS_UNSUPPORTED);
     assert_int_equal(registry_open("", &registry, &err), STATUS_INVALID);
     assert_int_equal(registry_open("file:///tmp/a%20b/", &registry, &err), STATUS_OK);
     assert_string_equal(registry_root(registry), "/tmp/a b");

@@ -132,6 +132,11 @@ static void test_every_line_is_answered_in_order(void **state)
         "2)\"}}\n"
         "{\"id\":4,\"error\":{\"code\":\"out_of_range\",\"field\":\"Age\",\"message\":\"Age: outside 18 to 100\"}}\n",
         false);
+    expect(
+        "{\"id\":5,\"attributes\":{\"Aeg\":50}}\n",
+        "{\"id\":5,\"error\":{\"code\":\"unknown_field\",\"field\":\"Aeg\",\"message\":\"Aeg: the schema has no such "
+        "field\"}}\n",
+        false);
 }
 
 static void test_unchecked_scores_with_the_model(void **state)
@@ -155,7 +160,8 @@ static void test_a_line_without_end_is_bounded(void **state)
     strcpy(input + bytes, "\n{\"id\":1,\"attributes\":[]}");
     expect(input,
            "{\"id\":null,\"error\":{\"code\":\"limit\",\"field\":null,\"message\":\"a line of more than 16 MiB\"}}\n"
-           "{\"id\":1,\"error\":{\"code\":\"wrong_type\",\"field\":null,\"message\":\"attributes: not an object\"}}\n",
+           "{\"id\":1,\"error\":{\"code\":\"wrong_type\",\"field\":\"attributes\",\"message\":\"attributes: not an "
+           "object\"}}\n",
            false);
     free(input);
 }

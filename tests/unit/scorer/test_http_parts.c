@@ -7,6 +7,7 @@
 
 #include "scorer/http/access_log.h"
 #include "scorer/http/access_control.h"
+#include "scorer/http/open_inference.h"
 #include "scorer/http/parameters.h"
 #include "scorer/http/tokens.h"
 
@@ -306,6 +307,29 @@ static void traces_go_on_with_a_span_of_their_own(void **state)
     }
 }
 
+static void assert_completed(unsigned status, const char *path, const char *before, const char *after)
+{
+    struct answer answer = {.status = status};
+    buffer_add_text(&answer.body, before);
+    inference_complete_error(path, &answer);
+    buffer_add_u8(&answer.body, 0);
+    assert_string_equal(answer.body.data, after);
+    buffer_free(&answer.body);
+}
+
+static void errors_of_v2_have_a_member_for_its_clients(void **state)
+{
+    (void)state;
+    const char *plain = "{\"detail\":\"Not Found\"}\n", *ours = "{\"error\":\"x\",\"detail\":[]}\n";
+    assert_completed(404, "/v2/x", plain, "{\"error\":\"Not Found\",\"detail\":\"Not Found\"}\n");
+    assert_completed(415, "/v2/models/a/infer", plain, "{\"error\":\"Not Found\",\"detail\":\"Not Found\"}\n");
+    assert_completed(405, "/v2", plain, "{\"error\":\"Not Found\",\"detail\":\"Not Found\"}\n");
+    assert_completed(422, "/v2/models/a/infer", ours, ours);
+    assert_completed(404, "/v22", plain, plain);
+    assert_completed(404, "/predict", plain, plain);
+    assert_completed(200, "/v2/x", plain, plain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +345,7 @@ int main(void)
         cmocka_unit_test(bad_values_of_parameters_are_faults),
         cmocka_unit_test(request_ids_are_kept_when_harmless),
         cmocka_unit_test(traces_go_on_with_a_span_of_their_own),
+        cmocka_unit_test(errors_of_v2_have_a_member_for_its_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
