@@ -7,7 +7,7 @@ DEB_ARCH    = $(shell dpkg --print-architecture)
 DEB_FILE    = $(BUILD)/attrition-scorer_$(VERSION)_$(DEB_ARCH).deb
 # Who answers for the package; set it where you publish yours.
 MAINTAINER ?= attrition scorer's authors <maintainers@example.org>
-SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
+SOURCE_DATE_EPOCH ?= $(or $(shell git -c safe.directory='*' log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 DEB_SOURCES = $(MODULES) schemas sql docs deploy tools tests/*.mk Makefile VERSION LICENSE *.md
 # gcc and the C library's headers are build-essential's.
 DEB_NEEDS   = $(filter-out gcc libc6-dev,$(shell deploy/bootstrap --list build))
@@ -31,7 +31,13 @@ deb: ## a Debian package of this tree, by debhelper
 	@sha256sum $(DEB_FILE)
 
 # The one tag left out asks for a bug number of Debian's own archive.
-lint-deb: deb ## the package as lintian sees it
+lint-deb: deb lint-deb-only ## the package as lintian sees it
+lint-deb-only:
 	@lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs $(DEB_FILE)
 
-.PHONY: deb lint-deb
+# In a throw-away Debian of each release, with a clone of what is committed.
+FRESH ?= $(SHARED)/tools/fresh-debian
+try-deb: ## the package built twice, installed, run, upgraded and purged in bare Debian 12 and 13 (root)
+	@set -e; for suite in bookworm trixie; do echo "# $$suite"; $(FRESH) --suite $$suite -- sh -c 'deploy/bootstrap build package >/dev/null && deploy/try-deb --twice'; done
+
+.PHONY: deb lint-deb lint-deb-only try-deb
