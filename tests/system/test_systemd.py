@@ -92,9 +92,9 @@ def run_roles(lab, host, database):
         lab.ready(scorer)
     lab.must(BIN / "producer", "backfill", lab.employees(200), env={"KAFKA_BOOTSTRAP_SERVERS": host.kafka})
     lab.wait("200 employees go through score and sink", lambda: lab.number(database, "SELECT count(*) FROM attrition.predictions") == 200, 40, started["sink"])
-    for role, scorer in started.items():
-        scorer.popen.send_signal(signal.SIGHUP)  # ExecReload
-    lab.wait("reload has the files of secrets read again", lambda: "SIGHUP" in started["sink"].text() or "read again" in started["sink"].text(), 10, started["sink"])
+    (secrets / "database_url").write_text(f"{database} connect_timeout=9\n")
+    started["sink"].popen.send_signal(signal.SIGHUP)  # ExecReload
+    lab.wait("reload has the files of secrets read again", lambda: "read again, and changed: DATABASE_URL_FILE" in started["sink"].text(), 10, started["sink"])
     lab.equal("role and identity are the unit's", started["score"].env["INSTANCE_ID"], "host-score")
     for role, scorer in started.items():
         lab.equal(f"{role}: TERM ends it with status 0", scorer.end(), 0)
