@@ -90,7 +90,7 @@ with Lab() as lab:
             again = lab.run(*topology.command(name), env=topology.environment(name))
             lab.check("and trains nothing when it runs again", again[0] == 0 and "version 2" not in again[1] + again[2], again[0])
     care = topology.start("care")
-    lab.wait("the daily care is done, as no administrator", lambda: "groups: computed" in care.text(), 30, care)
+    lab.wait("the daily care is done, as no administrator", lambda: "groups: computed" in care.text(), 90, care)
     scorer, page = topology.start("scorer"), topology.start("page")
     lab.ready(page)
     lab.ready(scorer)
