@@ -27,7 +27,7 @@ with Lab() as lab:
     env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": database, "SCHEMAS_DIR": str(ROOT / "schemas"), "PATH": f"{BIN}:{os.environ['PATH']}", "MLFLOW_TRACKING_URI": str(lab.dir / "mlruns"),
            "HTTP_LISTEN": "127.0.0.1:0"}
     out = shell(lab, "scientist", env)
-    lab.check("scientist: the run is compared", "first" in out)
+    lab.check("scientist: the run is compared, and its version is what a scorer would load", "logistic-regression-l2" in out and "kind: linear" in out)
     shell(lab, "publisher", env)
     out = shell(lab, "operator", env)
     lab.equal("operator: the event has its row", lab.number(database, "SELECT count(*) FROM attrition.predictions WHERE employee_id = '1042'"), 1)
