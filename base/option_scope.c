@@ -69,12 +69,15 @@ bool option_is_for(const struct option_row *row, const struct subcommand *subcom
 
 void option_help_for(const struct option_row *row, const char *subcommand, struct buffer *out)
 {
+    size_t start = out->bytes;
     for (const char *part = row->help; part; part = next_part(part)) {
         const char *next = next_part(part);
         size_t heading = heading_bytes(part), bytes = next ? (size_t)(next - part) - 2 : strlen(part);
         if (!heading || is_named(part, heading, subcommand))
             buffer_printf(out, "%s%.*s", out->bytes ? "; " : "", (int)(bytes - heading), part + heading);
     }
+    if (out->bytes == start)
+        buffer_printf(out, "%s", row->help);
 }
 
 const char *option_subcommand_of(const struct option_row *row, const struct subcommand *subcommands)

@@ -1,20 +1,43 @@
-# A Debian package of what `make install` installs. The libraries' packages are asked of dpkg, so they are never listed by hand.
+# A Debian package by debhelper, from a copy of the sources with deploy/debian in it. Two builds of one commit are equal, wherever and
+# whenever they are made (SOURCE_DATE_EPOCH: the commit's time). Debug symbols come as a package of their own.
 
-DEB_ROOT := $(BUILD)/deb
-DEB_ARCH  = $(shell dpkg --print-architecture)
-DEB_FILE  = $(BUILD)/attrition-scorer_$(VERSION)_$(DEB_ARCH).deb
+DEB_ROOT   := $(BUILD)/deb
+DEB_TREE   := $(DEB_ROOT)/attrition-scorer-$(VERSION)
+DEB_ARCH    = $(shell dpkg --print-architecture)
+DEB_FILE    = $(BUILD)/attrition-scorer_$(VERSION)_$(DEB_ARCH).deb
+# Who answers for the package; set it where you publish yours.
+MAINTAINER ?= attrition scorer's authors <maintainers@example.org>
+SOURCE_DATE_EPOCH ?= $(or $(shell git -c safe.directory='*' log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
+DEB_SOURCES = $(MODULES) schemas sql docs deploy tools tests/*.mk Makefile VERSION LICENSE *.md
+# gcc and the C library's headers are build-essential's.
+DEB_NEEDS   = $(filter-out gcc libc6-dev,$(shell deploy/bootstrap --list build))
 
-deb: build ## a Debian package of the programs in build/
+deb: ## a Debian package of this tree, by debhelper
+	@deploy/bootstrap build package
 	@rm -rf $(DEB_ROOT)
-	@$(MAKE) --no-print-directory -s install DESTDIR=$(DEB_ROOT)/tree PREFIX=/usr >/dev/null
-	@install -Dm 644 LICENSE $(DEB_ROOT)/tree/usr/share/doc/attrition-scorer/copyright
-	@install -d $(DEB_ROOT)/tree/DEBIAN $(DEB_ROOT)/debian
-	@printf 'Source: attrition-scorer\n\nPackage: attrition-scorer\nArchitecture: any\n' >$(DEB_ROOT)/debian/control
-	@libraries=$$(cd $(DEB_ROOT) && dpkg-shlibdeps -O $(addprefix tree/usr/bin/attrition-,$(PROGRAMS)) 2>/dev/null | sed -n 's/^shlibs:Depends=//p'); \
-	  [ -n "$$libraries" ] || { echo 'deb: dpkg-shlibdeps found no libraries; it is in the package dpkg-dev' >&2; exit 1; }; \
-	  printf 'Package: attrition-scorer\nVersion: %s\nArchitecture: %s\nMaintainer: %s\nDepends: %s\nRecommends: postgresql-client\nSection: net\nPriority: optional\nDescription: %s\n' \
-	    '$(VERSION)' '$(DEB_ARCH)' "the attrition scorer's authors <maintainers@localhost>" "$$libraries" \
-	    'scores employee change events from Kafka for attrition risk' >$(DEB_ROOT)/tree/DEBIAN/control
-	@dpkg-deb --root-owner-group --build $(DEB_ROOT)/tree $(DEB_FILE)
+	@mkdir -p $(DEB_TREE)
+	@cp -a --parents $(wildcard $(DEB_SOURCES)) $(DEB_TREE)
+	@cp -a deploy/debian $(DEB_TREE)/debian
+	@cp deploy/systemd/attrition-scorer* $(DEB_TREE)/debian
+	@for u in service timer; do cp deploy/systemd/attrition-maintain.$$u $(DEB_TREE)/debian/attrition-scorer.attrition-maintain.$$u; done
+	@sed -i "s|@MAINTAINER@|$(MAINTAINER)|; s|@BUILD_DEPENDS@|$$(echo $(DEB_NEEDS) | sed 's/ /, /g')|" $(DEB_TREE)/debian/control
+	@{ printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: attrition-scorer\n\nFiles: *\nCopyright: %s\nLicense: Expat\n' \
+	  "$$(sed -n 's/^Copyright (c) //p' LICENSE)"; sed '1,/^Copyright/d; s/^$$/./; s/^/ /' LICENSE | sed 1d; } >$(DEB_TREE)/debian/copyright
+	@printf 'attrition-scorer (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' '$(VERSION)' "$(MAINTAINER)" \
+	  "$$(LC_ALL=C date -uRd @$(SOURCE_DATE_EPOCH))" >$(DEB_TREE)/debian/changelog
+	@cd $(DEB_TREE) && SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) MAKEFLAGS= dpkg-buildpackage -b -us -uc --no-check-builddeps -j$$(nproc) >../log 2>&1 || \
+	  { tail -n 30 ../log >&2; echo 'deb: dpkg-buildpackage failed (see above); its log is $(DEB_ROOT)/log' >&2; exit 1; }
+	@mv $(DEB_ROOT)/*.deb $(BUILD)
+	@sha256sum $(DEB_FILE)
 
-.PHONY: deb
+# The one tag left out asks for a bug number of Debian's own archive.
+lint-deb: deb lint-deb-only ## the package as lintian sees it
+lint-deb-only:
+	@lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs $(DEB_FILE)
+
+# In a throw-away Debian of each release, with a clone of what is committed.
+FRESH ?= $(SHARED)/tools/fresh-debian
+try-deb: ## the package built twice, installed, run, upgraded and purged in bare Debian 12 and 13 (root)
+	@set -e; for suite in bookworm trixie; do echo "# $$suite"; $(FRESH) --suite $$suite -- sh -c 'deploy/bootstrap build package >/dev/null && deploy/try-deb --twice'; done
+
+.PHONY: deb lint-deb lint-deb-only try-deb

@@ -1,4 +1,4 @@
-# Form and rules of the sources, generated documents, sanitizer and coverage builds, installing.
+# Form and rules of the sources, generated documents, sanitizer and coverage builds.
 
 C_FILES      = $(sort $(wildcard $(addsuffix /*.[ch],$(MODULES) $(wildcard $(addsuffix /*/,$(MODULES))) tools) tests/*/*.[ch] tests/*/*/*.[ch]))
 SCRIPTS      = $(shell grep -rlE '^\#!.*[/ ](ba)?sh$$' --exclude-dir='__pycache__' .ci deploy sql tests)
@@ -72,20 +72,4 @@ cover: ## line and branch coverage of the unit tests
 	@$(MAKE) --no-print-directory FLAVOUR=cover unit
 	@gcovr --root . --exclude 'tests/' --exclude '$(BUILD)/' --print-summary $(BUILD)/cover
 
-SHARE := $(DESTDIR)$(PREFIX)/share/attrition-scorer
-
-# The programs look for what is shipped beside them (../share/attrition-scorer), so an installed tree may be moved.
-install: build ## install programs, manual pages, completions, schemas, migrations and the generator's recipe under PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/schemas $(SHARE)/sql $(SHARE)/producer
-	for p in $(PROGRAMS); do install -m 755 $(BIN)/$$p $(DESTDIR)$(PREFIX)/bin/attrition-$$p; done
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions zsh/site-functions)
-	for p in $(PROGRAMS); do \
-	    $(BIN)/$$p --man >$(DESTDIR)$(PREFIX)/share/man/man1/attrition-$$p.1 && \
-	    $(BIN)/$$p --completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/attrition-$$p && \
-	    $(BIN)/$$p --completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_attrition-$$p || exit 1; done
-	install -m 644 $(wildcard schemas/*.*) $(SHARE)/schemas
-	install -m 644 $(wildcard sql/*.sql) $(SHARE)/sql
-	install -m 755 $(filter-out %.sql,$(wildcard sql/*)) $(SHARE)/sql
-	install -m 644 producer/recipe.json $(SHARE)/producer
-
-.PHONY: schemas-check lint lint-tools lint-hardening lint-format lint-sources lint-cppcheck lint-scripts lint-docs docs fmt asan tsan cover install
+.PHONY: schemas-check lint lint-tools lint-hardening lint-format lint-sources lint-cppcheck lint-scripts lint-docs docs fmt asan tsan cover

@@ -23,7 +23,8 @@ class Topology:
         self.token = (self.secrets / "http_token").read_text().strip()
         self.database = lab.postgres()
         self.set_address("owner_url", self.database)
-        self.set_address("scorer_url", self.database.replace("user=postgres", "user=scorer"))
+        for user in ("scorer", "analyst", "care"):
+            self.set_address(f"{user}_url", self.database.replace("user=postgres", f"user={user}"))
         self.addresses = {"kafka:9092": lab.kafka(), "http://mlflow:5000": start_server(lab), "/run/secrets": str(self.secrets), "/var/lib/attrition": str(lab.dir)}
 
     def set_address(self, name, address):
@@ -88,6 +89,8 @@ with Lab() as lab:
         if name == "model":
             again = lab.run(*topology.command(name), env=topology.environment(name))
             lab.check("and trains nothing when it runs again", again[0] == 0 and "version 2" not in again[1] + again[2], again[0])
+    care = topology.start("care")
+    lab.wait("the daily care is done, as no administrator", lambda: "groups: computed" in care.text(), 90, care)
     scorer, page = topology.start("scorer"), topology.start("page")
     lab.ready(page)
     lab.ready(scorer)
@@ -101,6 +104,14 @@ with Lab() as lab:
     count = "SELECT count(*) FROM attrition.predictions WHERE channel = "
     lab.wait("300 employees are scored into PostgreSQL", lambda: lab.number(database, f"{count}'STREAM'") == 300, 40, scorer)
     lab.wait("and so is the one over HTTP", lambda: lab.number(database, f"{count}'HTTP'") == 1, 20, scorer)
+    def people():
+        request = urllib.request.Request(f"http://{page.http}/employees?limit=5", headers={"Authorization": f"Bearer {topology.token}", "X-Purpose": "test"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return len(json.load(answer)["employees"])
+
+    lab.equal("the page's service shows people", people(), 5)
+    lab.equal("and logs who asked", lab.number(database, "SELECT count(*) FROM attrition.access_log"), 1)
+
     def stream():
         request = urllib.request.Request(f"http://{page.http}/stream", headers={"Authorization": f"Bearer {topology.token}"})
         with urllib.request.urlopen(request, timeout=10) as answer:

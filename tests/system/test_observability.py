@@ -93,4 +93,8 @@ with Lab() as lab:
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     publish = workflow["jobs"]["publish"]
     tags = publish["steps"][-1]["with"]["tags"].splitlines()
-    lab.check("the workflow tests before it publishes latest, version and commit", publish["needs"] == "test" and len(tags) == 3, tags)
+    lab.check("the workflow tests before it publishes latest, version and commit", "test" in publish["needs"] and len(tags) == 3, tags)
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    lab.equal("actions are named by commit", [step["uses"] for step in steps if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", "a@" + 40 * "0"))], [])
+    lab.equal("no job has a right by default, or keeps its token in the checkout", (workflow["permissions"], [name for name, job in workflow["jobs"].items() if "permissions" not in job],
+              [step for step in steps if "checkout" in step.get("uses", "") and step["with"]["persist-credentials"] is not False]), ({}, [], []))

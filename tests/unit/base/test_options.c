@@ -642,6 +642,20 @@ static void the_command_again(void **state)
     buffer_free(&secrets);
 }
 
+/* Also where its help's headings are words of the subcommand, as for --empty of `state seed`. */
+static void every_row_has_help_for_its_subcommands(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"state", "run", "audit", "backfill", "train", "import"};
+    for (int id = 0; id < OPTION_COUNT_; id++)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            struct buffer help = {0};
+            option_help_for(&option_rows[id], names[i], &help);
+            assert_true(help.bytes > 0);
+            buffer_free(&help);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -675,6 +689,7 @@ int main(void)
         cmocka_unit_test_teardown(a_flag_of_another_subcommand_is_refused, teardown),
         cmocka_unit_test_teardown(help_of_a_subcommand_says_what_is_for_it, teardown),
         cmocka_unit_test_teardown(help_of_a_subcommand_leaves_out_the_others_options, teardown),
+        cmocka_unit_test(every_row_has_help_for_its_subcommands),
         cmocka_unit_test_teardown(version_names_the_program, teardown),
         cmocka_unit_test_teardown(the_reference_has_every_option, teardown),
         cmocka_unit_test(main_fails_when_its_output_is_lost),
