@@ -144,6 +144,18 @@ void sink_evidence_add_challengers(struct sink_evidence *evidence, const struct 
     evidence_end_json(out, at);
 }
 
+void sink_evidence_add_change(struct sink_evidence *evidence, const struct prediction *prediction)
+{
+    struct buffer *out = &evidence->text;
+    size_t at = evidence_begin_json(out, SPAN_LITERAL("change"));
+    evidence_begin_object(out, 2);
+    evidence_add_bytes(out, SPAN_LITERAL("model"));
+    evidence_add_number(out, prediction->change.model);
+    evidence_add_bytes(out, SPAN_LITERAL("record"));
+    evidence_add_number(out, prediction->change.record);
+    evidence_end_json(out, at);
+}
+
 /* --- digests by partition --- */
 
 static struct group *group_of(struct sink_evidence *evidence, const char *topic, int32_t partition)

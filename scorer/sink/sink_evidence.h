@@ -22,6 +22,7 @@ void sink_evidence_add(struct sink_evidence *evidence, struct span column, struc
 void sink_evidence_add_input(struct sink_evidence *evidence, const struct cell *cells);
 void sink_evidence_add_reasons(struct sink_evidence *evidence, const struct prediction *prediction);
 void sink_evidence_add_challengers(struct sink_evidence *evidence, const struct prediction *prediction);
+void sink_evidence_add_change(struct sink_evidence *evidence, const struct prediction *prediction);
 void sink_evidence_end(struct sink_evidence *evidence, const char *topic, int32_t partition,
                        char digest[EVIDENCE_DIGEST_BYTES]);
 

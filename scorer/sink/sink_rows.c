@@ -245,6 +245,8 @@ static void add_evidence(struct sink_rows *rows, char *row, const struct sink_re
             sink_evidence_add_reasons(evidence, prediction);
         else if (c == COLUMN_challengers)
             sink_evidence_add_challengers(evidence, prediction);
+        else if (c == COLUMN_change && value.data)
+            sink_evidence_add_change(evidence, prediction);
         else if (c != COLUMN_evidence_salt && c != COLUMN_evidence_digest && value.data)
             sink_evidence_add(evidence, span_of(prediction_columns[c].name), value);
     }
