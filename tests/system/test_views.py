@@ -6,7 +6,7 @@ import shutil
 from lab import BIN, ROOT, Lab
 
 VIEWS = ("current_employees", "risk_by_group", "movers", "crossings", "employee_history", "outcomes_once", "predicted_against_actual",
-         "realised_performance", "expected_performance", "drift_against_training", "impact_ratio", "data_quality", "dead_letter_summary")
+         "realised_performance", "expected_performance", "drift_against_training", "impact_ratio", "data_quality", "dead_letter_summary", "reviews_of_decisions")
 ADDED = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
         "source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers"
 # $scored, $risk, $margin, $version, $input of n; offsets grow with `at`.
@@ -74,6 +74,7 @@ def plant(lab, url):
     lab.sql(url, "UPDATE attrition.predictions SET occurred_at = now() - interval '1 year' WHERE event_id = 'mover-1-11'")
     lab.sql(url, f"""INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions WHERE scored_at > now() - interval '2 hours'
         OR employee_id IN ('e5', 'e10') AND scored_at < {COHORT} + interval '1 day'""")
+    lab.sql(url, "SELECT attrition.review('mover-1-6', NULL, 'who knows her?'), attrition.review('mover-1-6', true, 'on parental leave'), attrition.review('mover-4-13', false, 'as it is')")
     lab.sql(url, """INSERT INTO attrition.dead_letters (stage, code, field, message, cluster_id, received_at)
         SELECT 'score', CASE WHEN n < 4 THEN 'missing_required' ELSE 'out_of_range' END, 'Age', 'm', 'c', now() FROM generate_series(1, 10) AS n""")
 
@@ -106,6 +107,7 @@ def found(lab, url):
     lab.equal("… by group", [(row[0], row[1]) for row in ask["expected_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("by group", [(row[0], row[1]) for row in ask["realised_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("who is there and whose horizon has not passed is censored", lab.sql(url, "SELECT outcome, count(*) FROM attrition.predicted_against_actual WHERE scored_at BETWEEN now() - interval '45 days' AND now() - interval '35 days' GROUP BY 1"), [["censored", "800"]])
+    lab.equal("reviews and overrides", ask["reviews_of_decisions"], [["attrition", "1", "1", "1", "0"], ["attrition", "2", "1", "0", "1"]])
     lab.equal("data quality of today", lab.sql(url, """SELECT events - refused > 1000, missing, imputed, refused FROM attrition.data_quality
         WHERE attribute = 'Age' AND day = (SELECT max(day) FROM attrition.data_quality)"""), [["t", "3", "0", "10"]])
     lab.equal("and in all", lab.sql(url, "SELECT sum(events), sum(imputed), sum(refused) FROM attrition.data_quality WHERE attribute = 'MonthlyIncome'"), [["6021", "1502", "0"]])
