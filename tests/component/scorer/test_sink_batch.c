@@ -50,8 +50,8 @@ static void every_kind_of_record_becomes_its_row(void **state)
         "event-20|employee-3|2026-09-21 14:13:20.02|Yes|0.625|0.875|1|attrition|3|production|STREAM|"
         "employee-events|2|20|cluster-a|0|10|[{\"feature\": \"Age\", \"contribution\": -0.75}, "
         "{\"feature\": \"BusinessTravel\", \"contribution\": 0.5}, "
-        "{\"feature\": \"DailyRate\", \"contribution\": 0.125}]|[]|{\"model\": -0.1, \"record\": 0.375}");
-    assert_int_equal(number("SELECT count(*) FROM attrition.latest_predictions WHERE change ->> 'model' = '-0.1'"), 1);
+        "{\"feature\": \"DailyRate\", \"contribution\": 0.125}]|[]|{\"model\": -0.125, \"record\": 0.375}");
+    assert_int_equal(number("SELECT count(*) FROM attrition.latest_predictions WHERE change ->> 'model' = '-0.125'"), 1);
     assert_int_equal(number("SELECT count(*) FROM attrition.predictions, jsonb_object_keys(input)"),
                      schema->column_count);
     assert_text("SELECT concat_ws('|', receipt = attrition.receipt('employee-9'), employee_id, output_partition, "
