@@ -53,54 +53,56 @@ CREATE FUNCTION attrition.values_of_rows(day_start timestamptz, day_end timestam
 RETURNS TABLE (channel text, model_name text, model_version text, attribute text, is_score boolean, events bigint, missing bigint,
     psi double precision, psi_by_chance double precision, distance double precision, training_missing_share double precision)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    WITH live AS MATERIALIZED (
-        SELECT p.channel, p.model_name, p.model_version, v.key AS attribute, false AS is_score, v.value, count(*) AS times
-        FROM attrition.predictions AS p
-        CROSS JOIN LATERAL jsonb_each(p.input) AS v
-        WHERE p.scored_at >= day_start AND p.scored_at < day_end AND NOT EXISTS (
+    WITH groups AS MATERIALIZED (
+        SELECT row_number() OVER () AS id, g.*
+        FROM (
+            SELECT DISTINCT p.channel, p.model_name, p.model_version
+            FROM attrition.predictions AS p
+            WHERE p.scored_at >= day_start AND p.scored_at < day_end
+        ) AS g
+        WHERE NOT EXISTS (
             SELECT FROM attrition.day_values AS s
-            WHERE s.day = day_start AND s.channel = p.channel AND s.model_name = p.model_name
-                AND s.model_version = p.model_version AND s.is_score
+            WHERE s.day = day_start AND s.channel = g.channel AND s.model_name = g.model_name AND s.model_version = g.model_version
         )
-        GROUP BY 1, 2, 3, 4, 6
-        UNION ALL
-        SELECT p.channel, p.model_name, p.model_version, 'score', true, to_jsonb(p.probability), count(*)
-        FROM attrition.predictions AS p
-        WHERE p.scored_at >= day_start AND p.scored_at < day_end AND NOT EXISTS (
-            SELECT FROM attrition.day_values AS s
-            WHERE s.day = day_start AND s.channel = p.channel AND s.model_name = p.model_name
-                AND s.model_version = p.model_version AND s.is_score
-        )
-        GROUP BY 1, 2, 3, p.probability
     ),
 
-    totals AS (
+    live AS MATERIALIZED (
+        SELECT g.id, v.key AS attribute, false AS is_score, v.value, count(*) AS times
+        FROM attrition.predictions AS p
+        JOIN groups AS g ON g.channel = p.channel AND g.model_name = p.model_name AND g.model_version = p.model_version
+        CROSS JOIN LATERAL jsonb_each(p.input) AS v
+        WHERE p.scored_at >= day_start AND p.scored_at < day_end
+        GROUP BY g.id, v.key, v.value
+        UNION ALL
+        SELECT g.id, 'score', true, to_jsonb(p.probability), count(*)
+        FROM attrition.predictions AS p
+        JOIN groups AS g ON g.channel = p.channel AND g.model_name = p.model_name AND g.model_version = p.model_version
+        WHERE p.scored_at >= day_start AND p.scored_at < day_end
+        GROUP BY g.id, p.probability
+    ),
+
+    totals AS MATERIALIZED (
         SELECT
-            l.channel,
-            l.model_name,
-            l.model_version,
+            l.id,
             l.attribute,
             l.is_score,
             sum(l.times)::bigint AS events,
             coalesce(sum(l.times) FILTER (WHERE jsonb_typeof(l.value) = 'null'), 0)::bigint AS missing
         FROM live AS l
-        GROUP BY 1, 2, 3, 4, 5
+        GROUP BY 1, 2, 3
     ),
 
     described AS MATERIALIZED (
-        SELECT r.model_name, r.model_version, c.*
-        FROM attrition.training_references AS r
+        SELECT g.id, c.*
+        FROM groups AS g
+        JOIN attrition.training_references AS r ON r.model_name = g.model_name AND r.model_version = g.model_version
         CROSS JOIN LATERAL attrition.reference_columns(r.reference) AS c
-        WHERE EXISTS (
-            SELECT FROM totals AS t
-            WHERE t.is_score AND t.channel = 'STREAM' AND t.model_name = r.model_name AND t.model_version = r.model_version
-        )
+        WHERE g.channel = 'STREAM'
     ),
 
     placed AS MATERIALIZED (
         SELECT
-            r.model_name,
-            r.model_version,
+            r.id,
             r.attribute,
             r.is_score,
             l.times,
@@ -114,14 +116,12 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 ELSE cardinality(r.lows) + 1
             END AS place
         FROM live AS l
-        JOIN described AS r USING (model_name, model_version, attribute, is_score)
-        WHERE l.channel = 'STREAM'
+        JOIN described AS r USING (id, attribute, is_score)
     ),
 
     shares AS (
         SELECT
-            r.model_name,
-            r.model_version,
+            r.id,
             r.attribute,
             r.is_score,
             e.place - 1 AS place,
@@ -133,19 +133,17 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         FROM described AS r
         CROSS JOIN LATERAL unnest(r.counts) WITH ORDINALITY AS e (count, place)
         LEFT JOIN (
-            SELECT p.model_name, p.model_version, p.attribute, p.is_score, p.place, sum(p.times) AS times
+            SELECT p.id, p.attribute, p.is_score, p.place, sum(p.times) AS times
             FROM placed AS p
-            GROUP BY 1, 2, 3, 4, 5
-        ) AS b ON b.model_name = r.model_name AND b.model_version = r.model_version AND b.attribute = r.attribute
-            AND b.is_score = r.is_score AND b.place = e.place - 1
+            GROUP BY 1, 2, 3, 4
+        ) AS b ON b.id = r.id AND b.attribute = r.attribute AND b.is_score = r.is_score AND b.place = e.place - 1
         WHERE e.count > 0 OR b.times > 0
-        WINDOW column_of AS (PARTITION BY r.model_name, r.model_version, r.attribute, r.is_score)
+        WINDOW column_of AS (PARTITION BY r.id, r.attribute, r.is_score)
     ),
 
     indices AS (
         SELECT
-            s.model_name,
-            s.model_version,
+            s.id,
             s.attribute,
             s.is_score,
             s.bins - 1 AS freedom,
@@ -155,33 +153,31 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             coalesce(sum(s.expected) FILTER (WHERE s.place = 0), 0) / s.total AS training_missing_share
         FROM shares AS s
         WHERE s.events > 0
-        GROUP BY 1, 2, 3, 4, s.events, s.bins, s.total
+        GROUP BY 1, 2, 3, s.events, s.bins, s.total
     ),
 
     ordered AS (
         SELECT
-            p.model_name,
-            p.model_version,
+            p.id,
             p.attribute,
             p.is_score,
             p.number,
             sum(p.times) OVER up_to AS reached,
             sum(p.times) OVER up_to - p.times AS below,
-            sum(p.times) OVER (PARTITION BY p.model_name, p.model_version, p.attribute, p.is_score) AS values
+            sum(p.times) OVER (PARTITION BY p.id, p.attribute, p.is_score) AS values
         FROM placed AS p
         WHERE p.number IS NOT NULL
-        WINDOW up_to AS (PARTITION BY p.model_name, p.model_version, p.attribute, p.is_score ORDER BY p.number)
+        WINDOW up_to AS (PARTITION BY p.id, p.attribute, p.is_score ORDER BY p.number)
     ),
 
     distances AS (
         SELECT
-            o.model_name,
-            o.model_version,
+            o.id,
             o.attribute,
             o.is_score,
             avg(abs(o.number - r.quantiles[q.place])) / nullif(r.deviation, 0) AS distance
         FROM ordered AS o
-        JOIN described AS r USING (model_name, model_version, attribute, is_score)
+        JOIN described AS r USING (id, attribute, is_score)
         CROSS JOIN LATERAL (
             SELECT
                 floor(o.below * cardinality(r.quantiles) / o.values + 0.5)::integer AS passed,
@@ -189,13 +185,12 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         ) AS c
         CROSS JOIN LATERAL generate_series(c.passed + 1, c.covered) AS q (place)
         WHERE c.covered > c.passed
-        GROUP BY 1, 2, 3, 4, r.deviation
+        GROUP BY 1, 2, 3, r.deviation
     ),
 
-    compared AS (
+    compared AS MATERIALIZED (
         SELECT
-            i.model_name,
-            i.model_version,
+            i.id,
             i.attribute,
             i.is_score,
             i.psi,
@@ -204,13 +199,13 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             d.distance,
             i.training_missing_share
         FROM indices AS i
-        LEFT JOIN distances AS d USING (model_name, model_version, attribute, is_score)
+        LEFT JOIN distances AS d USING (id, attribute, is_score)
     )
 
     SELECT
-        t.channel,
-        t.model_name,
-        t.model_version,
+        g.channel,
+        g.model_name,
+        g.model_version,
         t.attribute,
         t.is_score,
         t.events,
@@ -220,8 +215,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         c.distance,
         c.training_missing_share
     FROM totals AS t
-    LEFT JOIN compared AS c ON t.channel = 'STREAM' AND c.model_name = t.model_name AND c.model_version = t.model_version
-        AND c.attribute = t.attribute AND c.is_score = t.is_score
+    JOIN groups AS g USING (id)
+    LEFT JOIN compared AS c USING (id, attribute, is_score)
 $$;
 COMMENT ON FUNCTION attrition.values_of_rows IS 'Rows of day_values for a day, from the predictions of groups that it does not have.';
 
