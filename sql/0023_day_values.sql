@@ -36,23 +36,31 @@ COMMENT ON TABLE attrition.counted_days IS 'The days that day_values is complete
 COMMENT ON COLUMN attrition.counted_days.day IS 'Its start (UTC).';
 COMMENT ON COLUMN attrition.counted_days.counted_at IS 'When it was looked at last.';
 
-CREATE VIEW attrition.uncounted_days AS
-SELECT d.day, d.day_end
-FROM attrition.scored_days AS d
-WHERE NOT EXISTS (SELECT FROM attrition.counted_days AS c WHERE c.day = d.day);
-COMMENT ON VIEW attrition.uncounted_days IS 'Days (UTC) that are read from their rows: today, and those that attrition.maintain has not counted yet.';
-COMMENT ON COLUMN attrition.uncounted_days.day IS 'Its start (UTC).';
-COMMENT ON COLUMN attrition.uncounted_days.day_end IS 'One past its end.';
+CREATE VIEW attrition.value_days AS
+SELECT d.day, d.day + interval '24 hours' AS day_end, CASE WHEN c.day IS NULL THEN d.day END AS rows_from
+FROM (
+    SELECT s.day FROM attrition.scored_days AS s WHERE s.day <= now()
+    UNION
+    SELECT k.day FROM attrition.counted_days AS k
+) AS d
+LEFT JOIN attrition.counted_days AS c ON c.day = d.day;
+COMMENT ON VIEW attrition.value_days IS 'Days (UTC) that there are or have been rows of.';
+COMMENT ON COLUMN attrition.value_days.day IS 'Its start (UTC).';
+COMMENT ON COLUMN attrition.value_days.day_end IS 'One past its end.';
+COMMENT ON COLUMN attrition.value_days.rows_from IS 'Its start, where its rows must be read; null once it is counted.';
 
--- From the rows of a day, by channel, version and attribute, all that day_values does not have. Without settings of its own, so
--- that queries take it in and read those rows alone.
+-- From the rows of a day, by channel, version and attribute, all that day_values does not have. Compiling it (JIT) would take longer
+-- than it runs.
 -- Shares are of counts with a half added to each, so that an empty bin has a logarithm; bins that both lack are left out.
 -- psi_by_chance: with no drift at all, PSI divided by (1/events + 1/training rows) is about chi-squared with bins - 1 degrees of
 -- freedom (Yurdakul 2018); its quantile for a chance of 1 in 10,000 is Wilson and Hilferty's approximation.
 CREATE FUNCTION attrition.values_of_rows(day_start timestamptz, day_end timestamptz)
 RETURNS TABLE (channel text, model_name text, model_version text, attribute text, is_score boolean, events bigint, missing bigint,
     psi double precision, psi_by_chance double precision, distance double precision, training_missing_share double precision)
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH groups AS MATERIALIZED (
         SELECT row_number() OVER () AS id, g.*
         FROM (
@@ -216,7 +224,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         c.training_missing_share
     FROM totals AS t
     JOIN groups AS g USING (id)
-    LEFT JOIN compared AS c USING (id, attribute, is_score)
+    LEFT JOIN compared AS c USING (id, attribute, is_score);
+END
 $$;
 COMMENT ON FUNCTION attrition.values_of_rows IS 'Rows of day_values for a day, from the predictions of groups that it does not have.';
 
@@ -243,23 +252,11 @@ FROM (
     SELECT
         d.day, v.channel, v.model_name, v.model_version, v.attribute, v.is_score, v.events, v.missing, v.psi, v.psi_by_chance, v.distance,
         v.training_missing_share
-    FROM attrition.uncounted_days AS d
-    CROSS JOIN LATERAL attrition.values_of_rows(d.day, d.day_end) AS v
+    FROM attrition.value_days AS d
+    CROSS JOIN LATERAL attrition.values_of_rows(d.rows_from, d.day_end) AS v
+    WHERE d.rows_from IS NOT NULL
 ) AS m
 WHERE m.channel = 'STREAM' AND m.psi IS NOT NULL;
-
-CREATE VIEW attrition.value_days AS
-SELECT d.day, d.day + interval '24 hours' AS day_end, CASE WHEN c.day IS NULL THEN d.day END AS rows_from
-FROM (
-    SELECT s.day FROM attrition.scored_days AS s
-    UNION
-    SELECT k.day FROM attrition.counted_days AS k
-) AS d
-LEFT JOIN attrition.counted_days AS c ON c.day = d.day;
-COMMENT ON VIEW attrition.value_days IS 'Days (UTC) that there are or have been rows of.';
-COMMENT ON COLUMN attrition.value_days.day IS 'Its start (UTC).';
-COMMENT ON COLUMN attrition.value_days.day_end IS 'One past its end.';
-COMMENT ON COLUMN attrition.value_days.rows_from IS 'Its start, where its rows must be read; null once it is counted.';
 
 CREATE OR REPLACE VIEW attrition.data_quality AS
 SELECT
@@ -288,13 +285,17 @@ CROSS JOIN LATERAL (
             WHERE w.day = d.day AND NOT w.is_score
             UNION ALL
             SELECT v.key, count(*), count(*) FILTER (WHERE jsonb_typeof(v.value) = 'null')
-            FROM attrition.predictions AS p
-            CROSS JOIN LATERAL jsonb_each(p.input) AS v
-            WHERE p.scored_at >= d.rows_from AND p.scored_at < d.day_end AND NOT EXISTS (
-                SELECT FROM attrition.day_values AS w
-                WHERE w.day = d.day AND w.channel = p.channel AND w.model_name = p.model_name
-                    AND w.model_version = p.model_version AND w.is_score
-            )
+            FROM (
+                SELECT p.input
+                FROM attrition.predictions AS p
+                WHERE p.scored_at >= d.rows_from AND p.scored_at < d.day_end AND NOT EXISTS (
+                    SELECT FROM attrition.day_values AS w
+                    WHERE w.day = d.day AND w.channel = p.channel AND w.model_name = p.model_name
+                        AND w.model_version = p.model_version AND w.is_score
+                )
+                OFFSET 0 -- rows are dropped before their values are taken apart
+            ) AS r
+            CROSS JOIN LATERAL jsonb_each(r.input) AS v
             GROUP BY 1
         ) AS n
         GROUP BY 1
