@@ -51,7 +51,8 @@ static void every_kind_of_record_becomes_its_row(void **state)
         "employee-events|2|20|cluster-a|0|10|[{\"feature\": \"Age\", \"contribution\": -0.75}, "
         "{\"feature\": \"BusinessTravel\", \"contribution\": 0.5}, "
         "{\"feature\": \"DailyRate\", \"contribution\": 0.125}]|[]|{\"model\": -0.125, \"record\": 0.375}");
-    assert_int_equal(number("SELECT count(*) FROM attrition.latest_predictions WHERE change ->> 'model' = '-0.125'"), 1);
+    assert_int_equal(number("SELECT count(*) FROM attrition.latest_predictions WHERE change ->> 'model' = '-0.125'"),
+                     1);
     assert_int_equal(number("SELECT count(*) FROM attrition.predictions, jsonb_object_keys(input)"),
                      schema->column_count);
     assert_text("SELECT concat_ws('|', receipt = attrition.receipt('employee-9'), employee_id, output_partition, "
