@@ -121,6 +121,23 @@ static size_t bytes_source(const struct schema_parts *parts, const struct predic
     return AVRO_BRANCH_BYTES PREDICTION_SOURCE(RECORD_BYTES);
 }
 
+static char *put_change(const struct schema_parts *parts, const struct prediction *record, char *at)
+{
+    if (!parts->has_change)
+        return at;
+    at = avro_put_branch(at, record->has_change);
+    if (record->has_change) {
+        PREDICTION_CHANGE(RECORD_PUT)
+    }
+    return at;
+}
+
+static size_t bytes_change(const struct schema_parts *parts, const struct prediction *record)
+{
+    (void)parts, (void)record;
+    return AVRO_BRANCH_BYTES PREDICTION_CHANGE(RECORD_BYTES);
+}
+
 static char *put_attributes(const struct schema_parts *parts, const struct prediction *record, char *at)
 {
     return record->attributes.data ? avro_put_raw(at, record->attributes) : attributes_put(parts, record->cells, at);

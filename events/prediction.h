@@ -37,6 +37,12 @@ struct challenger_score {
     double probability;
 };
 
+/* Since the employee's prediction before, whose margin and the sum of these make the present one. */
+struct margin_change {
+    double record; /* under the present model */
+    double model;  /* on the record before; 0: the model is the same */
+};
+
 /* Plain data; borrows everything it points at. */
 struct prediction {
     struct span event_id;
@@ -55,6 +61,8 @@ struct prediction {
     int32_t source_partition;
     int64_t source_offset;
     enum channel channel;
+    bool has_change; /* false: no current records are kept, or no prediction before counts */
+    struct margin_change change;
     const struct cell *cells;
     struct span attributes; /* canonical bytes to copy instead of encoding cells; SPAN_NULL: encode cells */
 };
@@ -88,10 +96,19 @@ struct prediction {
 #define PREDICTION_CHANNEL(FIELD) \
     FIELD(channel,       channel,          "channel",     channel)
 
+#define PREDICTION_CHANGE(FIELD) \
+    FIELD(double,        change_record,    "record",      change.record) \
+    FIELD(double,        change_model,     "model",       change.model)
+
 /* Further fields, whose columns sql/ adds after all others. None so far. */
 #define PREDICTION_ADDED(FIELD)
 
+/* An older prediction.avsc of the user's own may have no `change`: then it is not written. */
 #define PREDICTION_RECORD(FIELD, PART) \
+    PREDICTION_BEFORE_CHANGE(FIELD, PART) \
+    PART(change) \
+    PART(attributes)
+#define PREDICTION_BEFORE_CHANGE(FIELD, PART) \
     PREDICTION_EVENT(FIELD) \
     PREDICTION_SCORE(FIELD) \
     PART(reasons) \
@@ -101,8 +118,7 @@ struct prediction {
     PREDICTION_LATENCY(FIELD) \
     PART(source) \
     PREDICTION_CHANNEL(FIELD) \
-    PREDICTION_ADDED(FIELD) \
-    PART(attributes)
+    PREDICTION_ADDED(FIELD)
 
 /* Items of the arrays, over struct reason (its column goes as the feature's name) and struct challenger_score. */
 #define PREDICTION_REASON(FIELD, PART) \

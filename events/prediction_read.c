@@ -86,6 +86,15 @@ static bool read_source(struct record_reading *reading, struct prediction *recor
            (branch == 0 || (true PREDICTION_SOURCE(RECORD_READ)));
 }
 
+static bool read_change(struct record_reading *reading, struct prediction *record)
+{
+    uint32_t branch = 0;
+    if (reading->parts->has_change && !avro_read_branch(&reading->in, 2, &branch, &reading->padded))
+        return false;
+    record->has_change = branch;
+    return branch == 0 || (true PREDICTION_CHANGE(RECORD_READ));
+}
+
 /* Bytes that are what we would write are kept beside the cells. */
 static bool read_attributes(struct record_reading *reading, struct prediction *out)
 {

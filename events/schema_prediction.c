@@ -21,13 +21,17 @@ static const struct record_field reason_fields[] = {PREDICTION_REASON(RECORD_FOR
 static const struct record_field challenger_fields[] = {PREDICTION_CHALLENGER(RECORD_FORM)};
 static const struct record_field model_fields[] = {PREDICTION_MODEL(RECORD_FORM)};
 static const struct record_field source_fields[] = {PREDICTION_SOURCE(RECORD_FORM)};
+static const struct record_field change_fields[] = {PREDICTION_CHANGE(RECORD_FORM)};
 
 static const struct record_form form_reasons = {"array<{", "}>", reason_fields, FORM_COUNT(reason_fields)},
                                 form_challengers = {"array<{", "}>", challenger_fields, FORM_COUNT(challenger_fields)},
                                 form_model = {"{", "}", model_fields, FORM_COUNT(model_fields)},
-                                form_source = {"[null,{", "}]", source_fields, FORM_COUNT(source_fields)};
+                                form_source = {"[null,{", "}]", source_fields, FORM_COUNT(source_fields)},
+                                form_change = {"[null,{", "}]", change_fields, FORM_COUNT(change_fields)};
 
 static const struct record_field fields[] = {PREDICTION_RECORD(RECORD_FORM, RECORD_FORM_PART)};
+static const struct record_field fields_without_change[] = {PREDICTION_BEFORE_CHANGE(RECORD_FORM, RECORD_FORM_PART)
+                                                                RECORD_FORM_PART(attributes)};
 
 enum {
 #define FIELD_POSITION(codec, id, ...) FIELD_##id,
@@ -89,10 +93,19 @@ enum status schema_check_attributes(const struct avro_type *mine, const struct a
     return STATUS_OK;
 }
 
-enum status schema_check_prediction(const struct schema_parts *parts, struct error *err)
+static enum status check_fields(struct schema_parts *parts, const struct avro_type *type, struct error *err)
+{
+    parts->has_change = type->kind == AVRO_KIND_RECORD && type->field_count > FIELD_change &&
+                        !strcmp(type->fields[FIELD_change].name, "change");
+    return parts->has_change
+               ? record_check(type, fields, FORM_COUNT(fields), prediction_avsc, err)
+               : record_check(type, fields_without_change, FORM_COUNT(fields_without_change), prediction_avsc, err);
+}
+
+enum status schema_check_prediction(struct schema_parts *parts, struct error *err)
 {
     const struct avro_type *type = avro_schema_type(parts->prediction);
-    enum status status = record_check(type, fields, FORM_COUNT(fields), prediction_avsc, err);
+    enum status status = check_fields(parts, type, err);
     if (status == STATUS_OK)
         status =
             schema_check_symbols(type->fields[FIELD_prediction].type, parts->schema.target_values,
@@ -100,6 +113,7 @@ enum status schema_check_prediction(const struct schema_parts *parts, struct err
     if (status == STATUS_OK)
         status = check_channels(type->fields[FIELD_channel].type, err);
     if (status == STATUS_OK)
-        status = schema_check_attributes(type->fields[FIELD_attributes].type, parts->attributes, prediction_avsc, err);
+        status =
+            schema_check_attributes(type->fields[type->field_count - 1].type, parts->attributes, prediction_avsc, err);
     return status;
 }

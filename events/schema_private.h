@@ -46,6 +46,7 @@ struct schema_parts {
     uint32_t *text_columns;
     size_t text_column_count;
     bool has_changed;                   /* events may be partial: the event's record has the field `changed` */
+    bool has_change;                    /* the prediction's record has the field `change` */
     const struct avro_type *attributes; /* the event's attributes record */
 };
 
@@ -66,8 +67,8 @@ enum {
 
 /* schema_event.c: fills columns, rules, target and the rest from the event's type. */
 MUST_USE enum status schema_read_event(struct schema_parts *parts, struct error *err);
-/* schema_prediction.c: holds the prediction's type against the table of prediction.h. */
-MUST_USE enum status schema_check_prediction(const struct schema_parts *parts, struct error *err);
+/* schema_prediction.c: holds the prediction's type against the table of prediction.h, and sets has_change. */
+MUST_USE enum status schema_check_prediction(struct schema_parts *parts, struct error *err);
 /* … whether a record's attributes are the event's; `file` has them. */
 MUST_USE enum status schema_check_attributes(const struct avro_type *mine, const struct avro_type *events,
                                              const char *file, struct error *err);

@@ -30,6 +30,7 @@
     COLUMN(output_topic, TEXT, field_text(out, record->topic_name)) \
     COLUMN(evidence_salt, BYTEA, field_bytes(out, salt)) \
     COLUMN(evidence_digest, BYTEA, field_bytes(out, digest)) \
+    COLUMN(change, JSONB, sink_json_change(out, prediction)) \
     PREDICTION_ADDED(FIELD)
 
 #define DEAD_LETTER_COLUMNS(COLUMN) \

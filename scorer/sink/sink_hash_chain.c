@@ -144,6 +144,18 @@ void sink_hash_chain_add_challengers(struct sink_hash_chain *chain, const struct
     row_digest_end_json(out, at);
 }
 
+void sink_hash_chain_add_change(struct sink_hash_chain *chain, const struct prediction *prediction)
+{
+    struct buffer *out = &chain->text;
+    size_t at = row_digest_begin_json(out, SPAN_LITERAL("change"));
+    row_digest_begin_object(out, 2);
+    row_digest_add_bytes(out, SPAN_LITERAL("model"));
+    row_digest_add_number(out, prediction->change.model);
+    row_digest_add_bytes(out, SPAN_LITERAL("record"));
+    row_digest_add_number(out, prediction->change.record);
+    row_digest_end_json(out, at);
+}
+
 /* --- digests by partition --- */
 
 static struct group *group_of(struct sink_hash_chain *chain, const char *topic, int32_t partition)

@@ -22,6 +22,7 @@ void sink_hash_chain_add(struct sink_hash_chain *chain, struct span column, stru
 void sink_hash_chain_add_input(struct sink_hash_chain *chain, const struct cell *cells);
 void sink_hash_chain_add_reasons(struct sink_hash_chain *chain, const struct prediction *prediction);
 void sink_hash_chain_add_challengers(struct sink_hash_chain *chain, const struct prediction *prediction);
+void sink_hash_chain_add_change(struct sink_hash_chain *chain, const struct prediction *prediction);
 void sink_hash_chain_end(struct sink_hash_chain *chain, const char *topic, int32_t partition,
                          char digest[ROW_DIGEST_BYTES]);
 

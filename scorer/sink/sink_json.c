@@ -54,6 +54,21 @@ void sink_json_challengers(struct buffer *out, const struct prediction *predicti
     jsonb_end(out, at);
 }
 
+void sink_json_change(struct buffer *out, const struct prediction *prediction)
+{
+    if (!prediction->has_change) {
+        field_null(out);
+        return;
+    }
+    size_t at = jsonb_start(out);
+    struct json_writer json = json_writer_of(out);
+    json_begin_object(&json, NULL);
+    json_write_double(&json, "record", prediction->change.record);
+    json_write_double(&json, "model", prediction->change.model);
+    json_end_object(&json);
+    jsonb_end(out, at);
+}
+
 /* Its values are JSON already; whether they are is PostgreSQL's to check. */
 static void write_driver(struct json_writer *json, const struct alert_driver *driver)
 {

@@ -245,6 +245,8 @@ static void add_evidence(struct sink_rows *rows, char *row, const struct sink_re
             sink_hash_chain_add_reasons(chain, prediction);
         else if (c == COLUMN_challengers)
             sink_hash_chain_add_challengers(chain, prediction);
+        else if (c == COLUMN_change && value.data)
+            sink_hash_chain_add_change(chain, prediction);
         else if (c != COLUMN_evidence_salt && c != COLUMN_evidence_digest && value.data)
             sink_hash_chain_add(chain, span_of(prediction_columns[c].name), value);
     }

@@ -2,16 +2,20 @@
  * once warm. */
 #include "scorer/stream/record_changes.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "events/employee_state.h"
+#include "events/validate.h"
+#include "scorer/state/state_row.h"
 
 struct record_changes {
     const struct settings *settings;
     struct state *state;
     struct state_merge *merge;
     struct alerts *alerts; /* NULL: there are none */
+    struct cell *cells;    /* of a record before */
     struct buffer value;
 };
 
@@ -21,6 +25,7 @@ struct record_changes *record_changes_new(const struct settings *settings, struc
     changes->settings = settings;
     changes->state = state;
     changes->merge = state_merge_new(settings->schema, state);
+    changes->cells = mem_zeroed(settings->schema->column_count + 1, sizeof *changes->cells);
     if (settings->alert_topic)
         changes->alerts = alerts_new(settings->schema, &settings->alert_rules);
     return changes;
@@ -32,6 +37,7 @@ void record_changes_free(struct record_changes *changes)
         return;
     state_merge_free(changes->merge);
     alerts_free(changes->alerts);
+    free(changes->cells);
     buffer_free(&changes->value);
     free(changes);
 }
@@ -77,6 +83,36 @@ static bool find_before(const struct record_changes *changes, const struct recor
 {
     return change->how == STATE_CHANGE_RECORD && !change->begins &&
            state_replaced(changes->state, change->place, out) && out->scored;
+}
+
+static bool is_of_model(const struct record_changes *changes, const struct state_record *record,
+                        const struct model_stamp *stamp)
+{
+    const struct state_model *model = state_model_at(changes->state, record->model);
+    return span_equal(model->version, stamp->version) && span_equal(model->name, stamp->name);
+}
+
+/* The margin that the model gives the record; not finite: none. */
+static double score_again(struct record_changes *changes, const struct state_record *record, const struct model *model)
+{
+    struct score score;
+    state_row_unpack(changes->settings->schema, record->row.data, changes->cells);
+    (void)validate_impute(changes->settings->schema, changes->cells); /* the policy may be newer than the record */
+    pipeline_score(model->pipeline, changes->cells, 1, 0, &score, NULL);
+    return score.margin;
+}
+
+void record_changes_split(struct record_changes *changes, const struct record_change *change, const struct model *model,
+                          struct prediction *scored)
+{
+    struct state_record before;
+    scored->has_change = false;
+    if (!find_before(changes, change, &before))
+        return;
+    double under_present =
+        is_of_model(changes, &before, &scored->model) ? before.margin : score_again(changes, &before, model);
+    scored->has_change = isfinite(under_present);
+    scored->change = (struct margin_change){scored->margin - under_present, under_present - before.margin};
 }
 
 static void take_prediction(struct record_changes *changes, const struct prediction *scored,

@@ -35,6 +35,11 @@ struct record_change record_changes_merge(struct record_changes *changes, const 
 struct record_change record_changes_erase(struct record_changes *changes, const struct input_message *message,
                                           struct span employee_id);
 
+/* Fills in what has changed the margin of `scored` since what was said of the employee before this event, if there was
+ * something. Before record_changes_publish. */
+void record_changes_split(struct record_changes *changes, const struct record_change *change, const struct model *model,
+                          struct prediction *scored);
+
 /* What has come of an event. Plain data; borrows everything. */
 struct record_result {
     const struct input_message *message;

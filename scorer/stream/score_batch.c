@@ -313,7 +313,8 @@ static void fill_prediction(const struct score_batch *batch, const struct model 
     };
 }
 
-static bool publish_scored(struct score_batch *batch, size_t i, struct prediction *prediction)
+static bool publish_scored(struct score_batch *batch, size_t i, const struct model *model,
+                           struct prediction *prediction)
 {
     const struct schema *schema = batch->settings->schema;
     const struct event *event = &batch->events[i];
@@ -324,6 +325,8 @@ static bool publish_scored(struct score_batch *batch, size_t i, struct predictio
     prediction->label = score->probability >= prediction->threshold ? batch->labels.positive : batch->labels.negative;
     prediction->probability = score->probability;
     prediction->margin = score->margin;
+    if (batch->records)
+        record_changes_split(batch->records, &batch->changes[i], model, prediction);
     prediction->base = score->base;
     prediction->reasons = batch->reasons + (size_t)batch->rows[i] * batch->reasons_per_row;
     prediction->reason_count = score->reason_count;
@@ -370,7 +373,7 @@ static bool publish_score(struct score_batch *batch, size_t i, const struct mode
                          pipeline_why_no_score(model->pipeline, batch->events[i].cells, why));
         return false;
     }
-    if (!publish_scored(batch, i, prediction)) {
+    if (!publish_scored(batch, i, model, prediction)) {
         dead_letter_plain(batch, message, EVENT_TOO_LARGE);
         return false;
     }

@@ -121,7 +121,8 @@ static void make_records(struct bench *bench)
         for (int kind = 0; kind < 2; kind++) {
             const struct record_plan plan = {.number = (int64_t)i,
                                              .employee = (int64_t)(i * 7919 % EMPLOYEES),
-                                             .channel = kind ? CHANNEL_STREAM : CHANNEL_HTTP};
+                                             .channel = kind ? CHANNEL_STREAM : CHANNEL_HTTP,
+                                             .has_change = true};
             record_prediction(bench->schema, &plan, &bench->values[kind]);
             bench->ends[kind][i] = bench->values[kind].bytes;
         }

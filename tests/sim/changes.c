@@ -23,6 +23,8 @@ struct change {
     bool refused;         /* by the model of it: must be a dead letter */
     double scored[KEPT];  /* … or scored with these */
     bool predicted;       /* its prediction is there: it was not too large */
+    bool follows;         /* … and one counts before it */
+    double moved;         /* … whose margin was so much less */
     bool alerts, alerted; /* an alert is due; is there */
     enum alert_kind kind_due;
 };
@@ -33,7 +35,7 @@ struct known {
     int64_t occurred_at_ms, source;
     double values[KEPT];
     bool said; /* a prediction counts; what was said of it last */
-    double probability;
+    double probability, margin;
 };
 
 static struct change *changes;
@@ -61,6 +63,11 @@ void changes_begin(const struct schema *given, int64_t events)
 double changes_probability(const struct cell *cells, size_t row)
 {
     return plan.state ? cells[row * schema->column_count + columns[0]].number / 1000 : 0.25;
+}
+
+double changes_margin(double probability)
+{
+    return 4 * probability - 1.1;
 }
 
 /* --- sending --- */
@@ -102,7 +109,10 @@ static void take_prediction(struct known *known, struct change *change)
                        : !crosses   ? ALERT_MOVED
                        : now >= 0.5 ? ALERT_CROSSED_UP
                                     : ALERT_CROSSED_DOWN;
+    change->follows = said;
+    change->moved = changes_margin(now) - known->margin;
     known->said = true;
+    known->margin = changes_margin(now);
     known->probability = change->alerts || !said ? now : last;
 }
 
@@ -113,7 +123,8 @@ static void take_record(struct known *known, struct change *change, int64_t offs
                             .occurred_at_ms = change->occurred_at_ms,
                             .source = offset,
                             .said = counts && known->said,
-                            .probability = known->probability};
+                            .probability = known->probability,
+                            .margin = known->margin};
     memcpy(known->values, change->scored, sizeof known->values);
     if (change->predicted)
         take_prediction(known, change);
@@ -167,6 +178,10 @@ static void check_prediction(const struct record *record, struct arena *arena)
         if (prediction.cells[columns[k]].number != change->scored[k])
             violation("merged wrongly", "event %lld was scored with %g instead of %g", (long long)record->input,
                       prediction.cells[columns[k]].number, change->scored[k]);
+    if (prediction.has_change != change->follows ||
+        (change->follows && (prediction.change.record != change->moved || prediction.change.model != 0)))
+        violation("change of margin", "event %lld has %d %g, due is %d %g", (long long)record->input,
+                  (int)prediction.has_change, prediction.change.record, (int)change->follows, change->moved);
 }
 
 static void note_prediction(const struct record *record, struct arena *arena)

@@ -10,5 +10,6 @@ void changes_begin(const struct schema *given, int64_t events);
 void changes_draw(int64_t number, struct event *event, struct cell *cells);
 /* The model's: that of this row. */
 double changes_probability(const struct cell *cells, size_t row);
+double changes_margin(double probability);
 /* After the run. */
 void changes_check(void);

@@ -44,8 +44,10 @@ void pipeline_score_from(const struct pipeline *pipeline, const struct cell *cel
                          uint32_t top_reasons, double least, struct score *scores, struct reason *reasons)
 {
     (void)pipeline, (void)top_reasons, (void)least, (void)reasons;
-    for (size_t i = 0; i < row_count; i++)
-        scores[i] = (struct score){.probability = changes_probability(cells, i), .margin = -1.1, .base = -1.1};
+    for (size_t i = 0; i < row_count; i++) {
+        double probability = changes_probability(cells, i);
+        scores[i] = (struct score){.probability = probability, .margin = changes_margin(probability), .base = -1.1};
+    }
 }
 
 void pipeline_score(const struct pipeline *pipeline, const struct cell *cells, size_t row_count, uint32_t top_reasons,

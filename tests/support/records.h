@@ -19,6 +19,7 @@ struct record_plan {
     enum channel channel;
     int32_t partition;    /* of the source; 0: 2 */
     int64_t scored_at_us; /* after the usual time */
+    bool has_change;      /* 0.375 by the record, -0.125 by the model */
 };
 
 static inline void record_cells(const struct schema *schema, int64_t number, struct cell *cells)
@@ -67,6 +68,8 @@ static inline void record_prediction(const struct schema *schema, const struct r
         .source_partition = plan->partition ? plan->partition : 2,
         .source_offset = plan->number,
         .channel = plan->channel,
+        .has_change = plan->has_change,
+        .change = {0.375, -0.125},
         .cells = cells,
     };
     prediction_encode(schema, &prediction, out);

@@ -129,8 +129,54 @@ def found(lab, url, reference, days):
     lab.equal("missing values are counted", float(figures[9, "Age"][5]), 0.4)
     lab.equal("a category has no distance", {figures[at, "Gender"][3] for at in days}, {""})
     lab.equal("the question of the documents", {row[1] for row in lab.sql(url, question())} <= set(PLANTED.values()), True)
-    plan = lab.must("psql", "-XqtA", "-c", f"EXPLAIN (ANALYZE, COSTS OFF) SELECT * FROM attrition.drift_against_training WHERE day = {day.format(3)}", url)
-    lab.equal("one day's rows are read", max(int(rows) for rows in re.findall(r"on predictions_\w+ p\w* .*?\(actual .*? rows=(\d+)", plan)), PEOPLE)
+    lab.equal("one day's rows are read", days_read(lab, url, f"WHERE day = {day.format(3)}"), 1)
+
+
+def figures(lab, url):
+    return lab.sql(url, "SELECT day, model_version, attribute, is_score, events, round(psi::numeric, 12), round(psi_by_chance::numeric, 12), round(distance::numeric, 12), missing_share, "
+                   "training_missing_share, has_drifted FROM attrition.drift_against_training ORDER BY day, attribute, is_score")
+
+
+def days_read(lab, url, where=""):
+    plan = lab.must("psql", "-XqtA", "-c", f"EXPLAIN (ANALYZE, COSTS OFF) SELECT * FROM attrition.drift_against_training {where}", url)
+    return sum(int(loops) for loops in re.findall(r"Function Scan on values_of_rows .*?loops=(\d+)", plan))
+
+
+def quality_read(lab, url):
+    plan = lab.must("psql", "-XqtA", "-c", "EXPLAIN (ANALYZE, COSTS OFF) SELECT * FROM attrition.data_quality", url)
+    return sum(int(rows) * int(loops) for rows, loops in re.findall(r" on predictions_\w+ p\w* .*?\(actual .*? rows=(\d+) loops=(\d+)", plan))
+
+
+def counted(lab, url, reference):
+    """A day that is over is counted once; then its figures are those of its rows, whatever becomes of the rows."""
+    quality = "SELECT * FROM attrition.data_quality ORDER BY day, attribute"
+    from_rows, of_data = figures(lab, url), lab.sql(url, quality)
+    days = lab.number(url, "SELECT attrition.count_days()")
+    lab.check("days are counted", days >= DAYS, days)
+    lab.check("the same figures", figures(lab, url) == from_rows)
+    lab.check("the same quality of data", lab.sql(url, quality) == of_data)
+    lab.equal("and of rows today's alone are read", (days_read(lab, url), quality_read(lab, url)), (1, 0))
+    lab.equal("nothing is counted again", lab.number(url, "SELECT attrition.count_days()"), 0)
+    lab.sql(url, "CREATE TABLE public.kept AS SELECT * FROM attrition.predictions; SELECT attrition.erase_employee('e' || n) FROM generate_series(0, 9) AS n")
+    lab.sql(url, "SELECT attrition.count_days()")
+    lab.check("an erasure leaves the figures", figures(lab, url) == from_rows)
+    lab.sql(url, "INSERT INTO attrition.predictions SELECT * FROM public.kept WHERE event_id LIKE '2-%'")
+    lab.sql(url, "SELECT attrition.count_days()")
+    events = lambda ago: {int(row[0]) for row in lab.sql(url, f"SELECT events FROM attrition.drift_against_training WHERE day = date_trunc('day', now(), 'UTC') - {ago} * interval '1 day'")}
+    lab.equal("rows that were stored late are counted", (events(2), events(3)), ({2 * PEOPLE - 10}, {PEOPLE}))
+    other = json.loads(json.dumps(reference))
+    other["columns"] = [column for column in other["columns"] if column["name"] != "Age"]
+    store = lambda text: lab.sql(url, "SELECT attrition.store_reference('attrition', '1', '{}')".format(json.dumps(text).replace("'", "''")))
+    store(other)
+    lab.check("another reference has the rows read again", days_read(lab, url) > 1 and {row[2] for row in figures(lab, url)} == {column["name"] for column in other["columns"]} | {"score"})
+    store(reference)
+    lab.sql(url, "SELECT attrition.count_days()")
+    lab.equal("and counted again", (days_read(lab, url), events(3)), (1, {PEOPLE - 10}))
+    lab.sql(url, "UPDATE attrition.settings SET value = '401' WHERE name = 'minimum_group'; TRUNCATE attrition.day_values, attrition.counted_days; SELECT attrition.count_days()")
+    lab.equal("of few events there is no more than how many", {(row[0], row[1]) for row in lab.sql(url, "SELECT count(*) FILTER (WHERE psi IS NULL), count(*) FILTER (WHERE psi IS NOT NULL) FROM attrition.day_values GROUP BY day")},
+              {("31", "0"), ("0", "31")})
+    lab.sql(url, """UPDATE attrition.settings SET value = '5' WHERE name = 'minimum_group'; TRUNCATE attrition.day_values, attrition.counted_days, attrition.predictions;
+        INSERT INTO attrition.predictions SELECT * FROM public.kept""")
 
 
 def few(lab, url):
@@ -158,5 +204,6 @@ with Lab() as lab:
     stored(lab, url, reference)
     days = plant(lab, url, reference)
     found(lab, url, reference, days)
+    counted(lab, url, reference)
     few(lab, url)
     strange(lab, url)

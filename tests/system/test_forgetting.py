@@ -81,9 +81,11 @@ def check_person(lab, kafka, database, settings):
     run_scorer(lab, "before", **settings)
     of = lambda table: lab.number(database, f"select count(*) from attrition.{table} where employee_id = '{NAME}'")
     lab.check("the person is in every table", min(of("predictions"), of("outcomes"), of("alerts")) > 0)
+    decision = lab.sql(database, f"select event_id from attrition.predictions where employee_id = '{NAME}' limit 1")[0][0]
+    lab.sql(database, f"set role attrition_eraser; select attrition.review('{decision}', true, '{NAME} was asked')")
     export = json.loads(lab.sql(database, f"select attrition.export_employee('{NAME}')")[0][0])
-    lab.equal("the export has all rows", [len(export[part]) for part in ("predictions", "outcomes", "alerts", "dead_letters", "erasures")],
-              [of("predictions"), of("outcomes"), of("alerts"), 1, 0])
+    lab.equal("the export has all rows", [len(export[part]) for part in ("predictions", "outcomes", "alerts", "dead_letters", "erasures", "reviews")],
+              [of("predictions"), of("outcomes"), of("alerts"), 1, 0, 1])
     statistics = lambda: lab.sql(database, "select model_version, predictions, round(share_at_risk, 9), round(mean_probability::numeric, 4) from attrition.model_usage")
     before = statistics()
     marks, places = marks_of(lab, kafka)
@@ -96,7 +98,7 @@ def check_person(lab, kafka, database, settings):
     lab.sql(database, "delete from attrition.outcomes") # it came after the request, and names the person rightly
     check_search(lab, database, marks, places)
     lab.equal("how many were decided, and how, has not changed", statistics(), before)
-    lab.equal("the receipt", lab.sql(database, "select employee_id is null, method, predictions, outcomes, dead_letters from attrition.erasures"), [["t", "pseudonymise", "2", "1", "1"]])
+    lab.equal("the receipt", lab.sql(database, "select employee_id is null, method, predictions, outcomes, dead_letters, reviews from attrition.erasures"), [["t", "pseudonymise", "2", "1", "1", "1"]])
     lab.equal("it is found by who knows the id", lab.number(database, f"select count(*) from attrition.erasures where receipt = attrition.receipt('{NAME}')"), 1)
 
 
@@ -166,7 +168,49 @@ def check_rights(lab, database):
     for what in ("key from attrition.dead_letters", "value from attrition.dead_letters", "headers from attrition.dead_letters", "* from attrition.dead_letters",
                  "* from attrition.receipt_secret", "* from attrition.legal_holds", "attrition.receipt('a')", "attrition.export_employee('a')"):
         fails(lab, database, f"set role attrition_analyst; select {what}", "permission denied")
-    lab.sql(database, "set role attrition_analyst; select code, field, message from attrition.dead_letters; select * from attrition.dead_letter_summary; select * from attrition.data_quality")
+    lab.sql(database, "set role attrition_analyst; select code, field, message from attrition.dead_letters; select * from attrition.dead_letter_summary; select * from attrition.data_quality; "
+            "select * from attrition.drift_against_training; select * from attrition.reviews_of_decisions")
+
+
+def check_reviews(lab, database):
+    """Who may review, what is refused, and that an erasure takes what it reaches, also where retention has taken the decision before."""
+    eraser, words = "set role attrition_eraser;", "attrition.review('seen-1', false, 'as it should be')"
+    for offset in (1, 2):
+        insert(lab, database, "seen", offset)
+    lab.sql(database, f"{eraser} select {words}, attrition.review('seen-2', null, 'asked for more')")
+    for role in ("writer", "analyst"):
+        fails(lab, database, f"set role attrition_{role}; select {words}", "permission denied")
+    fails(lab, database, f"{eraser} insert into attrition.reviews (event_id, scored_at, reason) values ('seen-1', now(), 'r')", "permission denied")
+    fails(lab, database, f"{eraser} select attrition.erase_employee_until_21('seen')", "permission denied")
+    fails(lab, database, "select attrition.review('seen-3', true, 'r')", "no such decision", "event_id of a row")
+    fails(lab, database, "select attrition.review('seen-1', true, '')", "give the event id of the decision and the reason")
+    insert(lab, database, "other", 1)
+    lab.sql(database, "update attrition.predictions set event_id = 'seen-1' where employee_id = 'other'")
+    fails(lab, database, f"select {words}", "of several employees", "employee id too")
+    lab.sql(database, "select attrition.review('seen-1', true, 'the other', 'other')")
+    shown = lambda: lab.sql(database, "select event_id, employee_id, coalesce(overridden::text, '-'), is_last, decision from attrition.reviews_of_decisions order by review_id")
+    lab.equal("each beside its decision", shown(), [["seen-1", "seen", "false", "t", "No"], ["seen-2", "seen", "-", "t", "No"], ["seen-1", "other", "true", "t", "No"]])
+    request(lab, database, "seen", 1)
+    lab.sql(database, "select attrition.erase_requested('delete')")
+    lab.equal("an erasure takes what it reaches", [row[0] for row in shown() if row[1] == "seen"], ["seen-2"])
+    lab.equal("… and counts it", lab.number(database, "select reviews from attrition.erasures where receipt = attrition.receipt('seen')"), 1)
+    lab.sql(database, "delete from attrition.predictions where employee_id = 'seen'") # as retention does
+    lab.equal("without its decision it stays", [row[3:] for row in shown() if row[1] == "seen"], [["t", ""]])
+    request(lab, database, "seen", 10)
+    lab.sql(database, "select attrition.erase_requested('delete'); select attrition.erase_employee('other')")
+    lab.equal("and goes with an erasure", shown(), [])
+
+
+def check_more_retention(lab, database):
+    """Tables without attributes: each by its own column, and a hold counts where somebody is named."""
+    lab.sql(database, "truncate attrition.retention, attrition.legal_holds, attrition.access_log, attrition.day_values; select attrition.legal_hold('held', 'case')")
+    lab.sql(database, "insert into attrition.access_log (at, token, address, request_id, request, employees) select now() - interval '2 years', 't', 'a', 'r', '/', string_to_array(names, ' ') from (values ('a held'), ('a b')) as n (names); "
+            "insert into attrition.reviews (event_id, employee_id, scored_at, reviewed_at, reason) select 'e', name, now(), now() - interval '2 years', 'r' from (values ('held'), ('a')) as n (name); "
+            "insert into attrition.day_values (day, channel, model_name, model_version, attribute, is_score, events, missing) select date_trunc('day', now(), 'UTC') - n * interval '1 year', 'STREAM', 'm', '1', 'A', false, 9, 0 from generate_series(0, 3) as n; "
+            "select attrition.retain(name, '*', '1 year') from (values ('access_log'), ('reviews'), ('day_values')) as t (name)")
+    removed = lab.sql(database, "set role attrition_owner; select table_name, removed from attrition.apply_retention()")
+    lab.equal("what went is reported, by table", removed, [["access_log", "1"], ["day_values", "3"], ["reviews", "1"]])
+    lab.equal("not what names somebody under hold", lab.sql(database, "select (select string_agg(array_to_string(employees, ' '), ';') from attrition.access_log), (select string_agg(employee_id, ' ') from attrition.reviews)"), [["a held", "held"]])
 
 
 def old(lab, database, name, age, place="EU"):
@@ -193,7 +237,7 @@ def check_retention(lab, database):
     lab.sql(database, "select attrition.legal_hold('held-old', 'case'), attrition.legal_hold('held-february', 'case')")
     lab.equal("without rules nothing goes", lab.sql(database, f"{owner} select * from attrition.apply_retention()"), [])
     fails(lab, database, f"{owner} select attrition.retain('predictions', 'EU', '6 months')", "no attribute says the jurisdiction")
-    fails(lab, database, f"{owner} select attrition.retain('sink_offsets', '*', '6 months')", "no table sink_offsets", "alerts, dead_letters")
+    fails(lab, database, f"{owner} select attrition.retain('sink_offsets', '*', '6 months')", "no table sink_offsets", "alerts, day_values, dead_letters")
     fails(lab, database, f"{owner} select attrition.retain('alerts', 'EU', '6 months')", "have no jurisdiction, give *")
     fails(lab, database, "set role attrition_writer; select attrition.retain('alerts', '*', '1 day')", "permission denied")
     lab.sql(database, f"{owner} update attrition.settings set value = 'Place' where name = 'jurisdiction'; select attrition.retain('predictions', 'EU', '6 months'), "
@@ -246,5 +290,7 @@ with Lab() as lab:
     lab.sql(database, "truncate attrition.predictions, attrition.latest_predictions, attrition.erasures")
     check_holds(lab, database)
     check_rights(lab, database)
+    check_reviews(lab, database)
     check_retention(lab, database)
+    check_more_retention(lab, database)
     check_upgrades(lab, database)

@@ -6,7 +6,7 @@ import shutil
 from lab import BIN, ROOT, Lab
 
 VIEWS = ("current_employees", "risk_by_group", "movers", "crossings", "employee_history", "outcomes_once", "predicted_against_actual",
-         "realised_performance", "expected_performance", "drift_against_training", "impact_ratio", "data_quality", "dead_letter_summary")
+         "realised_performance", "expected_performance", "drift_against_training", "impact_ratio", "data_quality", "dead_letter_summary", "reviews_of_decisions")
 ADDED = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
         "source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers"
 # $scored, $risk, $margin, $version, $input of n; offsets grow with `at`.
@@ -66,10 +66,15 @@ def plant(lab, url):
     lab.sql(url, """INSERT INTO attrition.alerts (event_id, employee_id, occurred_at, kind, after_prediction, after_probability, after_margin, after_threshold, after_model_name,
         after_model_version, drivers, model_change, cause, source_topic, source_partition, source_offset, cluster_id, topic, partition, "offset") VALUES ('mover-3-10', 'mover-3', now(), 'MOVED',
         'Yes', 0.75, 0.25, 0.5, 'attrition', '2', '[{"feature": "Age", "before": 39, "after": 40, "contribution_before": 0.1, "contribution_after": 0.25}]', 0.125, 'BOTH', 'in', 0, 100001, 'c', 'alerts', 0, 1)""")
+    for who, parts in (("mover-4", '{"record": 0.5, "model": 0.25}'), ("mover-5", '{"record": 0.5, "model": 0.125}')):  # the second is of another change
+        for at, margin, version in ((12, 0, 1), (13, 0.75, 2)):
+            insert(lab, url, at, f"now() - interval '{30 - at} days'", 0.5 + margin / 5, id=f"'{who}'", margin=margin, version=version, input=f"{PERSON} || '{{\"Age\": {at + 30}}}'")
+        lab.sql(url, f"UPDATE attrition.predictions SET change = '{parts}' WHERE event_id = '{who}-13'")
     insert(lab, url, 11, "now() - interval '4 days'", 0.9, id="'mover-1'", input=PERSON)  # an event of long ago that is scored late
     lab.sql(url, "UPDATE attrition.predictions SET occurred_at = now() - interval '1 year' WHERE event_id = 'mover-1-11'")
     lab.sql(url, f"""INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions WHERE scored_at > now() - interval '2 hours'
         OR employee_id IN ('e5', 'e10') AND scored_at < {COHORT} + interval '1 day'""")
+    lab.sql(url, "SELECT attrition.review('mover-1-6', NULL, 'who knows her?'), attrition.review('mover-1-6', true, 'on parental leave'), attrition.review('mover-4-13', false, 'as it is')")
     lab.sql(url, """INSERT INTO attrition.dead_letters (stage, code, field, message, cluster_id, received_at)
         SELECT 'score', CASE WHEN n < 4 THEN 'missing_required' ELSE 'out_of_range' END, 'Age', 'm', 'c', now() FROM generate_series(1, 10) AS n""")
 
@@ -85,9 +90,9 @@ def found(lab, url):
     lab.check("bands are named", {("Age", name) in groups for name in ("under 30", "30 to 39", "40 to 49", "50 and over")} == {True})
     lab.equal("a group of three and what would give it away are withheld", [member for attribute, member in groups if attribute == "Department"], ["Research & Development"])
     lab.equal("a unit has its view", lab.sql(url, "SELECT department FROM attrition.risk_by_department"), [["Research & Development"]])
-    lab.equal("movers are found, and by what", ask["movers"], [["mover-1", "0.80", "4", "0"], ["mover-3", "0.25", "0.125", "0.125"], ["mover-2", "0.10", "0", "0.4"]])
+    lab.equal("movers are found, and by what", ask["movers"], [["mover-1", "0.80", "4", "0"], ["mover-3", "0.25", "0.125", "0.125"], ["mover-4", "0.15", "0.5", "0.25"], ["mover-5", "0.15", "", ""], ["mover-2", "0.10", "0", "0.4"]])
     lab.equal("a crossing is found", [(row[1], row[2], row[3]) for row in ask["crossings"]], [("mover-1", "No", "Yes")])
-    lab.equal("an employee's history", [row[1:] for row in ask["employee_history"]], [["", "", "", "", "0.10"], ["OverTime", "No", "Yes", "0.10", "0.90"]])
+    lab.equal("an employee's history", [row[1:] for row in ask["employee_history"]], [["", "", "", "", "0.10", "", ""], ["OverTime", "No", "Yes", "0.10", "0.90", "4.00", "0.00"]])
     lab.equal("an alert's drivers are in it", lab.sql(url, "SELECT attribute, contribution_change FROM attrition.employee_history WHERE employee_id = 'mover-3' AND attribute IS NOT NULL"), [["Age", "0.15"]])
     lab.equal("exits count once per employment", lab.sql(url, "SELECT count(*), count(DISTINCT employee_id), max(employment) FROM attrition.outcomes_once"), [["610", "600", "2"]])
     lab.equal("the correction says when", lab.sql(url, f"SELECT exited_at = {COHORT} + interval '90 days', records FROM attrition.outcomes_once WHERE employee_id = 'e5' AND employment = 1"), [["t", "3"]])
@@ -102,9 +107,10 @@ def found(lab, url):
     lab.equal("… by group", [(row[0], row[1]) for row in ask["expected_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("by group", [(row[0], row[1]) for row in ask["realised_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("who is there and whose horizon has not passed is censored", lab.sql(url, "SELECT outcome, count(*) FROM attrition.predicted_against_actual WHERE scored_at BETWEEN now() - interval '45 days' AND now() - interval '35 days' GROUP BY 1"), [["censored", "800"]])
+    lab.equal("reviews and overrides", ask["reviews_of_decisions"], [["attrition", "1", "1", "1", "0"], ["attrition", "2", "1", "0", "1"]])
     lab.equal("data quality of today", lab.sql(url, """SELECT events - refused > 1000, missing, imputed, refused FROM attrition.data_quality
         WHERE attribute = 'Age' AND day = (SELECT max(day) FROM attrition.data_quality)"""), [["t", "3", "0", "10"]])
-    lab.equal("and in all", lab.sql(url, "SELECT sum(events), sum(imputed), sum(refused) FROM attrition.data_quality WHERE attribute = 'MonthlyIncome'"), [["6017", "1502", "0"]])
+    lab.equal("and in all", lab.sql(url, "SELECT sum(events), sum(imputed), sum(refused) FROM attrition.data_quality WHERE attribute = 'MonthlyIncome'"), [["6021", "1502", "0"]])
     lab.equal("the missing attribute is found first", ask["data_quality"][0][0], "MonthlyIncome")
     lab.equal("dead letters by code and field", [(row[1], row[2], row[3]) for row in ask["dead_letter_summary"]], [("out_of_range", "Age", "7"), ("missing_required", "Age", "3")])
 

@@ -1,5 +1,8 @@
 /* The score loop's alerts. */
+#include <math.h>
+
 #include "events/alert.h"
+#include "events/prediction.h"
 #include "tests/component/scorer/score_loop_lab.h"
 
 /* The employee's first number, in a whole record, as a partial event, or as TERMINATED says. */
@@ -54,6 +57,27 @@ static void look_at_alert(const rd_kafka_message_t *message)
     arena_free(&arena);
 }
 
+static struct buffer changes_seen; /* "event change", a line each */
+
+static void look_at_prediction(const rd_kafka_message_t *message)
+{
+    struct arena arena = {0};
+    struct prediction prediction;
+    struct fault fault;
+    struct schema *schema = scorer_schema();
+    const struct span value = {message->payload, message->len};
+    if (!value.data)
+        return;
+    assert_int_equal(prediction_decode(schema, value, &arena, &prediction, &fault), EVENT_OK);
+    buffer_printf(&changes_seen, "%.*s ", (int)prediction.event_id.bytes, prediction.event_id.data);
+    if (prediction.has_change)
+        buffer_printf(&changes_seen, "%.2f", prediction.change.record);
+    buffer_add_u8(&changes_seen, '\n');
+    assert_true(!prediction.has_change || prediction.change.model == 0);
+    arena_free(&arena);
+    schema_free(schema);
+}
+
 /* The margin is (number - 18) / 10. One batch, with a rehire in it: each event is compared with what was so just
  * before it, though all are merged before the first one is scored. */
 static void alerts_follow_the_events_of_one_employee(void **state)
@@ -89,6 +113,10 @@ static void alerts_follow_the_events_of_one_employee(void **state)
                                           "i FIRST →0.90 8\nj MOVED 0.90→0.55 9\nk FIRST →0.55 11\n");
     alert_reader_free(alert_reader);
     buffer_free(&alerts_seen);
+    (void)loop_read_topic(&f, topics[1], look_at_prediction);
+    buffer_add_u8(&changes_seen, '\0');
+    assert_string_equal(changes_seen.data, "a \nb 0.20\nc 0.30\nd 0.20\nf \nh 1.20\ni \nj -2.00\nk \n");
+    buffer_free(&changes_seen);
     loop_tear_down(&f);
 }
 

@@ -14,7 +14,8 @@ static void every_kind_of_record_becomes_its_row(void **state)
     struct fixture f;
     fixture_open(&f, postgres.url, "cluster-a");
     sync_now(&f);
-    add_prediction(&f, 0, 10);
+    const struct record_plan changed = {.number = 20, .employee = 3, .has_change = true};
+    add_plan(&f, 0, 10, &changed);
     add(&f, SINK_TOPIC_OUTPUT, 1, 4, SPAN_LITERAL("employee-9"), SPAN_NULL, NULL, 0);
     const struct sink_header headers[] = {
         {"__connect.errors.topic", SPAN_LITERAL("employee-events")},
@@ -44,12 +45,14 @@ static void every_kind_of_record_becomes_its_row(void **state)
     assert_text(
         "SELECT concat_ws('|', event_id, employee_id, occurred_at AT TIME ZONE 'UTC', prediction, probability, "
         "margin, base, model_name, model_version, model_alias, run_id, channel, source_topic, source_partition, "
-        "source_offset, cluster_id, output_partition, output_offset, reasons, challengers) "
+        "source_offset, cluster_id, output_partition, output_offset, reasons, challengers, change) "
         "FROM attrition.predictions",
         "event-20|employee-3|2026-09-21 14:13:20.02|Yes|0.625|0.875|1|attrition|3|production|STREAM|"
         "employee-events|2|20|cluster-a|0|10|[{\"feature\": \"Age\", \"contribution\": -0.75}, "
         "{\"feature\": \"BusinessTravel\", \"contribution\": 0.5}, "
-        "{\"feature\": \"DailyRate\", \"contribution\": 0.125}]|[]");
+        "{\"feature\": \"DailyRate\", \"contribution\": 0.125}]|[]|{\"model\": -0.125, \"record\": 0.375}");
+    assert_int_equal(number("SELECT count(*) FROM attrition.latest_predictions WHERE change ->> 'model' = '-0.125'"),
+                     1);
     assert_int_equal(number("SELECT count(*) FROM attrition.predictions, jsonb_object_keys(input)"),
                      schema->column_count);
     assert_text("SELECT concat_ws('|', receipt = attrition.receipt('employee-9'), employee_id, output_partition, "

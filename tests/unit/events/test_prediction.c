@@ -29,6 +29,8 @@ static struct prediction full(const struct cell *cells)
         .source_partition = 3,
         .source_offset = INT64_C(1) << 40,
         .channel = CHANNEL_STREAM,
+        .has_change = true,
+        .change = {-0.25, 0.125},
         .cells = cells,
     };
 }
@@ -97,6 +99,8 @@ static void assert_round_trip(struct fixture *fixture)
     assert_int_equal(out.source_partition, in->source_topic.data ? in->source_partition : 0);
     assert_int_equal(out.source_offset, in->source_topic.data ? in->source_offset : 0);
     assert_int_equal(out.channel, in->channel);
+    assert_int_equal(out.has_change, in->has_change);
+    assert_true(!in->has_change || !memcmp(&out.change, &in->change, sizeof in->change));
     struct buffer attributes = {0};
     attributes_encode(fixture->schema, fixture->cells, &attributes);
     assert_optional_equal(out.attributes, buffer_span(&attributes));
@@ -113,11 +117,34 @@ static void test_round_trip(void **state)
     fixture->in.channel = CHANNEL_HTTP;
     fixture->in.reason_count = fixture->in.challenger_count = 0;
     fixture->in.label = 0;
+    fixture->in.has_change = false;
     fixture->in.occurred_at_ms = INT64_MIN;
     fixture->in.latency_us = INT64_MAX;
     assert_round_trip(fixture);
     fixture->cells[UNIT_GRADE] = cell_missing(&fixture->schema->columns[UNIT_GRADE]);
     assert_round_trip(fixture);
+}
+
+/* A prediction.avsc of the user's own, of before there was that field. */
+static void test_a_schema_without_change(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char prediction[] = UNIT_PREDICTION("", UNIT_FIELD_TYPES("", "", "", "", "", ""));
+    struct schema *schema = NULL;
+    struct buffer without = {0};
+    struct prediction out;
+    struct error err = {0};
+    if (unit_load(unit_event, NULL, prediction, UNIT_IDS, &schema, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    prediction_encode(fixture->schema, &fixture->in, &fixture->bytes);
+    prediction_encode(schema, &fixture->in, &without);
+    assert_int_equal(without.bytes, fixture->bytes.bytes - 1 - 2 * sizeof(double));
+    assert_int_equal(prediction_decode(schema, buffer_span(&without), &fixture->arena, &out, &fixture->fault),
+                     EVENT_OK);
+    assert_false(out.has_change);
+    assert_int_equal(out.channel, CHANNEL_STREAM);
+    buffer_free(&without);
+    schema_free(schema);
 }
 
 static void test_an_encoded_stamp_is_the_same_bytes(void **state)
@@ -236,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, make, unmake),
+        cmocka_unit_test_setup_teardown(test_a_schema_without_change, make, unmake),
         cmocka_unit_test_setup_teardown(test_an_encoded_stamp_is_the_same_bytes, make, unmake),
         cmocka_unit_test_setup_teardown(test_texts_listed_or_not_are_their_own_bytes, make, unmake),
         cmocka_unit_test_setup_teardown(test_copied_attributes_are_the_same_bytes, make, unmake),

@@ -115,6 +115,8 @@ static void test_every_field_is_read(void **state)
     in.source_partition = 3;
     in.source_offset = INT64_C(1) << 40;
     in.channel = CHANNEL_STREAM;
+    in.has_change = true;
+    in.change = (struct margin_change){-0.5, 1e-300};
     fixture->cells[UNIT_COUNT] = cell_missing(&fixture->schema->columns[UNIT_COUNT]);
     fixture->cells[UNIT_GRADE] = unit_text(fixture->schema, UNIT_GRADE, "another");
     assert_survives(fixture, &in);
@@ -127,11 +129,40 @@ static void test_what_has_no_place_is_unresolvable(void **state)
     prediction_encode(fixture->schema, &in, &fixture->bytes);
     struct buffer attributes = {0};
     attributes_encode(fixture->schema, fixture->cells, &attributes);
-    char *channel = fixture->bytes.data + fixture->bytes.bytes - attributes.bytes - 1;
+    char *channel = fixture->bytes.data + fixture->bytes.bytes - attributes.bytes - 2; /* then no change */
     assert_int_equal(*channel, CHANNEL_HTTP << 1);
     *channel = 2 << 1;
     assert_int_equal(read_older(fixture, &out), EVENT_UNRESOLVABLE);
     buffer_free(&attributes);
+}
+
+/* The channel's byte is followed by that of a change that is null, and then by the attributes. */
+static void test_a_version_without_change_has_none(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char older[] = UNIT_PREDICTION("", UNIT_FIELD_TYPES("", "", "", "", "", ""));
+    struct schema *schema = NULL;
+    struct error err = {0};
+    if (unit_load(unit_event, older, unit_prediction, OLDER_IDS, &schema, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    struct prediction_versions *versions = prediction_versions_new(schema);
+    struct prediction in = plain(fixture), out;
+    struct buffer attributes = {0};
+    bool waits;
+    attributes_encode(schema, fixture->cells, &attributes);
+    prediction_encode(schema, &in, &fixture->bytes);
+    size_t change = fixture->bytes.bytes - attributes.bytes - 1;
+    assert_int_equal(fixture->bytes.data[change], 0);
+    memmove(fixture->bytes.data + change, fixture->bytes.data + change + 1, attributes.bytes);
+    fixture->bytes.bytes--;
+    fixture->bytes.data[4] = OLDER_ID;
+    assert_int_equal(prediction_versions_read(versions, buffer_span(&fixture->bytes), SPAN_NULL, &fixture->arena, &out,
+                                              &fixture->fault, &waits),
+                     EVENT_OK);
+    assert_true(!out.has_change && out.channel == CHANNEL_HTTP && out.scored_at_us == INT64_MAX);
+    buffer_free(&attributes);
+    prediction_versions_free(versions);
+    schema_free(schema);
 }
 
 static void test_an_unknown_feature_is_unresolvable(void **state)
@@ -154,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_field_is_read, make, unmake),
         cmocka_unit_test_setup_teardown(test_what_has_no_place_is_unresolvable, make, unmake),
+        cmocka_unit_test_setup_teardown(test_a_version_without_change_has_none, make, unmake),
         cmocka_unit_test_setup_teardown(test_an_unknown_feature_is_unresolvable, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

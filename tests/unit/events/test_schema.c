@@ -7,7 +7,7 @@ static void test_shipped_files_load(void **state)
     struct schema *schema = unit_shipped();
     assert_int_equal(schema->column_count, 30);
     assert_int_equal(schema->event_schema_id, 1900000003);
-    assert_int_equal(schema->prediction_schema_id, 1900000002);
+    assert_int_equal(schema->prediction_schema_id, 1900000006);
     assert_string_equal(schema->target_name, "Attrition");
     assert_string_equal(schema->id_name, "EmployeeNumber");
     assert_int_equal(schema->rule_count, 4);
@@ -138,15 +138,22 @@ static void assert_files_refused(const char *prediction, const char *ids, const 
 static void test_prediction_must_fit_the_event(void **state)
 {
     (void)state;
-    assert_files_refused(UNIT_PREDICTION("{\"name\":\"count\",\"type\":[\"null\",\"int\"]}"), UNIT_IDS,
+    assert_files_refused(UNIT_PREDICTION(UNIT_CHANGE, "{\"name\":\"count\",\"type\":[\"null\",\"int\"]}"), UNIT_IDS,
                          "has 1 fields, the event's has 6");
     assert_files_refused(
-        UNIT_PREDICTION("{\"name\":\"count\",\"type\":[\"int\",\"null\"]},{\"name\":\"b\",\"type\":\"int\"},"
+        UNIT_PREDICTION(UNIT_CHANGE,
+                        "{\"name\":\"count\",\"type\":[\"int\",\"null\"]},{\"name\":\"b\",\"type\":\"int\"},"
                         "{\"name\":\"c\",\"type\":\"int\"},{\"name\":\"d\",\"type\":\"int\"},"
                         "{\"name\":\"e\",\"type\":\"int\"},{\"name\":\"f\",\"type\":\"int\"}"),
         UNIT_IDS, "\"count\" must be [null,int], not [int,null]");
     assert_files_refused("{\"type\":\"record\",\"name\":\"P\",\"fields\":[]}", UNIT_IDS,
                          "prediction.avsc: field \"event_id\" is missing");
+    assert_files_refused(
+        UNIT_PREDICTION("{\"name\":\"change\",\"type\":\"double\"},", "{\"name\":\"count\",\"type\":\"int\"}"),
+        UNIT_IDS, "\"change\" must be [null,{record:double,model:double}], not double");
+    assert_files_refused(
+        UNIT_PREDICTION("{\"name\":\"changes\",\"type\":\"double\"},", "{\"name\":\"count\",\"type\":\"int\"}"),
+        UNIT_IDS, "field \"changes\" stands where \"attributes\" is due");
 }
 
 static void test_faulty_ids_are_refused(void **state)

@@ -39,7 +39,12 @@ enum { UNIT_COUNT, UNIT_GRADE, UNIT_SCORE, UNIT_TOTAL, UNIT_SHARE, UNIT_LEVEL, U
     "{\"name\":\"occurred_at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}}," \
     "{\"name\":\"attributes\",\"type\":{\"type\":\"record\",\"name\":\"A\"," RECORD ",\"fields\":[" FIELDS "]}}]}"
 
-#define UNIT_PREDICTION(FIELDS) \
+#define UNIT_CHANGE \
+    "{\"name\":\"change\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"D\",\"fields\":[" \
+    "{\"name\":\"record\",\"type\":\"double\"},{\"name\":\"model\",\"type\":\"double\"}]}],\"default\":null},"
+
+/* CHANGE: UNIT_CHANGE, or "" as in schemas of before there was that field. */
+#define UNIT_PREDICTION(CHANGE, FIELDS) \
     "{\"type\":\"record\",\"name\":\"P\",\"fields\":[{\"name\":\"event_id\",\"type\":\"string\"}," \
     "{\"name\":\"employee_id\",\"type\":[\"null\",\"string\"]}," \
     "{\"name\":\"occurred_at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}}," \
@@ -57,7 +62,7 @@ enum { UNIT_COUNT, UNIT_GRADE, UNIT_SCORE, UNIT_TOTAL, UNIT_SHARE, UNIT_LEVEL, U
     "{\"name\":\"latency_us\",\"type\":\"long\"}," \
     "{\"name\":\"source\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"S\",\"fields\":[{\"name\":\"topic\"," \
     "\"type\":\"string\"},{\"name\":\"partition\",\"type\":\"int\"},{\"name\":\"offset\",\"type\":\"long\"}]}]}," \
-    "{\"name\":\"channel\",\"type\":{\"type\":\"enum\",\"name\":\"H\",\"symbols\":[\"STREAM\",\"HTTP\"]}}," \
+    "{\"name\":\"channel\",\"type\":{\"type\":\"enum\",\"name\":\"H\",\"symbols\":[\"STREAM\",\"HTTP\"]}}," CHANGE \
     "{\"name\":\"attributes\",\"type\":{\"type\":\"record\",\"name\":\"A\",\"fields\":[" FIELDS "]}}]}"
 
 #define UNIT_IDS \
@@ -65,7 +70,7 @@ enum { UNIT_COUNT, UNIT_GRADE, UNIT_SCORE, UNIT_TOTAL, UNIT_SHARE, UNIT_LEVEL, U
     "\"prediction.avsc\"}]}"
 
 static const char unit_event[] = UNIT_EVENT(UNIT_RECORD, UNIT_FIELDS);
-static const char unit_prediction[] = UNIT_PREDICTION(UNIT_FIELD_TYPES("", "", "", "", "", ""));
+static const char unit_prediction[] = UNIT_PREDICTION(UNIT_CHANGE, UNIT_FIELD_TYPES("", "", "", "", "", ""));
 
 static inline void unit_remove(const char *directory)
 {

@@ -22,6 +22,8 @@ static void digest_of(const char *input, const char *reasons, char digest[ROW_DI
     row_digest_add_bytes(&text, SPAN_LITERAL("e1"));
     assert_true(row_digest_add_json(&text, SPAN_LITERAL("input"), span_of(input)));
     assert_true(row_digest_add_json(&text, SPAN_LITERAL("reasons"), span_of(reasons)));
+    assert_true(
+        row_digest_add_json(&text, SPAN_LITERAL("change"), SPAN_LITERAL("{\"model\": -0.0000001, \"record\": 2}")));
     sha256_digest(sha256, buffer_span(&text), (uint8_t *)digest);
     sha256_free(sha256);
     buffer_free(&text);
@@ -33,13 +35,14 @@ static void the_sink_and_the_audit_make_one_digest(void **state)
     const struct cell cells[] = {
         {.number = 1e-7}, {.text = "Q\"A", .text_bytes = 3}, {.number = -0.0}, cell_number(NAN)};
     const struct reason reasons[] = {{2, 0.1}, {0, -3}};
-    const struct prediction prediction = {.reasons = reasons, .reason_count = 2, .cells = cells};
+    const struct prediction prediction = {.reasons = reasons, .reason_count = 2, .change = {2, -1e-7}, .cells = cells};
     char made[ROW_DIGEST_BYTES], read[ROW_DIGEST_BYTES];
-    struct sink_hash_chain *evidence = sink_hash_chain_new(&schema);
+    struct sink_hash_chain *chain = sink_hash_chain_new(&schema);
     sink_hash_chain_begin(evidence, SPAN_LITERAL("0123456789abcdef"));
     sink_hash_chain_add(evidence, SPAN_LITERAL("event_id"), SPAN_LITERAL("e1"));
     sink_hash_chain_add_input(evidence, cells);
     sink_hash_chain_add_reasons(evidence, &prediction);
+    sink_hash_chain_add_change(evidence, &prediction);
     sink_hash_chain_end(evidence, "out", 3, made);
     digest_of(
         "{\"Age\": 0.0, \"Job\": \"Q\\\"A\", \"Pay\": 0.0000001, \"Ages\": null}",
