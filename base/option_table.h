@@ -309,7 +309,7 @@
     OPTION(TAG, .flag = "tag", .programs = T, .repeats = true, .only = "train", .metavar = "KEY=VALUE", \
            .help = "a tag of the run; repeatable") \
     OPTION(CALIBRATE, .flag = "calibrate", .type = OPTION_WORD, .words = {"none", "sigmoid", "isotonic"}, .fallback = "none", .programs = T, .only = "train", .metavar = "HOW", \
-           .help = "correct the probabilities by a sigmoid fitted to predictions on folds of the training rows (Platt); isotonic: not yet") \
+           .help = "correct the probabilities by a sigmoid (Platt) or isotonic regression (no reasons then), fitted to predictions on folds of the training rows") \
     OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \
            .help = "train: folds of the cross-validation; 0: none") \
     OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \

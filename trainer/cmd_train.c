@@ -100,7 +100,7 @@ static void assess_held_out(const struct training *training, struct run_state *s
     double *uncalibrated = mem_zeroed(split->assessed_count, sizeof *uncalibrated);
     model_predict(&state->model, training->table, split->assessed, split->assessed_count, probabilities, uncalibrated);
     evaluation_hold_out(training->table, split->assessed, split->assessed_count, probabilities,
-                        state->model.calibrated ? uncalibrated : NULL, training->settings->seed, &state->evaluation);
+                        state->model.calibration ? uncalibrated : NULL, training->settings->seed, &state->evaluation);
     free(probabilities);
     free(uncalibrated);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "trainer/boosting.h"
+#include "trainer/isotonic.h"
 #include "trainer/logistic.h"
 #include "trainer/preprocess.h"
 #include "trainer/sigmoid.h"
@@ -13,8 +14,9 @@ struct model {
     const struct model_kind *kind;
     const char *chosen_name; /* the parameter that the fit itself chose, C or n_estimators; NULL: none */
     double chosen;           /* its value */
-    bool calibrated;         /* probability = the sigmoid of the raw score; else what the kind says */
-    struct sigmoid sigmoid;
+    enum calibration_method calibration;
+    struct sigmoid sigmoid;   /* of the raw score; otherwise {1, 0} */
+    struct isotonic isotonic; /* of the probability without calibration */
     struct logistic_fit fit;  /* of a linear model */
     struct forest forest;     /* of a forest */
     struct boosting boosting; /* of gradient boosting */

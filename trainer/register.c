@@ -53,7 +53,7 @@ static void add_params(const struct training *training, struct pairs *out)
     pairs_add(out, "model", "%s", settings->kind->name);
     for (size_t p = 0; p < count; p++)
         pairs_add(out, params[p].name, "%s", params[p].value);
-    pairs_add(out, "calibrate", "%s", settings->calibrated ? "sigmoid" : "none");
+    pairs_add(out, "calibrate", "%s", train_settings_calibration(settings->calibration));
     add_excluded(training->table, out);
     threshold_describe(&settings->threshold, rule);
     pairs_add(out, "seed", "%llu", (unsigned long long)settings->seed);

@@ -361,6 +361,7 @@ const struct model_kind kind_gradient_boosting = {
     .settle = settle_count,
     .converged = boosting_converged,
     .takes_cells = true,
+    .share_step = 1e-4,
     .score = boosting_score,
     .write_reference = boosting_reference,
     .weights = boosting_weights,
