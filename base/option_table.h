@@ -136,7 +136,7 @@
            .help = "where models from an MLflow server are kept; this user's alone; default: attrition in $XDG_CACHE_HOME or ~/.cache") \
     OPTION(KEEP_DIR, .flag = "keep-dir", .environment = "KEEP_DIR", .fallback = "./mlruns-kept", .programs = T | R, .metavar = "DIR", \
            .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
-    OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
+    OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .programs = S | T | R, .secret = true, .metavar = "CONNINFO", .only = "table retrain promote", \
            .help = "libpq connection string; PG* variables work too") \
     OPTION(DATABASE_READ_URL, .flag = "database-read-url", .environment = "DATABASE_READ_URL", .programs = S, .secret = true, .metavar = "CONNINFO", \
            .help = "http: where employees and alerts are read, as a user with the role attrition_analyst; default: --database-url") \
@@ -239,7 +239,7 @@
     OPTION(NULL_VALUES, .flag = "null-values", .environment = "NULL_VALUES", .programs = P | T, .metavar = "LIST", .only = "backfill train describe evaluate", \
            .help = "texts of a table that mean a missing value, such as NA,NULL,NaN,#N/A,-; default: the empty text only") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
-           .help = "generate: write to FILE instead of sending: .csv, .jsonl, .json or .avro, also with .gz or .zst; train: only write the model file; describe: write the HTML report") \
+           .help = "generate: write to FILE instead of sending: .csv, .jsonl, .json or .avro, also with .gz or .zst; train: only write the model file; describe: write the HTML report; table: write the table; default: to standard output") \
     OPTION(LIFE, .flag = "life", .type = OPTION_DURATION, .fallback = "0s", .maximum = "36600d", .or_zero = true, .programs = P, .metavar = "TIME", \
            .help = "generate: the events of a staff of --count over TIME (such as 730d): hires, changes, exits by the planted risk; 0: one event an employee") \
     OPTION(START, .flag = "start", .programs = P, .metavar = "TIME", \
@@ -296,8 +296,16 @@
            .help = "import: JSON Lines of {\"attributes\":{…},\"probability\":p} that the model must reproduce, now and at every load") \
     OPTION(BACKGROUND, .flag = "background", .programs = R, .metavar = "FILE", \
            .help = "import: CSV or JSON Lines of employees, from which the reasons' reference is taken") \
+    OPTION(REPLAY, .flag = "replay", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1000000000", .programs = R, .only = "promote", .metavar = "N", \
+           .help = "score the last N logged inputs by this version and the one in use, and show what would change") \
+    OPTION(REQUIRE, .flag = "require", .programs = R, .repeats = true, .only = "promote", .metavar = "NAME<=X", \
+           .help = "move the alias only if the replay keeps to it, such as flips<=0.05 or impact_ratio>=0.8 (docs/TRAINING.md)") \
     OPTION(PROMOTE, .flag = "promote", .type = OPTION_FLAG, .programs = T, \
            .help = "train: set the alias even if another version has it") \
+    OPTION(AS_OF, .flag = "as-of", .programs = T, .repeats = true, .only = "table retrain", .metavar = "DATE", \
+           .help = "a day or time (UTC without a zone) at which the records of the log are taken; default: the last one whose horizon has passed") \
+    OPTION(HORIZON, .flag = "horizon", .type = OPTION_DURATION, .fallback = "180d", .minimum = "1s", .maximum = "36600d", .programs = T, .only = "table retrain", .metavar = "TIME", \
+           .help = "how long after its date an exit makes a record positive; the label is known when it has passed") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
            .help = "max-f1, recall=0.8, precision=0.6, share=0.1 (of all rows called), cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
     OPTION(EXCLUDE, .flag = "exclude", .programs = T, .repeats = true, .only = "train", .metavar = "FIELD", \
