@@ -61,8 +61,11 @@ enum status demands_check(const struct demand *demands, size_t count, const stru
     for (size_t d = 0; d < count; d++) {
         double found = replay_figure(replay, demands[d].figure);
         bool met = demands[d].at_least ? found >= demands[d].bound : found <= demands[d].bound;
-        printf("  required: %s %s %g; found %.6g: %s\n", replay_figure_name(demands[d].figure),
-               demands[d].at_least ? ">=" : "<=", demands[d].bound, found,
+        char shown[24] = "-";
+        if (!isnan(found))
+            snprintf(shown, sizeof shown, "%.6g", found);
+        printf("  required: %s %s %g; found %s: %s\n", replay_figure_name(demands[d].figure),
+               demands[d].at_least ? ">=" : "<=", demands[d].bound, shown,
                met            ? "met"
                : isnan(found) ? "not known, so not met"
                               : "not met");

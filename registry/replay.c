@@ -117,11 +117,11 @@ static void block_add(struct replay_block *block, struct span input)
 
 static enum status replay_read(struct database_rows *rows, struct replay_block *block, size_t count, struct error *err)
 {
-    /* The times alone are sorted, not the inputs. */
+    /* The times alone are sorted, not the inputs; those of the same time as the Nth come too. */
     static const char sql[] =
         "SELECT p.input FROM attrition.predictions AS p WHERE p.channel = 'STREAM' AND p.scored_at >= coalesce((SELECT "
         "q.scored_at FROM attrition.predictions AS q WHERE q.channel = 'STREAM' ORDER BY q.scored_at DESC OFFSET "
-        "$1::bigint - 1 LIMIT 1), '-infinity') LIMIT $1::bigint";
+        "$1::bigint - 1 LIMIT 1), '-infinity')";
     char most[24];
     const char *const values[] = {most};
     bool more = true;

@@ -2,7 +2,6 @@
  * scorer's own pipeline does not score as the trainer does. */
 #include "trainer/export.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/json_writer.h"
@@ -38,13 +37,6 @@ static size_t golden_pick(const struct table *table, const uint32_t *rows, size_
     return taken;
 }
 
-/* What rounding moves the probability by, a calibration moves as much more as it is steep. */
-static double golden_tolerance(const struct model *model)
-{
-    bool isotonic = model->calibration == CALIBRATION_ISOTONIC;
-    return model->kind->golden_tolerance * (isotonic ? fmax(1, isotonic_steepest(&model->isotonic)) : 1);
-}
-
 /* {"tolerance":1e-12,"rows":[{"attributes":{…},"probability":0.1},…]} */
 static void golden_json(const struct model *model, const struct table *table, const uint32_t *fitted,
                         size_t fitted_count, struct buffer *out)
@@ -55,7 +47,7 @@ static void golden_json(const struct model *model, const struct table *table, co
     count += golden_pick(table, fitted, fitted_count, false, GOLDEN_ROWS - count, rows + count);
     model_predict(model, table, rows, count, probabilities, NULL);
     struct json_writer json = json_begin_document(out);
-    buffer_printf(json_write_raw(&json, "tolerance"), "%g", golden_tolerance(model));
+    buffer_printf(json_write_raw(&json, "tolerance"), "%g", model_tolerance(model));
     json_begin_array(&json, "rows");
     for (size_t r = 0; r < count; r++) {
         json_begin_object(&json, NULL);

@@ -2,12 +2,15 @@
  * each fold. */
 #include "trainer/model.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "trainer/fold.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/random.h"
+
+static const double finest_step = 1e-9; /* of scores that are taken as they are, where a piece is too steep */
 
 enum { CALIBRATION_FOLDS = 5, CALIBRATION_STREAM = 6000011 };
 
@@ -55,6 +58,12 @@ static enum status score_fold(const struct table *table, const struct fold_rows 
     return STATUS_OK;
 }
 
+double model_tolerance(const struct model *model)
+{
+    bool isotonic = model->calibration == CALIBRATION_ISOTONIC;
+    return model->kind->golden_tolerance * (isotonic ? fmax(1, isotonic_steepest(&model->isotonic)) : 1);
+}
+
 /* `scores` becomes probabilities where those are what is calibrated. */
 static void calibration_fit(enum calibration_method how, double *scores, const uint8_t *labels, size_t count,
                             struct model *model)
@@ -66,7 +75,13 @@ static void calibration_fit(enum calibration_method how, double *scores, const u
     }
     for (size_t r = 0; r < count; r++)
         scores[r] = plain_share(model->kind, scores[r]);
-    isotonic_fit(scores, labels, count, model->kind->share_step, &model->isotonic);
+    double step = model->kind->share_step;
+    isotonic_fit(scores, labels, count, step, &model->isotonic);
+    while (model_tolerance(model) > MODEL_MOST_TOLERANCE) {
+        step = step > 0 ? 2 * step : finest_step;
+        isotonic_clear(&model->isotonic);
+        isotonic_fit(scores, labels, count, step, &model->isotonic);
+    }
 }
 
 static double calibrated_share(const struct model *model, double score)

@@ -35,6 +35,10 @@ struct model_scratch {
 MUST_USE enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count,
                                const struct train_settings *settings, struct model *out, struct error *err);
 void model_clear(struct model *model);
+/* What the file's probabilities may differ by: its kind's tolerance, times the steepest piece of an isotonic
+ * calibration, whose scores are rounded as coarsely as keeps it within what a scorer takes. */
+#define MODEL_MOST_TOLERANCE 1e-3
+double model_tolerance(const struct model *model);
 bool model_converged(const struct model *model);
 
 /* Probability of the positive class for each row listed. `uncalibrated`: also what it would be without calibration;

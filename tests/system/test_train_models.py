@@ -216,8 +216,11 @@ def check_isotonic(folder, frame, labels, nominal):
             unseen[folds == fold] = [a["probability"] for a in score(folder, "part.onnx", frame[folds == fold])]
         train(folder, kind, *quick, "--out", "plain.onnx")
         train(folder, kind, *quick, "--calibrate", "isotonic", "--out", "isotonic.onnx")
-        scores = np.round(unseen / step) * step if step else unseen
-        regression = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
+        for coarser in (1, 2, 4, 8, 16, 32) if step else (1,):
+            scores = np.round(unseen / (step * coarser)) * (step * coarser) if step else unseen
+            regression = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
+            if not step or (np.diff(regression.y_thresholds_) / np.diff(regression.X_thresholds_)).max() <= 500:
+                break
         wanted = regression.predict([a["probability"] for a in score(folder, "plain.onnx", frame)])
         ours = score(folder, "isotonic.onnx", frame, "--reasons", 3)
         worst = np.abs(wanted - [a["probability"] for a in ours]).max()

