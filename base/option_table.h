@@ -304,25 +304,27 @@
            .help = "train: set the alias even if another version has it") \
     OPTION(AS_OF, .flag = "as-of", .programs = T, .repeats = true, .only = "table retrain", .metavar = "DATE", \
            .help = "a day or time (UTC without a zone) at which the records of the log are taken; default: the last one whose horizon has passed") \
+    OPTION(CHALLENGER_ALIAS, .flag = "challenger-alias", .fallback = "challenger", .programs = T, .only = "retrain", .metavar = "ALIAS", \
+           .help = "alias that the new version gets; --alias names the version in use, which stays") \
     OPTION(HORIZON, .flag = "horizon", .type = OPTION_DURATION, .fallback = "180d", .minimum = "1s", .maximum = "36600d", .programs = T, .only = "table retrain", .metavar = "TIME", \
            .help = "how long after its date an exit makes a record positive; the label is known when it has passed") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
            .help = "max-f1, recall=0.8, precision=0.6, share=0.1 (of all rows called), cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
-    OPTION(EXCLUDE, .flag = "exclude", .programs = T, .repeats = true, .only = "train", .metavar = "FIELD", \
+    OPTION(EXCLUDE, .flag = "exclude", .programs = T, .repeats = true, .only = "train retrain", .metavar = "FIELD", \
            .help = "keep this column out of the model; groups are still compared by it; repeatable") \
-    OPTION(RUN_NAME, .flag = "run-name", .programs = T, .only = "train", .metavar = "NAME", \
+    OPTION(RUN_NAME, .flag = "run-name", .programs = T, .only = "train retrain", .metavar = "NAME", \
            .help = "name of the run; default: the kind of model") \
-    OPTION(DESCRIPTION, .flag = "description", .programs = T, .only = "train", .metavar = "TEXT", \
+    OPTION(DESCRIPTION, .flag = "description", .programs = T, .only = "train retrain", .metavar = "TEXT", \
            .help = "description of the run, as MLflow shows it") \
-    OPTION(TAG, .flag = "tag", .programs = T, .repeats = true, .only = "train", .metavar = "KEY=VALUE", \
+    OPTION(TAG, .flag = "tag", .programs = T, .repeats = true, .only = "train retrain", .metavar = "KEY=VALUE", \
            .help = "a tag of the run; repeatable") \
-    OPTION(CALIBRATE, .flag = "calibrate", .type = OPTION_WORD, .words = {"none", "sigmoid", "isotonic"}, .fallback = "none", .programs = T, .only = "train", .metavar = "HOW", \
+    OPTION(CALIBRATE, .flag = "calibrate", .type = OPTION_WORD, .words = {"none", "sigmoid", "isotonic"}, .fallback = "none", .programs = T, .only = "train retrain", .metavar = "HOW", \
            .help = "correct the probabilities by a sigmoid (Platt) or isotonic regression (no reasons then), fitted to predictions on folds of the training rows") \
     OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \
            .help = "train: folds of the cross-validation; 0: none") \
     OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \
            .help = "train: how many times the rows are split into folds, each time differently") \
-    OPTION(TEST_SIZE, .flag = "test-size", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "0.9", .programs = T, .metavar = "SHARE", \
+    OPTION(TEST_SIZE, .flag = "test-size", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "0.9", .programs = T, .only = "train", .metavar = "SHARE", \
            .help = "train: hold out this share of the rows from all fitting and choosing, and evaluate the model by it") \
     OPTION(FOLDS_OUT, .flag = "folds-out", .programs = T, .metavar = "FILE", \
            .help = "train: write which row is in which fold, as CSV") \

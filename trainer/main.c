@@ -16,6 +16,8 @@ static const struct subcommand subcommands[] = {
     {"table", "", "a labelled table out of the prediction log and the outcomes in PostgreSQL, as it was known at dates",
      .work = command_table,
      .takes = "table takes no arguments: trainer table --as-of 2026-01-01 --horizon 180d --out table.csv"},
+    {"retrain", "", "table, train, evaluate beside the version in use on a later period, register as challenger",
+     .run = command_retrain, .takes = "retrain takes no arguments: trainer retrain --model gradient-boosting"},
     {"compare", "", "an experiment's runs side by side, with differences to the best", .work = command_compare,
      .takes = "compare takes no arguments: trainer compare --experiment NAME --sort METRIC"},
     {0},

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import random
 import subprocess
 
 from lab import BIN, ROOT, Lab
@@ -173,7 +174,52 @@ def replayed(lab, url):
     lab.check("an empty log is said", empty.returncode == 1 and "holds no input" in empty.stderr, empty.stderr)
 
 
+def show(lab, alias="production"):
+    status, out, _ = lab.run(BIN / "registry", "show", "attrition", "--alias", alias)
+    return next(line.split()[1] for line in out.splitlines() if line.startswith("version:")) if status == 0 else None
+
+
+def retrained(lab, url):
+    """Two periods of a company in which overtime has come to mean nothing and distance everything: the challenger finds it, the version in use does not."""
+    given, _ = people(lab, 1500, 5)
+    drawn = random.Random(7)
+    dates = ("2024-01-01", "2024-09-01", "2025-06-01")
+    exits = []
+    for at in dates:
+        log(lab, url, [(f"{at}-{n}", at, at, a | {"StockOptionLevel": 0}) for n, a in enumerate(given)])
+        exits += [(f"{at}-{n}", f"{int(at[:4])}-{int(at[5:7]) + 2:02d}-01") for n, a in enumerate(given) if drawn.random() < 1 / (1 + 2.718281828 ** (2.5 - 0.25 * (a["DistanceFromHome"] - 9)))]
+    leave(lab, url, exits)
+    asked = [word for at in dates for word in ("--as-of", at)]
+    command = (BIN / "trainer", "retrain", "--model", "logistic-regression-l2", "--exclude", "StockOptionLevel")
+    before = show(lab)
+    done = run(lab, url, *command, *asked, "--calibrate", "sigmoid")
+    lab.check("a challenger is registered from the log", done.returncode == 0 and show(lab, "challenger") == "3" and "alias challenger -> version 3" in done.stdout, done.stderr)
+    lab.equal("the version in use stays", show(lab), before)
+    lab.check("both are assessed by the same later rows", "the same 4500 rows" not in done.stdout and "the same 1500 rows of the later period, beside version 2 in use" in done.stdout, done.stdout)
+    run_dir = next(p.parents[1] for p in (lab.dir / "mlruns").glob("*/*/metrics/in_use_roc_auc"))
+    figures = {name: float((run_dir / "metrics" / name).read_text().split()[1]) for name in ("test_roc_auc", "in_use_roc_auc", "roc_auc")}
+    lab.check("the drift that was planted is learned, and not known to the version in use", figures["test_roc_auc"] > figures["in_use_roc_auc"] + 0.15, figures)
+    lab.equal("the run says where its data is from", (run_dir / "tags/data.name").read_text(), "prediction log as of 2024-01-01, 2024-09-01, assessed as of 2025-06-01")
+    lab.equal("the table that was written for it is gone", list(lab.dir.glob("attrition-log-*")), [])
+    # The same figures by hand: the tables of the dates, the model that was registered.
+    for name, when in (("later.csv", dates[2:]), ("earlier.csv", dates[:2])):
+        lab.equal(f"{name} is written", table(lab, url, *[w for at in when for w in ("--as-of", at)], "--out", lab.dir / name).returncode, 0)
+    by_hand = json.loads(lab.must(BIN / "trainer", "evaluate", "models:/attrition/2", lab.dir / "later.csv", "--json"))["held_out"]["metrics"]
+    lab.check("the figures of the version in use are those of `evaluate`", abs(by_hand["roc_auc"] - figures["in_use_roc_auc"]) < 1e-12, by_hand)
+    again = json.loads(lab.must(BIN / "trainer", "evaluate", "models:/attrition/3", lab.dir / "later.csv", "--json"))["held_out"]["metrics"]
+    lab.check("and those of the challenger", abs(again["roc_auc"] - figures["test_roc_auc"]) < 1e-12, again)
+    failed = (("a leaking column", ("--as-of", dates[1], "--as-of", dates[2]), 1, "gives the label away"), ("one date", ("--as-of", dates[0]), 1, "two dates or more"),
+              ("labels that know of the later period", ("--as-of", "2025-05-01", *asked), 1, "would know of the later"), ("the alias in use", (*asked, "--challenger-alias", "production"), 1, "never moves"),
+              ("held-out rows of its own", (*asked, "--test-size", "0.2"), 2, "--test-size"), ("to promote", (*asked, "--promote"), 2, "--promote"),
+              ("a horizon that has not passed", (*asked, "--as-of", lab.sql(url, "SELECT current_date")[0][0]), 1, "no row is left of the later period"))
+    lab.sql(url, "UPDATE attrition.predictions SET input = input || jsonb_build_object('MonthlyRate', CASE WHEN employee_id IN (SELECT employee_id FROM attrition.outcomes) THEN 26000 ELSE 3000 END)")
+    for what, args, status, words in failed:
+        refused = run(lab, url, *command, *args)
+        lab.check(f"refused: {what}", refused.returncode == status and words in refused.stderr and show(lab, "challenger") == "3" and show(lab) == before, refused.stderr)
+
+
 with Lab() as lab:
     url = lab.postgres()
     point_in_time(lab, url)
     replayed(lab, url)
+    retrained(lab, url)
