@@ -33,7 +33,9 @@ double replay_quantile(const struct replay *replay, const struct replay_side *si
     return 1;
 }
 
-/* Σ (p − q) ln(p / q) over tenths of the version in use; half an input where there is none. */
+/* Σ (p − q) ln(p / q) over tenths of the version in use; no share counts as less than this. */
+static const double least_share = 1e-4;
+
 static double risk_shift(const struct replay *replay)
 {
     double shift = 0, all = (double)replay->compared, before[2] = {0, 0}, sums[2] = {0, 0};
@@ -42,7 +44,7 @@ static double risk_shift(const struct replay *replay)
         sums[1] += (double)replay->next.bins[b];
         if (sums[0] < all * (double)tenth / TENTHS && b + 1 < REPLAY_BINS)
             continue;
-        double p = fmax(sums[1] - before[1], 0.5) / all, q = fmax(sums[0] - before[0], 0.5) / all;
+        double p = fmax((sums[1] - before[1]) / all, least_share), q = fmax((sums[0] - before[0]) / all, least_share);
         shift += (p - q) * log(p / q);
         before[0] = sums[0];
         before[1] = sums[1];

@@ -11,7 +11,7 @@ static void print_line(const char *what, const char *of, double now, double next
     const double numbers[] = {now, next, next - now};
     for (size_t n = 0; n < 3; n++)
         snprintf(texts[n], sizeof texts[n], isnan(numbers[n]) ? "-" : n == 2 ? "%+.4f" : "%.4f", numbers[n]);
-    printf("  %-14s%-22.22s %12s %12s %12s\n", what, of, texts[0], texts[1], texts[2]);
+    printf("  %-14s%-27.27s %11s %11s %11s\n", what, of, texts[0], texts[1], texts[2]);
 }
 
 static double print_share(size_t part, size_t all)
@@ -69,7 +69,7 @@ void replay_print(const struct replay *replay, const char *now_version, const ch
     printf("replay of the last %zu inputs: %zu compared, %zu refused by the schema,\n"
            "  without a score: %zu by version %s, %zu by version %s\n",
            replay->read, all, replay->refused, replay->now.unscored, now_version, replay->next.unscored, next_version);
-    printf("  %-36s %12.12s %12.12s %12s\n", "share of the inputs", now_version, next_version, "difference");
+    printf("  %-41s %11.11s %11.11s %11s\n", "share of the inputs", now_version, next_version, "difference");
     print_risks(replay);
     print_groups(replay);
     if (!replay->now.pipeline || !all)
