@@ -137,7 +137,7 @@
            .help = "where models from an MLflow server are kept; this user's alone; default: attrition in $XDG_CACHE_HOME or ~/.cache") \
     OPTION(KEEP_DIR, .flag = "keep-dir", .environment = "KEEP_DIR", .fallback = "./mlruns-kept", .programs = T | R, .metavar = "DIR", \
            .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
-    OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .only = DAEMON " explain report", .programs = S, .secret = true, .metavar = "CONNINFO", \
+    OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .only = DAEMON " explain report table retrain promote", .programs = S | T | R, .secret = true, .metavar = "CONNINFO", \
            .help = "libpq connection string; PG* variables work too") \
     OPTION(DATABASE_READ_URL, .flag = "database-read-url", .environment = "DATABASE_READ_URL", .only = DAEMON, .programs = S, .secret = true, .metavar = "CONNINFO", \
            .help = "http: where employees and alerts are read, as a user with the role attrition_analyst; default: --database-url") \
@@ -240,7 +240,7 @@
     OPTION(NULL_VALUES, .flag = "null-values", .environment = "NULL_VALUES", .programs = P | T, .metavar = "LIST", .only = "backfill train describe evaluate", \
            .help = "texts of a table that mean a missing value, such as NA,NULL,NaN,#N/A,-; default: the empty text only") \
     OPTION(OUTPUT, .flag = "out", .programs = P | T, .metavar = "FILE", \
-           .help = "generate: write to FILE instead of sending: .csv, .jsonl, .json or .avro, also with .gz or .zst; train: only write the model file; describe: write the HTML report") \
+           .help = "generate: write to FILE instead of sending: .csv, .jsonl, .json or .avro, also with .gz or .zst; train: only write the model file; describe: write the HTML report; table: write the table; default: to standard output") \
     OPTION(LIFE, .flag = "life", .type = OPTION_DURATION, .fallback = "0s", .maximum = "36600d", .or_zero = true, .programs = P, .metavar = "TIME", \
            .help = "generate: the events of a staff of --count over TIME (such as 730d): hires, changes, exits by the planted risk; 0: one event an employee") \
     OPTION(START, .flag = "start", .programs = P, .metavar = "TIME", \
@@ -297,25 +297,35 @@
            .help = "import: JSON Lines of {\"attributes\":{…},\"probability\":p} that the model must reproduce, now and at every load") \
     OPTION(BACKGROUND, .flag = "background", .programs = R, .metavar = "FILE", \
            .help = "import: CSV or JSON Lines of employees, from which the reasons' reference is taken") \
+    OPTION(REPLAY, .flag = "replay", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1000000000", .programs = R, .only = "promote", .metavar = "N", \
+           .help = "score the last N logged inputs by this version and the one in use, and show what would change") \
+    OPTION(REQUIRE, .flag = "require", .programs = R, .repeats = true, .only = "promote", .metavar = "NAME<=X", \
+           .help = "move the alias only if the replay keeps to it, such as flips<=0.05 or impact_ratio>=0.8 (docs/TRAINING.md)") \
     OPTION(PROMOTE, .flag = "promote", .type = OPTION_FLAG, .programs = T, \
            .help = "train: set the alias even if another version has it") \
+    OPTION(AS_OF, .flag = "as-of", .programs = T, .repeats = true, .only = "table retrain", .metavar = "DATE", \
+           .help = "a day or time (UTC without a zone) at which the records of the log are taken; default: the last one whose horizon has passed") \
+    OPTION(CHALLENGER_ALIAS, .flag = "challenger-alias", .fallback = "challenger", .programs = T, .only = "retrain", .metavar = "ALIAS", \
+           .help = "alias that the new version gets; --alias names the version in use, which stays") \
+    OPTION(HORIZON, .flag = "horizon", .type = OPTION_DURATION, .fallback = "180d", .minimum = "1s", .maximum = "36600d", .programs = T, .only = "table retrain", .metavar = "TIME", \
+           .help = "how long after its date an exit makes a record positive; the label is known when it has passed") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
            .help = "max-f1, recall=0.8, precision=0.6, share=0.1 (of all rows called), cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
-    OPTION(EXCLUDE, .flag = "exclude", .programs = T, .repeats = true, .only = "train", .metavar = "FIELD", \
+    OPTION(EXCLUDE, .flag = "exclude", .programs = T, .repeats = true, .only = "train retrain", .metavar = "FIELD", \
            .help = "keep this column out of the model; groups are still compared by it; repeatable") \
-    OPTION(RUN_NAME, .flag = "run-name", .programs = T, .only = "train", .metavar = "NAME", \
+    OPTION(RUN_NAME, .flag = "run-name", .programs = T, .only = "train retrain", .metavar = "NAME", \
            .help = "name of the run; default: the kind of model") \
-    OPTION(DESCRIPTION, .flag = "description", .programs = T, .only = "train", .metavar = "TEXT", \
+    OPTION(DESCRIPTION, .flag = "description", .programs = T, .only = "train retrain", .metavar = "TEXT", \
            .help = "description of the run, as MLflow shows it") \
-    OPTION(TAG, .flag = "tag", .programs = T, .repeats = true, .only = "train", .metavar = "KEY=VALUE", \
+    OPTION(TAG, .flag = "tag", .programs = T, .repeats = true, .only = "train retrain", .metavar = "KEY=VALUE", \
            .help = "a tag of the run; repeatable") \
-    OPTION(CALIBRATE, .flag = "calibrate", .type = OPTION_WORD, .words = {"none", "sigmoid", "isotonic"}, .fallback = "none", .programs = T, .only = "train", .metavar = "HOW", \
-           .help = "correct the probabilities by a sigmoid fitted to predictions on folds of the training rows (Platt); isotonic: not yet") \
+    OPTION(CALIBRATE, .flag = "calibrate", .type = OPTION_WORD, .words = {"none", "sigmoid", "isotonic"}, .fallback = "none", .programs = T, .only = "train retrain", .metavar = "HOW", \
+           .help = "correct the probabilities by a sigmoid (Platt) or isotonic regression (no reasons then), fitted to predictions on folds of the training rows") \
     OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \
            .help = "train: folds of the cross-validation; 0: none") \
     OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \
            .help = "train: how many times the rows are split into folds, each time differently") \
-    OPTION(TEST_SIZE, .flag = "test-size", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "0.9", .programs = T, .metavar = "SHARE", \
+    OPTION(TEST_SIZE, .flag = "test-size", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "0.9", .programs = T, .only = "train", .metavar = "SHARE", \
            .help = "train: hold out this share of the rows from all fitting and choosing, and evaluate the model by it") \
     OPTION(FOLDS_OUT, .flag = "folds-out", .programs = T, .metavar = "FILE", \
            .help = "train: write which row is in which fold, as CSV") \

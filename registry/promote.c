@@ -5,19 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/text_print.h"
 #include "registry/commands.h"
+#include "registry/demand.h"
 #include "registry/model_file.h"
 
-/* Loads the version as the scorer would; says how its golden rows fared. */
-static enum status check_serves(struct registry *registry, const struct options *options, const char *name,
-                                const char *number, struct error *err)
+/* Loads the version as the scorer would. *pipeline is the caller's to free, and borrows the schema. */
+static enum status load_version(struct registry *registry, const struct options *options, const struct schema *schema,
+                                const char *name, const char *number, bool *noted, struct pipeline **pipeline,
+                                struct error *err)
 {
-    bool noted = false;
     struct model_version version;
     struct buffer file = {0};
-    struct schema *schema = NULL;
-    struct pipeline *pipeline = NULL;
     char *uri = text_print("models:/%s/%s", name, number);
     enum status status = registry_resolve(registry, uri, &version, err);
     free(uri);
@@ -25,21 +25,26 @@ static enum status check_serves(struct registry *registry, const struct options 
         return status;
     status = registry_read(registry, &version, &file, err);
     if (status == STATUS_OK)
-        status = schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err);
-    if (status == STATUS_OK)
         status = model_file_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), NULL,
-                                 &pipeline, err);
+                                 pipeline, err);
     if (status == STATUS_OK)
-        status = model_file_check_contract(registry, &version, pipeline, &noted, err);
-    if (status == STATUS_OK)
-        printf("version %s loads; golden rows replayed: %zu; the schema serves it%s\n", number,
-               pipeline_golden(pipeline).rows, noted ? " as it was registered" : "");
-    else
-        (void)error_prefix(err, "version %s cannot serve, so the alias stays", number);
-    pipeline_free(pipeline);
-    schema_free(schema);
+        status = model_file_check_contract(registry, &version, *pipeline, noted, err);
     buffer_free(&file);
     model_version_clear(&version);
+    return status;
+}
+
+/* Says how its golden rows fared. */
+static enum status check_serves(struct registry *registry, const struct options *options, const struct schema *schema,
+                                const char *name, const char *number, struct pipeline **pipeline, struct error *err)
+{
+    bool noted = false;
+    enum status status = load_version(registry, options, schema, name, number, &noted, pipeline, err);
+    if (status == STATUS_OK)
+        printf("version %s loads; golden rows replayed: %zu; the schema serves it%s\n", number,
+               pipeline_golden(*pipeline).rows, noted ? " as it was registered" : "");
+    else
+        (void)error_prefix(err, "version %s cannot serve, so the alias stays", number);
     return status;
 }
 
@@ -105,13 +110,76 @@ static enum status read_current(const struct registry *registry, const char *nam
     return STATUS_OK;
 }
 
+/* The candidate and the version in use on the log, as --replay and --require want. */
+struct rehearsal {
+    const struct options *options;
+    const struct schema *schema;
+    const struct pipeline *next;
+    const char *version, *current;
+};
+
+static enum status rehearse(const struct rehearsal *rehearsal, const struct pipeline *now, const struct demand *demands,
+                            size_t demand_count, struct error *err)
+{
+    struct database_rows *rows;
+    struct replay replay;
+    size_t count = (size_t)options_integer(rehearsal->options, OPTION_REPLAY);
+    const char *conninfo = options_text(rehearsal->options, OPTION_DATABASE_URL);
+    enum status status = database_rows_open(conninfo, "attrition-replay", &rows, err);
+    if (status != STATUS_OK)
+        return status;
+    status = replay_run(rows, rehearsal->schema, now, rehearsal->next, count, &replay, err);
+    if (status == STATUS_OK) {
+        replay_print(&replay, rehearsal->current ? rehearsal->current : "-", rehearsal->version);
+        status = demands_check(demands, demand_count, &replay, err);
+        replay_clear(&replay);
+    }
+    database_rows_close(rows);
+    return status;
+}
+
+/* A version in use that does not load any more is no reason to keep it: it compares with nothing. */
+static enum status promote_replay(struct registry *registry, const struct rehearsal *rehearsal, const char *name,
+                                  struct error *err)
+{
+    struct demand demands[DEMANDS_MOST];
+    struct pipeline *now = NULL;
+    size_t demand_count;
+    const struct options *options = rehearsal->options;
+    if (demands_read(options_text(options, OPTION_REQUIRE), demands, &demand_count, err) != STATUS_OK)
+        return err->status;
+    if (demand_count && !options_integer(options, OPTION_REPLAY))
+        return error_set(err, STATUS_INVALID, "--require bounds a replay: add --replay N");
+    if (!options_integer(options, OPTION_REPLAY))
+        return STATUS_OK;
+    if (rehearsal->current &&
+        load_version(registry, options, rehearsal->schema, name, rehearsal->current, NULL, &now, err) != STATUS_OK) {
+        log_warn("registry", "version %s is compared with nothing: %s", rehearsal->current, err->text);
+        pipeline_free(now);
+        now = NULL;
+    }
+    enum status status = rehearse(rehearsal, now, demands, demand_count, err);
+    pipeline_free(now);
+    return status;
+}
+
 static enum status check_and_move(struct registry *registry, const struct options *options,
                                   const struct alias_move *wanted, const char *current, struct error *err)
 {
-    if (check_serves(registry, options, wanted->name, wanted->version, err) != STATUS_OK)
+    struct schema *schema;
+    struct pipeline *next = NULL;
+    if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err) != STATUS_OK)
         return err->status;
-    promote_compare(registry, wanted->name, wanted->version, current);
-    enum status status = registry_move_alias(registry, wanted, NULL, err);
+    enum status status = check_serves(registry, options, schema, wanted->name, wanted->version, &next, err);
+    if (status == STATUS_OK) {
+        promote_compare(registry, wanted->name, wanted->version, current);
+        const struct rehearsal rehearsal = {options, schema, next, wanted->version, current};
+        status = wanted->rollback ? STATUS_OK : promote_replay(registry, &rehearsal, wanted->name, err);
+    }
+    pipeline_free(next);
+    schema_free(schema);
+    if (status == STATUS_OK)
+        status = registry_move_alias(registry, wanted, NULL, err);
     if (status == STATUS_OK)
         printf("%s@%s is version %s now%s%s\n", wanted->name, wanted->alias, wanted->version,
                current ? "; before: version " : "", current ? current : "");

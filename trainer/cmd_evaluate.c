@@ -11,19 +11,6 @@
 #include "trainer/evaluation_json.h"
 #include "trainer/print.h"
 
-enum { SCORED_AT_ONCE = 256 };
-
-static void predict(const struct pipeline *pipeline, const struct table *table, double *probabilities)
-{
-    struct score scores[SCORED_AT_ONCE];
-    for (size_t first = 0; first < table->row_count; first += SCORED_AT_ONCE) {
-        size_t count = table->row_count - first < SCORED_AT_ONCE ? table->row_count - first : SCORED_AT_ONCE;
-        pipeline_score(pipeline, table_row(table, first), count, 0, scores, NULL);
-        for (size_t r = 0; r < count; r++)
-            probabilities[first + r] = scores[r].probability;
-    }
-}
-
 static enum status read_threshold(const struct options *options, const struct pipeline *pipeline,
                                   struct evaluation *out, struct error *err)
 {
@@ -62,7 +49,7 @@ static enum status evaluate_table(const struct options *options, struct span fil
         for (size_t r = 0; r < table->row_count; r++)
             rows[r] = (uint32_t)r;
         warn_if_known(pipeline, table);
-        predict(pipeline, table, probabilities);
+        evaluation_predict(pipeline, table, 0, table->row_count, probabilities);
         evaluation_hold_out(table, rows, table->row_count, probabilities, NULL,
                             (uint64_t)options_integer(options, OPTION_SEED), &evaluation);
         status = evaluation_explain(file, table, rows, table->row_count, &evaluation, err);

@@ -13,25 +13,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "trainer/commands.h"
-#include "trainer/export.h"
 #include "trainer/findings.h"
-#include "trainer/kinds/kinds.h"
-#include "trainer/fold.h"
 #include "trainer/print.h"
-#include "trainer/random.h"
-#include "trainer/register.h"
-
-static void print_registered(const struct registry *registry, const struct destination *destination,
-                             const struct registered *registered)
-{
-    printf("run %s in experiment %s of %s\n", registered->run_id, destination->experiment, registry_root(registry));
-    printf("model %s version %s\n", destination->name, registered->version);
-    if (strcmp(registered->alias_holder, registered->version) == 0)
-        printf("alias %s -> version %s\n", destination->alias, registered->version);
-    else
-        printf("alias %s stays at version %s: `registry promote %s %s --alias %s` moves it\n", destination->alias,
-               registered->alias_holder, destination->name, registered->version, destination->alias);
-}
+#include "trainer/train_run.h"
 
 static enum status deliver(const struct options *options, const struct training *training, struct error *err)
 {
@@ -60,94 +44,19 @@ static enum status deliver(const struct options *options, const struct training 
     return status;
 }
 
-/* A run at work. `split.training` is what everything is fitted to and chosen by; `split.assessed`: the held-out rows.
- */
-struct run_state {
-    struct fold_rows split;
-    struct model model;
-    struct evaluation evaluation;
-    struct buffer file;
-};
-
-/* The seed of the held-out split: the same rows are held out whatever the model. */
-enum { HOLD_OUT_STREAM = 2000003 };
-
-static enum status train_validate(const struct options *options, const struct training *training,
-                                  struct run_state *state, struct error *err)
-{
-    const struct train_settings *settings = training->settings;
-    struct evaluation *evaluation = &state->evaluation;
-    if (!fold_hold_out(training->table, settings->test_share, random_stream(settings->seed, HOLD_OUT_STREAM),
-                       &state->split))
-        return error_set(err, STATUS_INVALID,
-                         "--test-size %g: a class would be left without a row to train on: give less",
-                         settings->test_share);
-    evaluation->schema = training->table->schema;
-    evaluation->rule = settings->threshold;
-    evaluation->threshold = settings->threshold.value;
-    if (settings->fold_count == 0)
-        return STATUS_OK;
-    return evaluation_cross_validate(training->table, state->split.training, state->split.training_count, settings,
-                                     options_text(options, OPTION_FOLDS_OUT), evaluation, err);
-}
-
-static void assess_held_out(const struct training *training, struct run_state *state)
-{
-    const struct fold_rows *split = &state->split;
-    if (split->assessed_count == 0)
-        return;
-    double *probabilities = mem_zeroed(split->assessed_count, sizeof *probabilities);
-    double *uncalibrated = mem_zeroed(split->assessed_count, sizeof *uncalibrated);
-    model_predict(&state->model, training->table, split->assessed, split->assessed_count, probabilities, uncalibrated);
-    evaluation_hold_out(training->table, split->assessed, split->assessed_count, probabilities,
-                        state->model.calibrated ? uncalibrated : NULL, training->settings->seed, &state->evaluation);
-    free(probabilities);
-    free(uncalibrated);
-}
-
-/* The fit to all training rows, the file, and what the file says of itself. */
-static enum status fit(const struct training *training, struct run_state *state, struct error *err)
-{
-    const uint32_t *rows = state->split.training;
-    size_t count = state->split.training_count;
-    enum status status = model_fit(training->table, rows, count, training->settings, &state->model, err);
-    if (status == STATUS_OK && state->model.kind->check)
-        status = state->model.kind->check(&state->model, training->settings, err);
-    if (status != STATUS_OK)
-        return status;
-    assess_held_out(training, state);
-    if (export_model(&state->model, training->table, rows, count, &state->evaluation, &state->file, err) != STATUS_OK)
-        return err->status;
-    return evaluation_explain(buffer_span(&state->file), training->table, rows, count, &state->evaluation, err);
-}
-
 static enum status train_table(const struct options *options, const struct train_settings *settings,
                                const struct run_labels *labels, const char *path, const struct table *table,
                                int64_t started_ms, struct error *err)
 {
-    struct run_state state = {0};
-    struct training training = {.data_path = path,
-                                .table = table,
-                                .settings = settings,
-                                .model = &state.model,
-                                .evaluation = &state.evaluation,
-                                .labels = labels,
-                                .started_ms = started_ms};
-    enum status status = train_validate(options, &training, &state, err);
-    if (status != STATUS_OK)
-        status = error_prefix(err, "%s", path);
-    else
-        status = fit(&training, &state, err);
-    training.file = buffer_span(&state.file);
-    training.ended_ms = clock_real_ms(&clock_system);
+    struct train_run run;
+    struct training training = {
+        .data_path = path, .table = table, .settings = settings, .labels = labels, .started_ms = started_ms};
+    enum status status = train_run_make(options, 0, &training, &run, err);
     if (status == STATUS_OK) {
         print_training(&training);
         status = deliver(options, &training, err);
     }
-    fold_rows_clear(&state.split);
-    model_clear(&state.model);
-    evaluation_clear(&state.evaluation);
-    buffer_free(&state.file);
+    train_run_clear(&run);
     return status;
 }
 

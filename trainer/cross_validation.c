@@ -114,7 +114,7 @@ static void assess_folds(struct work *work, struct evaluation *out)
 static void assess_all(struct work *work, struct evaluation *out)
 {
     size_t count = work->row_count * work->repeat_count, fits = work->fold_count * work->repeat_count;
-    const double *uncalibrated = work->settings.calibrated ? work->uncalibrated : NULL;
+    const double *uncalibrated = work->settings.calibration ? work->uncalibrated : NULL;
     const struct predictions predictions = {work->table,         work->assessed_rows, work->labels, work->calls,
                                             work->probabilities, uncalibrated,        count};
     double *values = mem_zeroed(fits + 1, sizeof *values), means[METRIC_COUNT];

@@ -10,7 +10,7 @@
 #include "trainer/groups.h"
 #include "trainer/intervals.h"
 
-enum { EXPLAINED_MOST = 200 };
+enum { EXPLAINED_MOST = 200, SCORED_AT_ONCE = 256 };
 
 void evaluation_clear(struct evaluation *evaluation)
 {
@@ -25,6 +25,18 @@ void evaluation_clear(struct evaluation *evaluation)
 const struct assessment *evaluation_main(const struct evaluation *evaluation)
 {
     return evaluation->repeat_count ? &evaluation->validation : &evaluation->held_out;
+}
+
+void evaluation_predict(const struct pipeline *pipeline, const struct table *table, size_t first, size_t count,
+                        double *probabilities)
+{
+    struct score scores[SCORED_AT_ONCE];
+    for (size_t at = 0; at < count; at += SCORED_AT_ONCE) {
+        size_t rows = count - at < SCORED_AT_ONCE ? count - at : SCORED_AT_ONCE;
+        pipeline_score(pipeline, table_row(table, first + at), rows, 0, scores, NULL);
+        for (size_t r = 0; r < rows; r++)
+            probabilities[at + r] = scores[r].probability;
+    }
 }
 
 void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t row_count, const double *probabilities,

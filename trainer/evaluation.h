@@ -47,6 +47,11 @@ MUST_USE enum status evaluation_cross_validate(const struct table *table, const 
                                                const struct train_settings *settings, const char *folds_path,
                                                struct evaluation *out, struct error *err);
 
+/* The probabilities that a loaded model gives `count` rows from `first` on; NaN where it gives none. */
+struct pipeline;
+void evaluation_predict(const struct pipeline *pipeline, const struct table *table, size_t first, size_t count,
+                        double *probabilities);
+
 /* Assesses probabilities of rows that the model has never seen, at the evaluation's threshold: fills held_out. */
 void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t row_count, const double *probabilities,
                          const double *uncalibrated, uint64_t seed, struct evaluation *out);

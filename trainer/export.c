@@ -47,7 +47,7 @@ static void golden_json(const struct model *model, const struct table *table, co
     count += golden_pick(table, fitted, fitted_count, false, GOLDEN_ROWS - count, rows + count);
     model_predict(model, table, rows, count, probabilities, NULL);
     struct json_writer json = json_begin_document(out);
-    buffer_printf(json_write_raw(&json, "tolerance"), "%g", model->kind->golden_tolerance);
+    buffer_printf(json_write_raw(&json, "tolerance"), "%g", model_tolerance(model));
     json_begin_array(&json, "rows");
     for (size_t r = 0; r < count; r++) {
         json_begin_object(&json, NULL);
@@ -106,10 +106,12 @@ static enum status export_write_model(const struct model *model, const struct sc
     struct fitted_column *columns = mem_zeroed(model->preprocessor.column_count + 1, sizeof *columns);
     double *weights = mem_zeroed(model->preprocessor.feature_count + 1, sizeof *weights);
     describe_columns(model, weights, columns);
+    const struct written_isotonic isotonic = {model->isotonic.scores, model->isotonic.shares, model->isotonic.count};
     const struct linear_model frame = {.columns = columns,
                                        .column_count = model->preprocessor.column_count,
                                        .intercept =
                                            model->sigmoid.slope * model->fit.intercept + model->sigmoid.intercept,
+                                       .isotonic = model->isotonic.count ? &isotonic : NULL,
                                        .labels = schema->target_values,
                                        .properties = properties,
                                        .property_count = property_count,
@@ -133,15 +135,17 @@ enum status export_model(const struct model *model, const struct table *table, c
     const struct model_property properties[] = {
         {"attrition.threshold", buffer_span(&threshold)},
         {"attrition.positive_label", schema->target_values[schema->target_count - 1]},
-        {"attrition.reference", buffer_span(&reference)},
         {"attrition.golden", buffer_span(&golden)},
         {"attrition.metrics", buffer_span(&metrics)},
         {"attrition.distributions", buffer_span(&distributions)},
         {"attrition.schema", span_of(schema->digest)},
         {"attrition.data_sha256", span_of(table->sha256)},
+        {"attrition.reference", buffer_span(&reference)},
     };
-    enum status status =
-        export_write_model(model, schema, properties, sizeof properties / sizeof *properties, out, err);
+    size_t property_count = sizeof properties / sizeof *properties;
+    if (model->calibration == CALIBRATION_ISOTONIC)
+        property_count--; /* no reasons: no reference of theirs */
+    enum status status = export_write_model(model, schema, properties, property_count, out, err);
     if (status == STATUS_OK)
         status = load_back(schema, buffer_span(out), err);
     struct buffer *buffers[] = {&reference, &golden, &metrics, &threshold, &distributions};

@@ -2,12 +2,15 @@
  * each fold. */
 #include "trainer/model.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "trainer/fold.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/random.h"
+
+static const double finest_step = 1e-9; /* of scores that are taken as they are, where a piece is too steep */
 
 enum { CALIBRATION_FOLDS = 5, CALIBRATION_STREAM = 6000011 };
 
@@ -22,6 +25,11 @@ static enum status fit_plain(const struct table *table, const uint32_t *rows, si
     else
         preprocess_free(&model.preprocessor);
     return status;
+}
+
+static double plain_share(const struct model_kind *kind, double score)
+{
+    return kind->score_is_share ? score : logistic_probability(score);
 }
 
 static void score_rows(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
@@ -50,6 +58,40 @@ static enum status score_fold(const struct table *table, const struct fold_rows 
     return STATUS_OK;
 }
 
+double model_tolerance(const struct model *model)
+{
+    bool isotonic = model->calibration == CALIBRATION_ISOTONIC;
+    return model->kind->golden_tolerance * (isotonic ? fmax(1, isotonic_steepest(&model->isotonic)) : 1);
+}
+
+/* `scores` becomes probabilities where those are what is calibrated. */
+static void calibration_fit(enum calibration_method how, double *scores, const uint8_t *labels, size_t count,
+                            struct model *model)
+{
+    model->calibration = how;
+    if (how == CALIBRATION_SIGMOID) {
+        model->sigmoid = sigmoid_fit(scores, labels, count);
+        return;
+    }
+    for (size_t r = 0; r < count; r++)
+        scores[r] = plain_share(model->kind, scores[r]);
+    double step = model->kind->share_step;
+    isotonic_fit(scores, labels, count, step, &model->isotonic);
+    while (model_tolerance(model) > MODEL_MOST_TOLERANCE) {
+        step = step > 0 ? 2 * step : finest_step;
+        isotonic_clear(&model->isotonic);
+        isotonic_fit(scores, labels, count, step, &model->isotonic);
+    }
+}
+
+static double calibrated_share(const struct model *model, double score)
+{
+    if (model->calibration == CALIBRATION_SIGMOID)
+        return logistic_probability(model->sigmoid.slope * score + model->sigmoid.intercept);
+    double share = plain_share(model->kind, score);
+    return model->calibration == CALIBRATION_ISOTONIC ? isotonic_share(&model->isotonic, share) : share;
+}
+
 static enum status calibrate(const struct table *table, const uint32_t *rows, size_t row_count,
                              const struct train_settings *given, struct model *model, struct error *err)
 {
@@ -72,10 +114,8 @@ static enum status calibrate(const struct table *table, const uint32_t *rows, si
         done += part.assessed_count;
         fold_rows_clear(&part);
     }
-    if (status == STATUS_OK) {
-        model->calibrated = true;
-        model->sigmoid = sigmoid_fit(scores, labels, done);
-    }
+    if (status == STATUS_OK)
+        calibration_fit(settings.calibration, scores, labels, done, model);
     free(scores);
     free(labels);
     free(folds);
@@ -89,7 +129,7 @@ enum status model_fit(const struct table *table, const uint32_t *rows, size_t ro
     enum status status = fit_plain(table, rows, row_count, settings, &model, err);
     if (status != STATUS_OK)
         return status;
-    if (settings->calibrated)
+    if (settings->calibration)
         status = calibrate(table, rows, row_count, settings, &model, err);
     if (status == STATUS_OK)
         *out = model;
@@ -106,6 +146,7 @@ bool model_converged(const struct model *model)
 void model_clear(struct model *model)
 {
     preprocess_free(&model->preprocessor);
+    isotonic_clear(&model->isotonic);
     if (model->kind)
         model->kind->clear(model);
 }
@@ -115,10 +156,9 @@ void model_predict(const struct model *model, const struct table *table, const u
 {
     score_rows(model, table, rows, row_count, probabilities);
     for (size_t r = 0; r < row_count; r++) {
-        double score = probabilities[r], plain = model->kind->score_is_share ? score : logistic_probability(score);
-        probabilities[r] =
-            model->calibrated ? logistic_probability(model->sigmoid.slope * score + model->sigmoid.intercept) : plain;
+        double score = probabilities[r];
+        probabilities[r] = calibrated_share(model, score);
         if (uncalibrated)
-            uncalibrated[r] = plain;
+            uncalibrated[r] = plain_share(model->kind, score);
     }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "trainer/boosting.h"
+#include "trainer/isotonic.h"
 #include "trainer/logistic.h"
 #include "trainer/preprocess.h"
 #include "trainer/sigmoid.h"
@@ -13,8 +14,9 @@ struct model {
     const struct model_kind *kind;
     const char *chosen_name; /* the parameter that the fit itself chose, C or n_estimators; NULL: none */
     double chosen;           /* its value */
-    bool calibrated;         /* probability = the sigmoid of the raw score; else what the kind says */
-    struct sigmoid sigmoid;
+    enum calibration_method calibration;
+    struct sigmoid sigmoid;   /* of the raw score; otherwise {1, 0} */
+    struct isotonic isotonic; /* of the probability without calibration */
     struct logistic_fit fit;  /* of a linear model */
     struct forest forest;     /* of a forest */
     struct boosting boosting; /* of gradient boosting */
@@ -33,6 +35,10 @@ struct model_scratch {
 MUST_USE enum status model_fit(const struct table *table, const uint32_t *rows, size_t row_count,
                                const struct train_settings *settings, struct model *out, struct error *err);
 void model_clear(struct model *model);
+/* What the file's probabilities may differ by: its kind's tolerance, times the steepest piece of an isotonic
+ * calibration, whose scores are rounded as coarsely as keeps it within what a scorer takes. */
+#define MODEL_MOST_TOLERANCE 1e-3
+double model_tolerance(const struct model *model);
 bool model_converged(const struct model *model);
 
 /* Probability of the positive class for each row listed. `uncalibrated`: also what it would be without calibration;

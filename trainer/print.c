@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { SHOWN_COLUMNS = 8, THRESHOLD_ROWS = 9 };
 
@@ -146,4 +147,29 @@ void print_training(const struct training *training)
         printf("kept out of the model: %s\n", excluded.data);
     buffer_free(&excluded);
     print_evaluation(training->evaluation, "rows held out of all fitting and choosing");
+}
+
+void print_registered(const struct registry *registry, const struct destination *destination,
+                      const struct registered *registered)
+{
+    printf("run %s in experiment %s of %s\n", registered->run_id, destination->experiment, registry_root(registry));
+    printf("model %s version %s\n", destination->name, registered->version);
+    if (strcmp(registered->alias_holder, registered->version) == 0)
+        printf("alias %s -> version %s\n", destination->alias, registered->version);
+    else
+        printf("alias %s stays at version %s: `registry promote %s %s --alias %s` moves it\n", destination->alias,
+               registered->alias_holder, destination->name, registered->version, destination->alias);
+}
+
+void print_beside(const struct training *training)
+{
+    const struct assessment *ours = &training->evaluation->held_out, *theirs = training->in_use;
+    printf("the same %zu rows of the later period, beside version %s in use:\n", ours->count, training->in_use_version);
+    printf("  %-10s %10s %10s %10s\n", "", "new", "in use", "difference");
+    for (size_t m = 0; m < METRIC_COUNT; m++) {
+        double next = metric_value(&ours->metrics, m), now = metric_value(&theirs->metrics, m);
+        printf("  %-10s %10.3f %10.3f %+10.3f   %s\n", metric_names[m], next, now, next - now, metric_helps[m]);
+    }
+    print_calibration("new: calibration", &ours->calibration);
+    print_calibration("in use: calibration", &theirs->calibration);
 }

@@ -53,7 +53,7 @@ static void add_params(const struct training *training, struct pairs *out)
     pairs_add(out, "model", "%s", settings->kind->name);
     for (size_t p = 0; p < count; p++)
         pairs_add(out, params[p].name, "%s", params[p].value);
-    pairs_add(out, "calibrate", "%s", settings->calibrated ? "sigmoid" : "none");
+    pairs_add(out, "calibrate", "%s", train_settings_calibration(settings->calibration));
     add_excluded(training->table, out);
     threshold_describe(&settings->threshold, rule);
     pairs_add(out, "seed", "%llu", (unsigned long long)settings->seed);
@@ -142,6 +142,12 @@ static const char *const test_names[METRIC_COUNT] = {
 #undef TEST_NAME
 };
 
+static const char *const in_use_names[METRIC_COUNT] = {
+#define IN_USE_NAME(name, help) "in_use_" #name,
+    METRIC_TABLE(IN_USE_NAME)
+#undef IN_USE_NAME
+};
+
 struct metric_list {
     struct run_metric *items;
     size_t count;
@@ -155,17 +161,20 @@ static void metric_list_add(struct metric_list *list, const char *key, double va
 }
 
 /* Yours to free: items. Folds are the steps of fold_NAME. */
-static struct metric_list list_metrics(const struct evaluation *evaluation)
+static struct metric_list list_metrics(const struct training *training)
 {
+    const struct evaluation *evaluation = training->evaluation;
     const struct assessment *assessment = evaluation_main(evaluation), *held_out = &evaluation->held_out;
     size_t fits = evaluation->fold_count * evaluation->repeat_count;
-    struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 4) + 5, sizeof *list.items)};
+    struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 5) + 5, sizeof *list.items)};
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         metric_list_add(&list, metric_names[m], metric_value(&assessment->metrics, m), 0);
         metric_list_add(&list, low_names[m], assessment->intervals[m].low, 0);
         metric_list_add(&list, high_names[m], assessment->intervals[m].high, 0);
         if (held_out->count)
             metric_list_add(&list, test_names[m], metric_value(&held_out->metrics, m), 0);
+        if (training->in_use)
+            metric_list_add(&list, in_use_names[m], metric_value(&training->in_use->metrics, m), 0);
         for (size_t f = 0; f < fits; f++)
             metric_list_add(&list, fold_names[m], metric_value(&evaluation->folds[f], m), f);
     }
@@ -183,7 +192,7 @@ static enum status register_log_run(struct registry *registry, const struct trai
                                     char **run_id, struct error *err)
 {
     struct pairs params = {0}, tags = {0};
-    struct metric_list metrics = list_metrics(training->evaluation);
+    struct metric_list metrics = list_metrics(training);
     add_params(training, &params);
     add_identity(training, &tags);
     add_run_tags(training, &tags);

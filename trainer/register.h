@@ -15,6 +15,8 @@ struct training {
     const struct run_labels *labels;
     struct span file; /* the model file's bytes */
     int64_t started_ms, ended_ms;
+    const struct assessment *in_use; /* the held-out rows under the version in use; NULL: not compared */
+    const char *in_use_version;
 };
 
 /* Where it goes. Borrowed. */

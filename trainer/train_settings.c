@@ -56,14 +56,18 @@ static enum status read_kind(const char *name, struct train_settings *out, struc
     return STATUS_OK;
 }
 
-static enum status read_calibration(const char *how, struct train_settings *out, struct error *err)
+static const char *const calibrations[] = {"none", "sigmoid", "isotonic"}; /* by enum calibration_method */
+
+const char *train_settings_calibration(enum calibration_method calibration)
 {
-    if (strcmp(how, "isotonic") == 0)
-        return error_set(err, STATUS_INVALID,
-                         "--calibrate isotonic: the steps of an isotonic calibration cannot be written into the model "
-                         "file yet: take --calibrate sigmoid");
-    out->calibrated = strcmp(how, "sigmoid") == 0;
-    return STATUS_OK;
+    return calibrations[calibration];
+}
+
+static void read_calibration(const char *how, struct train_settings *out)
+{
+    for (size_t c = 0; c < sizeof calibrations / sizeof *calibrations; c++)
+        if (strcmp(how, calibrations[c]) == 0)
+            out->calibration = (enum calibration_method)c;
 }
 
 static void read_counts(const struct options *options, struct train_settings *out)
@@ -98,10 +102,9 @@ enum status train_settings_read(const struct options *options, struct train_sett
     if (status == STATUS_OK)
         status = threshold_parse(options_text(options, OPTION_THRESHOLD), &settings.threshold, err);
     read_counts(options, &settings);
+    read_calibration(options_text(options, OPTION_CALIBRATE), &settings);
     if (status == STATUS_OK)
         status = check_together(&settings, err);
-    if (status == STATUS_OK)
-        status = read_calibration(options_text(options, OPTION_CALIBRATE), &settings, err);
     size_t count = options_params(options, &pairs);
     for (size_t p = 0; p < count && status == STATUS_OK; p++)
         status = read_param(&pairs[p], &settings, err);

@@ -10,6 +10,9 @@
 /* How C is chosen where it is not given. */
 enum penalty_choice { PENALTY_GIVEN, PENALTY_BY_LOG_LOSS, PENALTY_BY_ROC_AUC };
 
+/* Of probabilities, on folds. */
+enum calibration_method { CALIBRATION_NONE, CALIBRATION_SIGMOID, CALIBRATION_ISOTONIC };
+
 struct model_kind;
 
 /* Plain data. */
@@ -22,9 +25,9 @@ struct train_settings {
     struct forest_settings forest; /* its seed is `seed` */
     struct boost_settings boost;   /* likewise */
     const char *monotone;          /* of boosting: FIELD:1,FIELD:-1; NULL: none */
-    bool calibrated;               /* by a sigmoid, on folds */
-    unsigned threads;              /* at least 1; no result depends on it */
-    uint64_t seed;                 /* of every random choice */
+    enum calibration_method calibration;
+    unsigned threads; /* at least 1; no result depends on it */
+    uint64_t seed;    /* of every random choice */
     struct threshold_rule threshold;
     unsigned fold_count, repeat_count; /* 0 folds: no cross-validation */
     bool folds_given;
@@ -43,3 +46,6 @@ struct train_settings_param {
 enum { TRAIN_SETTINGS_PARAM_MOST = 16, TRAIN_SETTINGS_TEXT_BYTES = 256 };
 size_t train_settings_params(const struct train_settings *settings, double chosen, struct train_settings_param *out,
                              char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES]);
+
+/* As `--calibrate` takes it. */
+const char *train_settings_calibration(enum calibration_method calibration);

@@ -280,13 +280,14 @@ static void write_classifier(struct onnx_writer *writer, const char *features)
     intercept[1] = model->intercept;
     writer_node(writer, "MatMul", NULL, features, "model.weights", NULL, "model.product");
     writer_node(writer, "Add", NULL, "model.product", "model.intercept", NULL, "model.scores");
-    writer_node(writer, "Sigmoid", NULL, "model.scores", NULL, NULL, "probabilities");
+    writer_node(writer, "Sigmoid", NULL, "model.scores", NULL, NULL,
+                model->isotonic ? "model.probabilities" : "probabilities");
 }
 
 /* the label: the class of the larger score, as scikit-learn's predict; the threshold is metadata */
-static void write_label(struct onnx_writer *writer)
+static void write_label(struct onnx_writer *writer, const char *scores)
 {
-    Onnx__NodeProto *argmax = writer_node(writer, "ArgMax", NULL, "model.scores", NULL, NULL, "model.class");
+    Onnx__NodeProto *argmax = writer_node(writer, "ArgMax", NULL, scores, NULL, NULL, "model.class");
     node_int(writer, argmax, "axis", 1);
     node_int(writer, argmax, "keepdims", 0);
     int64_t count = 2;
@@ -444,32 +445,71 @@ static void write_link(struct onnx_writer *writer, Onnx__NodeProto *ensemble)
 /* model.floats → TreeEnsembleClassifier = label, probabilities */
 static void onnx_write_ensemble(struct onnx_writer *writer)
 {
-    Onnx__NodeProto *ensemble =
-        writer_node(writer, "TreeEnsembleClassifier", "ai.onnx.ml", "model.floats", NULL, NULL, "label");
+    Onnx__NodeProto *ensemble = writer_node(writer, "TreeEnsembleClassifier", "ai.onnx.ml", "model.floats", NULL, NULL,
+                                            writer->model->isotonic ? "model.label" : "label");
     ensemble->n_output = 2;
     ensemble->output = arena_zeroed(&writer->arena, 2, sizeof *ensemble->output);
     ensemble->output[0] = ensemble->name;
-    ensemble->output[1] = writer_text(writer, "probabilities");
+    ensemble->output[1] = writer_text(writer, writer->model->isotonic ? "model.probabilities" : "probabilities");
     write_branches(writer, ensemble);
     write_leaves(writer, ensemble);
     ProtobufCBinaryData *labels = node_texts(writer, ensemble, "classlabels_strings", 2);
     for (size_t l = 0; l < 2; l++)
         labels[l] = writer_bytes(writer, writer->model->labels[l]);
     write_link(writer, ensemble);
+    if (writer->model->isotonic)
+        return;
     writer->graph.n_output = 2;
     writer->graph.output = arena_zeroed(&writer->arena, 2, sizeof *writer->graph.output);
     writer->graph.output[0] = writer_value(writer, "label", TEXT, 0);
     writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT32, 2);
 }
 
-static void write_graph(struct onnx_writer *writer)
+/* --- isotonic calibration --- */
+
+/* Each piece's width and slope; one piece without slope for a constant. */
+static void write_pieces(struct onnx_writer *writer)
 {
-    onnx__graph_proto__init(&writer->graph);
-    writer->graph.name = writer_text(writer, "attrition");
-    size_t nodes = 2 * writer->model->column_count + (writer->trees ? writer->trees->set_count : 0) + 16;
-    writer->graph.node = arena_zeroed(&writer->arena, nodes, sizeof *writer->graph.node);
-    writer->graph.initializer = arena_zeroed(&writer->arena, 8, sizeof *writer->graph.initializer);
-    write_inputs(writer);
+    const struct written_isotonic *isotonic = writer->model->isotonic;
+    size_t count = isotonic->count > 1 ? isotonic->count - 1 : 1;
+    double *from = writer_doubles(writer, "isotonic.from", 1, (int64_t)count);
+    double *width = writer_doubles(writer, "isotonic.width", 1, (int64_t)count);
+    double *slope = writer_doubles(writer, "isotonic.slope", (int64_t)count, 2);
+    from[0] = isotonic->scores[0];
+    for (size_t k = 0; k + 1 < isotonic->count; k++) {
+        from[k] = isotonic->scores[k];
+        width[k] = isotonic->scores[k + 1] - isotonic->scores[k];
+        slope[2 * k + 1] = (isotonic->shares[k + 1] - isotonic->shares[k]) / width[k];
+        slope[2 * k] = -slope[2 * k + 1];
+    }
+}
+
+/* probability = first share + Σ slope × min(max(probability before − from, 0), width), the two classes' side by side */
+static void write_isotonic(struct onnx_writer *writer)
+{
+    const char *before = "model.probabilities";
+    if (writer->trees) {
+        Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, before, NULL, NULL, "model.shares");
+        node_int(writer, cast, "to", FLOAT64);
+        before = "model.shares";
+    }
+    writer_doubles(writer, "isotonic.positive", 2, 1)[1] = 1;
+    (void)writer_doubles(writer, "isotonic.zero", 1, 1);
+    double *first = writer_doubles(writer, "isotonic.first", 1, 2);
+    first[1] = writer->model->isotonic->shares[0];
+    first[0] = 1 - first[1];
+    write_pieces(writer);
+    writer_node(writer, "MatMul", NULL, before, "isotonic.positive", NULL, "isotonic.share");
+    writer_node(writer, "Sub", NULL, "isotonic.share", "isotonic.from", NULL, "isotonic.beyond");
+    writer_node(writer, "Max", NULL, "isotonic.beyond", "isotonic.zero", NULL, "isotonic.above");
+    writer_node(writer, "Min", NULL, "isotonic.above", "isotonic.width", NULL, "isotonic.within");
+    writer_node(writer, "MatMul", NULL, "isotonic.within", "isotonic.slope", NULL, "isotonic.rise");
+    writer_node(writer, "Add", NULL, "isotonic.rise", "isotonic.first", NULL, "probabilities");
+    write_label(writer, "probabilities");
+}
+
+static void write_model(struct onnx_writer *writer)
+{
     if (writer->trees && writer->trees->as_given) {
         write_given(writer);
         onnx_write_ensemble(writer);
@@ -483,7 +523,21 @@ static void write_graph(struct onnx_writer *writer)
         return;
     }
     write_classifier(writer, features);
-    write_label(writer);
+    if (!writer->model->isotonic)
+        write_label(writer, "model.scores");
+}
+
+static void write_graph(struct onnx_writer *writer)
+{
+    onnx__graph_proto__init(&writer->graph);
+    writer->graph.name = writer_text(writer, "attrition");
+    size_t nodes = 2 * writer->model->column_count + (writer->trees ? writer->trees->set_count : 0) + 24;
+    writer->graph.node = arena_zeroed(&writer->arena, nodes, sizeof *writer->graph.node);
+    writer->graph.initializer = arena_zeroed(&writer->arena, 16, sizeof *writer->graph.initializer);
+    write_inputs(writer);
+    write_model(writer);
+    if (writer->model->isotonic)
+        write_isotonic(writer);
 }
 
 static Onnx__OperatorSetIdProto *writer_opset(struct onnx_writer *writer, const char *domain, int64_t version)

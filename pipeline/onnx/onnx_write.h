@@ -24,11 +24,20 @@ struct model_property {
     struct span value;
 };
 
+/* Probability without calibration → with it: linear between knots, constant beyond them. Scores rise strictly.
+ * Borrowed.
+ */
+struct written_isotonic {
+    const double *scores, *shares;
+    size_t count; /* at least 1 */
+};
+
 struct linear_model {
     const struct fitted_column *columns;
     size_t column_count;
     double intercept;
-    const struct span *labels; /* two class labels, negative first */
+    const struct written_isotonic *isotonic; /* NULL: none */
+    const struct span *labels;               /* two class labels, negative first */
     const struct model_property *properties;
     size_t property_count;
     const char *producer_version;

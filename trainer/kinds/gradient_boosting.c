@@ -348,6 +348,7 @@ const struct model_kind kind_gradient_boosting = {
     .clear = clear_boosting,
     .settle = settle_count,
     .takes_cells = true,
+    .share_step = 1e-4,
     .score = boosting_score,
     .write_reference = boosting_reference,
     .write_onnx = boosting_write_onnx,

@@ -48,7 +48,8 @@ struct model_kind {
     /* The raw score of one row: log-odds, or the probability itself where the kind says so. */
     double (*score)(const struct model *model, const struct cell *cells, const struct model_scratch *scratch);
     bool score_is_share;
-    bool takes_cells; /* numbers are taken as they are: none is imputed or scaled */
+    double share_step; /* at least, of probabilities for an isotonic calibration: files add trees in floats; 0: exact */
+    bool takes_cells;  /* numbers are taken as they are: none is imputed or scaled */
 
     /* The metadata attrition.reference: what reasons are counted from, by the rows it was fitted to. */
     void (*write_reference)(const struct model *model, const struct table *table, const uint32_t *rows,

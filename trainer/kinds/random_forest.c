@@ -189,15 +189,16 @@ static struct written_node *list_nodes(const struct model *model, size_t *count)
     for (size_t t = 0; t < forest->tree_count; t++)
         for (uint32_t n = 0; n < forest->trees[t].node_count; n++) {
             const struct forest_node *node = &forest->trees[t].nodes[n];
-            list[at++] = (struct written_node){
-                .tree = (uint32_t)t,
-                .id = n,
-                .leaf = !node->right,
-                .feature = node->feature,
-                .left = n + 1,
-                .right = node->right,
-                .threshold = node->threshold,
-                .weight = (float)(model->calibrated ? node->share * part : node->share / (double)forest->tree_count)};
+            list[at++] = (struct written_node){.tree = (uint32_t)t,
+                                               .id = n,
+                                               .leaf = !node->right,
+                                               .feature = node->feature,
+                                               .left = n + 1,
+                                               .right = node->right,
+                                               .threshold = node->threshold,
+                                               .weight = (float)(model->calibration == CALIBRATION_SIGMOID
+                                                                     ? node->share * part
+                                                                     : node->share / (double)forest->tree_count)};
         }
     *count = nodes;
     return list;
@@ -208,8 +209,10 @@ static enum status forest_write_onnx(const struct model *model, const struct lin
 {
     size_t count;
     struct written_node *nodes = list_nodes(model, &count);
-    const struct written_trees trees = {
-        .nodes = nodes, .node_count = count, .logistic = model->calibrated, .base = model->sigmoid.intercept};
+    const struct written_trees trees = {.nodes = nodes,
+                                        .node_count = count,
+                                        .logistic = model->calibration == CALIBRATION_SIGMOID,
+                                        .base = model->sigmoid.intercept};
     enum status status = onnx_write_trees(frame, &trees, out, err);
     free(nodes);
     return status;
@@ -227,6 +230,7 @@ const struct model_kind kind_random_forest = {
     .clear = clear_forest,
     .score = forest_score,
     .score_is_share = true,
+    .share_step = 1e-4,
     .write_reference = forest_reference,
     .write_onnx = forest_write_onnx,
 };

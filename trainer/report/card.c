@@ -72,7 +72,7 @@ static void card_add_metrics(const struct assessment *assessment, const struct s
                   c->true_positives, c->false_positives, c->false_negatives, c->true_negatives);
     card_add_calibration("Calibration error", &assessment->calibration, out);
     if (assessment->uncalibrated.bin_count)
-        card_add_calibration("Before it was calibrated (by a sigmoid, on folds)", &assessment->uncalibrated, out);
+        card_add_calibration("Before it was calibrated (on folds)", &assessment->uncalibrated, out);
 }
 
 static void card_add_groups(const struct assessment *assessment, const struct schema *schema, struct buffer *out)

@@ -14,6 +14,9 @@ const char report_limits[] =
 
 const char *report_reasons(const struct training *training)
 {
+    if (training->settings->calibration == CALIBRATION_ISOTONIC)
+        return "An isotonic calibration has no reasons: its probability does not move with one margin. Calibrate by a "
+               "sigmoid where reasons are needed.";
     return training->settings->kind->reasons;
 }
 
