@@ -14,6 +14,7 @@ enum { EXPR_MAX_BYTES = 256 << 20 }; /* of cells and terms, over all tensors of 
 enum { EXPR_MAX = 1 << 20, EXPR_MAX_DEPTH = 200, EXPR_MAX_KEYS = 4096 };
 enum { EXPR_MAX_WORK = 1 << 28 }; /* steps of folding constants, over a graph */
 enum { EXPR_NO_COLUMN = -1, EXPR_MANY_COLUMNS = -2 };
+#define EXPR_NONE UINT32_MAX /* no expression */
 
 enum expr_op {
     EXPR_NUMBER, /* number */

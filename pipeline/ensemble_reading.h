@@ -1,0 +1,57 @@
+/* The lists of a tree operator while they are checked: what ensemble_lists.c reads, ensemble_sets.c and ensemble.c turn
+ * into struct ensemble. At load only. Nobody else includes this. */
+#pragma once
+
+#include "pipeline/ensemble.h"
+
+/* Numbers of an attribute that may be a list of floats or, as NAME_as_tensor, a tensor of doubles. */
+struct number_list {
+    const float *floats;
+    const double *doubles;
+    size_t count;
+};
+
+static inline double number_list_at(const struct number_list *list, size_t n)
+{
+    return list->floats ? (double)list->floats[n] : list->doubles[n];
+}
+
+/* What a node asks of x; the numbers are TreeEnsemble's (ai.onnx.ml 5). */
+enum node_mode { NODE_LEQ, NODE_LT, NODE_GTE, NODE_GT, NODE_EQ, NODE_NEQ, NODE_MEMBER, NODE_LEAF };
+
+/* Numbers that a MEMBER node compares with. */
+struct node_set {
+    const double *values;
+    size_t count;
+};
+
+struct node_key {
+    int64_t tree, node;
+    uint32_t at; /* index in the lists */
+};
+
+struct reading {
+    struct operation *operation;
+    struct ensemble *ensemble;
+    bool targets;         /* a regressor's: scores, not classes */
+    size_t target_count;  /* then */
+    size_t feature_count; /* of the operator's input */
+    const int64_t *trees, *ids, *features, *trues, *falses, *missing; /* missing: NULL where the file has none */
+    const uint8_t *modes;                                             /* enum node_mode */
+    const struct node_set *sets;                                      /* by node; NULL: no MEMBER */
+    const uint32_t *set_features; /* by node: the input that says whether x is in its set; NULL: no such node */
+    struct number_list thresholds, weights;
+    const int64_t *weight_trees, *weight_ids, *weight_classes;
+    size_t count;
+    struct node_key *keys;         /* sorted by tree and node */
+    double (*values)[CLASS_COUNT]; /* by index in the lists */
+    uint8_t *weighted;             /* bit per class */
+    uint32_t *order;               /* of one tree: index of each laid-out node */
+};
+
+/* The lists of nodes and weights, checked for their lengths, in the pool's arena or the file's. */
+MUST_USE enum status ensemble_lists_read(struct reading *reading);
+MUST_USE enum status ensemble_numbers_read(struct reading *reading, const char *name, const char *tensor_name,
+                                           struct number_list *out);
+/* Gives the nodes that ask whether x is one of some numbers an input of their own, 1 where it is, else 0. */
+MUST_USE enum status ensemble_sets_add(struct reading *reading);
