@@ -22,8 +22,7 @@ static int key_order(const void *a, const void *b)
     return (left->node > right->node) - (left->node < right->node);
 }
 
-/* The index in the file's lists, or count. */
-static size_t node_find(const struct reading *reading, int64_t tree, int64_t node)
+size_t ensemble_node_find(const struct reading *reading, int64_t tree, int64_t node)
 {
     const struct node_key key = {tree, node, 0};
     const struct node_key *found = bsearch(&key, reading->keys, reading->count, sizeof key, key_order);
@@ -52,7 +51,7 @@ static bool is_leaf(const struct reading *reading, size_t n)
 static enum status weight_place(struct reading *reading, size_t w)
 {
     int64_t class = reading->weight_classes[w];
-    size_t n = node_find(reading, reading->weight_trees[w], reading->weight_ids[w]);
+    size_t n = ensemble_node_find(reading, reading->weight_trees[w], reading->weight_ids[w]);
     double weight = number_list_at(&reading->weights, w);
     if (class < 0 || class >= CLASS_COUNT)
         return operation_unsupported(reading->operation, "more or fewer than two classes");
@@ -171,8 +170,8 @@ static enum status branch_convert(struct reading *reading, size_t n, struct tree
 /* Appends a branch's children to the layout; `left` is where they come. */
 static enum status children_place(struct reading *reading, size_t n, size_t left, size_t limit, bool swapped)
 {
-    size_t yes = node_find(reading, reading->trees[n], reading->trues[n]);
-    size_t no = node_find(reading, reading->trees[n], reading->falses[n]);
+    size_t yes = ensemble_node_find(reading, reading->trees[n], reading->trues[n]);
+    size_t no = ensemble_node_find(reading, reading->trees[n], reading->falses[n]);
     if (yes == reading->count || no == reading->count)
         return error_set(reading->operation->err, STATUS_INVALID,
                          "node %lld of tree %lld has a child that is not there: export the model again",
@@ -272,9 +271,14 @@ static enum status reading_run(struct reading *reading)
     ensemble->nodes = nodes;
     ensemble->starts = starts;
     ensemble->depths = depths;
-    ensemble->node_count = reading->count;
+    bool merged = false;
     enum status status = keys_sort(reading);
     if (status == STATUS_OK)
+        status = ensemble_chains_merge(reading, &merged);
+    if (status == STATUS_OK && merged)
+        status = keys_sort(reading);
+    ensemble->node_count = reading->count;
+    if (status == STATUS_OK && !pool->overflow)
         status = weights_place(reading);
     if (status == STATUS_OK)
         status = link_read(reading);

@@ -53,5 +53,10 @@ struct reading {
 MUST_USE enum status ensemble_lists_read(struct reading *reading);
 MUST_USE enum status ensemble_numbers_read(struct reading *reading, const char *name, const char *tensor_name,
                                            struct number_list *out);
+/* Exporters write "x is one of a, b, c" as a chain of BRANCH_EQ nodes that share the child for yes: makes one MEMBER
+ * node of each. The keys must be sorted, and are not any more where *merged. */
+MUST_USE enum status ensemble_chains_merge(struct reading *reading, bool *merged);
+/* The index in the lists, or count; by the sorted keys. */
+size_t ensemble_node_find(const struct reading *reading, int64_t tree, int64_t node);
 /* Gives the nodes that ask whether x is one of some numbers an input of their own, 1 where it is, else 0. */
 MUST_USE enum status ensemble_sets_add(struct reading *reading);

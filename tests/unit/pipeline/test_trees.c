@@ -566,6 +566,45 @@ static void test_reasons_are_shapley_values(void **state)
     pipeline_free(pipeline);
 }
 
+/* "age is one of 3, 5, 8" as LightGBM's exporter writes it: nodes that share the child for yes. */
+static void one_of_three(void)
+{
+    forest_start("LOGISTIC", 0);
+    branch(0, 0, "BRANCH_EQ", 0, 3, 1, 2, false);
+    branch(0, 1, "BRANCH_LEQ", 1, 10, 4, 5, false);
+    leaf(0, 4, 1);
+    leaf(0, 5, 2);
+    branch(0, 2, "BRANCH_EQ", 0, 5, 1, 3, true);
+    branch(0, 3, "BRANCH_EQ", 0, 8, 1, 6, false);
+    leaf(0, 6, -4);
+}
+
+static void test_chains_that_share_a_child(void **state)
+{
+    (void)state;
+    one_of_three();
+    struct pipeline *pipeline = forest_load();
+    assert_int_equal(trees_leaf_count(pipeline->trees), 3);
+    for (int age = 0; age < 10; age++)
+        for (int missing = 0; missing < 2; missing++) {
+            struct cell cells[COLUMNS];
+            struct score score;
+            bool in = missing || age == 3 || age == 5 || age == 8;
+            fixture_row(cells, missing ? NAN : age, NULL, 4 * age, NULL);
+            pipeline_score(pipeline, cells, 1, 0, &score, NULL);
+            assert_true(score.margin == (!in ? -4 : 4 * age <= 10 ? 1 : 2));
+        }
+    pipeline_free(pipeline);
+    one_of_three();
+    forest.features[4] = 1; /* another feature: no chain, and a child of two */
+    forest_graph();
+    forest_refused(STATUS_INVALID, "two parents");
+    one_of_three();
+    forest.falses[5] = 0; /* back to the root */
+    forest_graph();
+    forest_refused(STATUS_INVALID, "a loop");
+}
+
 static void test_covers_that_do_not_fit(void **state)
 {
     (void)state;
@@ -595,7 +634,7 @@ int main(void)
         cmocka_unit_test(test_one_row_and_batches_agree),       cmocka_unit_test(test_shares_and_classes),
         cmocka_unit_test(test_nodes_that_are_no_forest),        cmocka_unit_test(test_numbers_and_lengths),
         cmocka_unit_test(test_forms_that_are_not_scored),       cmocka_unit_test(test_reasons_are_shapley_values),
-        cmocka_unit_test(test_covers_that_do_not_fit),
+        cmocka_unit_test(test_covers_that_do_not_fit),          cmocka_unit_test(test_chains_that_share_a_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
