@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "pipeline/estimators.h"
 #include "pipeline/operators.h"
 
 enum { NODE_MAX_INPUTS = 4096, NODE_MAX_ATTRIBUTES = 64, NAMES_MAX = 1 << 18 };
@@ -446,13 +447,26 @@ static enum status node_run(struct compiler *compiler, const struct onnx_node *n
     return status;
 }
 
+/* In the words of who trained it, where they are known. */
+static enum status node_refuse(struct compiler *compiler, const struct onnx_node *node)
+{
+    const struct estimator_row *estimator = estimator_of(node);
+    const char *around = estimator_around(compiler->graph);
+    if (estimator)
+        return error_set(compiler->err, STATUS_UNSUPPORTED,
+                         "%s%s%s is not supported: %s (operator %s%s%s, node '%.60s'; docs/MODELS.md)",
+                         around ? around : "", around ? " of " : "", estimator->name, estimator->way_out, node->domain,
+                         *node->domain ? "." : "", node->op, node->name);
+    return error_set(compiler->err, STATUS_UNSUPPORTED,
+                     "operator %s%s%s (node '%.60s') is not supported: see docs/MODELS.md", node->domain,
+                     *node->domain ? "." : "", node->op, node->name);
+}
+
 static enum status node_compile(struct compiler *compiler, const struct onnx_node *node)
 {
     const struct operator_row *row = operator_find(node);
     if (!row)
-        return error_set(compiler->err, STATUS_UNSUPPORTED,
-                         "operator %s%s%s (node '%.60s') is not supported: see docs/MODELS.md", node->domain,
-                         *node->domain ? "." : "", node->op, node->name);
+        return node_refuse(compiler, node);
     const struct value **inputs = mem_zeroed(node->input_count, sizeof *inputs);
     enum status status = node_check(compiler, node, row);
     if (status == STATUS_OK)
@@ -462,6 +476,8 @@ static enum status node_compile(struct compiler *compiler, const struct onnx_nod
     if (status == STATUS_OK)
         status = node_run(compiler, node, row, inputs);
     free(inputs);
+    if (status == STATUS_UNSUPPORTED && estimator_of(node)) /* another form of an operator that is known elsewhere */
+        return node_refuse(compiler, node);
     return status != STATUS_OK ? error_prefix(compiler->err, "operator %s (node '%.60s')", node->op, node->name)
                                : STATUS_OK;
 }
@@ -509,7 +525,10 @@ static enum status compiler_result(struct compiler *compiler, const struct onnx_
         return error_set(compiler->err, STATUS_UNSUPPORTED, "output '%.60s' is not the class of the larger score",
                          label->name.data);
     if (!shares || shares->kind == VALUE_CLASS || !shares->rows || shares->count != CLASS_COUNT)
-        return error_set(compiler->err, STATUS_UNSUPPORTED, "output '%.60s' is not the probabilities of two classes",
+        return error_set(compiler->err, STATUS_UNSUPPORTED,
+                         "output '%.60s' is not the probabilities of two classes: LinearSVC, RidgeClassifier and "
+                         "regressors have none: train a classifier with predict_proba, or calibrate it "
+                         "(CalibratedClassifierCV)",
                          probabilities->name.data);
     for (size_t k = 0; k < CLASS_COUNT; k++) {
         if (shares->kind == VALUE_MAP && !span_equal(shares->labels->texts[k], chosen->labels->texts[k]))

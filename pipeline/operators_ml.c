@@ -345,6 +345,12 @@ static enum status linear_classes_read(struct operation *operation, const struct
     bool raw = span_equal(link, SPAN_LITERAL("NONE"));
     if (!softmax && !raw && !span_equal(link, SPAN_LITERAL("LOGISTIC")))
         return operation_unsupported(operation, "post_transform other than NONE, LOGISTIC and SOFTMAX");
+    if (coefficients && intercepts && intercepts->count <= CLASS_COUNT &&
+        coefficients->count > intercepts->count * input->count)
+        return error_set(operation->err, STATUS_UNSUPPORTED,
+                         "the model has coefficients for %zu features, but %zu are computed before it: the exporter "
+                         "left some out, as skl2onnx does with SimpleImputer(add_indicator=True): train without it",
+                         coefficients->count / intercepts->count, input->count);
     if (!coefficients || !intercepts || intercepts->count > CLASS_COUNT ||
         coefficients->count != intercepts->count * input->count ||
         ((softmax || raw) && intercepts->count != CLASS_COUNT))
@@ -409,6 +415,10 @@ enum status compile_array_feature_extractor(struct operation *operation)
     const struct value *data = operation->inputs[0], *positions = operation->inputs[1];
     if (positions->kind == VALUE_CLASS && data->rank == 1)
         return compile_class_label(operation, data, positions);
+    if (data->kind == VALUE_TENSOR && !data->rows && positions->kind == VALUE_TENSOR && positions->rows &&
+        !dtype_is_real(data->dtype) && data->rank == 1 && data->count > CLASS_COUNT)
+        return error_set(operation->err, STATUS_UNSUPPORTED,
+                         "the model has %zu classes and a risk is one of two: train with two", data->count);
     if (data->kind == VALUE_TENSOR && !data->rows && positions->kind == VALUE_TENSOR && positions->rows)
         return operation_pick_nearest(operation, data, positions);
     if (data->kind != VALUE_TENSOR || !data->rows || data->rank != 2 || positions->dtype != DTYPE_INT64)

@@ -289,10 +289,10 @@ enum status steps_check(const struct steps *steps, const struct expr_pool *pool,
         return STATUS_OK;
     const struct expr_origin *origin = expr_origin_of(pool, compiled->probabilities[positive]);
     return error_set(err, STATUS_UNSUPPORTED,
-                     "operator %s (node '%.60s'): the model's two outputs are no probabilities (they do not add up to "
-                     "1 in %zu of %d rows within "
-                     "the schema's ranges): export a classifier with predict_proba, or calibrate it "
-                     "(CalibratedClassifierCV)",
+                     "operator %s (node '%.60s'): the model's two outputs are no probabilities, as those of LinearSVC, "
+                     "Perceptron, SGDClassifier(loss='hinge') and SVC without probability=True (they do not add up to "
+                     "1 in %zu of %d rows within the schema's ranges): export a classifier with predict_proba, or "
+                     "calibrate it (CalibratedClassifierCV)",
                      origin ? origin->op : "?", origin ? origin->name : "?", outside, PROBES);
 }
 
