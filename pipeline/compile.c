@@ -33,6 +33,7 @@ struct compiler {
     struct table_names tables;
     struct compiled_input *inputs; /* what is bound, in the pool */
     size_t input_count;
+    bool has_table;
     struct error *err;
 };
 
@@ -265,10 +266,9 @@ static enum status inputs_bind(struct compiler *compiler)
     compiler->inputs = expr_pool_take(compiler->pool, compiler->column_count, sizeof *compiler->inputs);
     for (size_t i = 0; i < compiler->graph->input_count && status == STATUS_OK; i++)
         status = input_bind(compiler, &compiler->graph->inputs[i]);
-    bool tables = false;
     for (size_t i = 0; i < compiler->graph->input_count; i++)
-        tables |= input_is_table(compiler, &compiler->graph->inputs[i]);
-    if (status == STATUS_OK && tables && table_name_next(&compiler->tables, &left))
+        compiler->has_table |= input_is_table(compiler, &compiler->graph->inputs[i]);
+    if (status == STATUS_OK && compiler->has_table && table_name_next(&compiler->tables, &left))
         return error_set(compiler->err, STATUS_INVALID,
                          "--columns names more columns than the model's inputs have, from '%.*s' on: name each of "
                          "them once, in its order",
@@ -542,6 +542,7 @@ static enum status compiler_result(struct compiler *compiler, const struct onnx_
     out->labels = *chosen->labels;
     out->inputs = compiler->inputs;
     out->input_count = compiler->input_count;
+    out->has_table = compiler->has_table;
     return STATUS_OK;
 }
 
