@@ -4,6 +4,7 @@
  * follow exactly. */
 #include "pipeline/compile.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "pipeline/estimators.h"
@@ -413,6 +414,9 @@ static enum status inputs_suit(struct compiler *compiler, const struct onnx_node
     for (size_t i = 0; i < node->input_count; i++) {
         if (inputs[i] && inputs[i]->rows && inputs[i]->batch && !operator_takes_stack(row))
             return error_set(compiler->err, STATUS_UNSUPPORTED, "a stack of batches is not supported (docs/MODELS.md)");
+        if (inputs[i] && inputs[i]->has_row_count && !operator_takes_row_count(row))
+            return error_set(compiler->err, STATUS_UNSUPPORTED,
+                             "computing with the number of rows is not supported (docs/MODELS.md)");
         if (!inputs[i] || inputs[i]->kind != VALUE_CLASS || operator_takes_class(row))
             continue;
         if (!inputs[i]->is_index || inputs[i]->count != CLASS_COUNT)
@@ -423,6 +427,20 @@ static enum status inputs_suit(struct compiler *compiler, const struct onnx_node
         inputs[i] = index;
     }
     return STATUS_OK;
+}
+
+/* Whether the number of rows went from a node's inputs into what it made. */
+static bool row_count_passes(const struct compiler *compiler, const struct value *const *inputs, size_t input_count,
+                             const struct value *output)
+{
+    bool given = false, passed = false;
+    for (size_t i = 0; i < input_count; i++)
+        given |= inputs[i] && inputs[i]->has_row_count;
+    for (size_t c = 0; given && !output->rows && output->kind == VALUE_TENSOR && c < output->count; c++) {
+        const struct expr *expr = expr_at(compiler->pool, output->cells[c]);
+        passed |= expr->op == EXPR_NUMBER && isnan(expr->number);
+    }
+    return passed;
 }
 
 static enum status node_run(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row,
@@ -442,8 +460,10 @@ static enum status node_run(struct compiler *compiler, const struct onnx_node *n
     if (status == STATUS_OK && compiler->pool->overflow)
         status = error_set(compiler->err, STATUS_LIMIT, "the graph is too large or too deep to compile");
     for (size_t o = 0; o < node->output_count && status == STATUS_OK; o++)
-        if (node->outputs[o].bytes)
+        if (node->outputs[o].bytes) {
+            outputs[o].has_row_count |= row_count_passes(compiler, inputs, node->input_count, &outputs[o]);
             compiler->values[name_find(&compiler->names, node->outputs[o])] = outputs[o];
+        }
     return status;
 }
 

@@ -90,6 +90,8 @@ OPERATOR_TABLE(OPERATOR_BODY)
  * get its index, or are refused (compile.c). */
 bool operator_takes_class(const struct operator_row *row);
 bool operator_takes_stack(const struct operator_row *row);
+/* Those that move the number of rows, or make a shape of it; nothing can be computed with it. */
+bool operator_takes_row_count(const struct operator_row *row);
 
 /* NULL: not supported. */
 const struct operator_row *operator_find(const struct onnx_node *node);

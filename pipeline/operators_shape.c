@@ -256,6 +256,7 @@ enum status compile_shape(struct operation *operation)
     for (size_t d = 0; d < operation->outputs[0].count && !operation->pool->overflow; d++)
         cells[d] =
             expr_number(operation->pool, DTYPE_INT64, input->rows && d == input->batch ? NAN : (double)input->dims[d]);
+    operation->outputs[0].has_row_count = input->rows;
     return STATUS_OK;
 }
 

@@ -167,9 +167,33 @@ static void test_an_encoder_that_knows_its_categories_alone(void **state)
     pipeline_free(pipeline);
 }
 
+/* The number of rows is known to nobody: shapes are made of it, nothing is computed. */
+static void test_the_number_of_rows_is_no_number(void **state)
+{
+    (void)state;
+    for (int cast = 0; cast < 2; cast++) {
+        static const int64_t limits[] = {5, 5};
+        static const float up[] = {-0.1f, 0.1f};
+        graph_init(&g, 15, 3);
+        graph_input(&g, "age", DTYPE_FLOAT);
+        graph_int64s(&g, "limit", limits, 2);
+        graph_node(&g, "Shape", "age", "shape");
+        if (cast)
+            graph_int(&g, graph_node(&g, "Cast", "shape", "many"), "to", DTYPE_FLOAT);
+        else
+            graph_int(&g, (graph_node(&g, "Greater", "shape,limit", "more"), graph_node(&g, "Cast", "more", "many")), "to",
+                      DTYPE_FLOAT);
+        linear("age", "label_0,shares", up, 2, "LOGISTIC");
+        graph_node(&g, "Mul", "shares,many", "probabilities");
+        label_by("probabilities");
+        expect_refused(STATUS_UNSUPPORTED, "the number of rows");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_number_of_rows_is_no_number),
         cmocka_unit_test(test_a_vote_of_two_with_weights),
         cmocka_unit_test(test_isotonic_calibration_takes_the_nearest),
         cmocka_unit_test(test_scores_are_no_probabilities),
