@@ -142,10 +142,10 @@ static enum status branch_convert(struct reading *reading, size_t n, struct tree
 {
     static const struct {
         bool before, swapped, set;
-    } MODES[] = {[NODE_LEQ] = {false, false, false}, [NODE_LT] = {true, false, false},
-                 [NODE_GT] = {false, true, false},   [NODE_GTE] = {true, true, false},
-                 [NODE_EQ] = {false, true, true},    [NODE_NEQ] = {false, false, true},
-                 [NODE_MEMBER] = {false, true, true}};
+    } MODES[] = {
+        [NODE_LEQ] = {false, false, false}, [NODE_LT] = {true, false, false}, [NODE_GT] = {false, true, false},
+        [NODE_GTE] = {true, true, false},   [NODE_EQ] = {false, true, true},  [NODE_NEQ] = {false, false, true},
+        [NODE_MEMBER] = {false, true, true}};
     enum node_mode mode = (enum node_mode)reading->modes[n];
     *swapped = MODES[mode].swapped;
     if (MODES[mode].set) {

@@ -55,10 +55,14 @@ static enum status count_check(struct reading *reading, size_t count)
 /* "BRANCH_LEQ" and so on. */
 static enum status modes_read(struct reading *reading)
 {
-    static const struct span NAMES[] = {[NODE_LEQ] = SPAN_LITERAL("BRANCH_LEQ"), [NODE_LT] = SPAN_LITERAL("BRANCH_LT"),
-                                        [NODE_GTE] = SPAN_LITERAL("BRANCH_GTE"), [NODE_GT] = SPAN_LITERAL("BRANCH_GT"),
-                                        [NODE_EQ] = SPAN_LITERAL("BRANCH_EQ"),   [NODE_NEQ] = SPAN_LITERAL("BRANCH_NEQ"),
-                                        [NODE_MEMBER] = SPAN_NULL,               [NODE_LEAF] = SPAN_LITERAL("LEAF")};
+    static const struct span NAMES[] = {[NODE_LEQ] = SPAN_LITERAL("BRANCH_LEQ"),
+                                        [NODE_LT] = SPAN_LITERAL("BRANCH_LT"),
+                                        [NODE_GTE] = SPAN_LITERAL("BRANCH_GTE"),
+                                        [NODE_GT] = SPAN_LITERAL("BRANCH_GT"),
+                                        [NODE_EQ] = SPAN_LITERAL("BRANCH_EQ"),
+                                        [NODE_NEQ] = SPAN_LITERAL("BRANCH_NEQ"),
+                                        [NODE_MEMBER] = SPAN_NULL,
+                                        [NODE_LEAF] = SPAN_LITERAL("LEAF")};
     const struct onnx_attribute *given = onnx_attribute_find(reading->operation->node, "nodes_modes");
     if (count_check(reading, given && given->type == ATTRIBUTE_TEXTS ? given->count : 0) != STATUS_OK)
         return reading->operation->err->status;
@@ -102,9 +106,9 @@ static enum status nodes_read(struct reading *reading)
 static enum status weights_read(struct reading *reading)
 {
     bool targets = reading->targets;
-    enum status status = ensemble_numbers_read(reading, targets ? "target_weights" : "class_weights",
-                                               targets ? "target_weights_as_tensor" : "class_weights_as_tensor",
-                                               &reading->weights);
+    enum status status =
+        ensemble_numbers_read(reading, targets ? "target_weights" : "class_weights",
+                              targets ? "target_weights_as_tensor" : "class_weights_as_tensor", &reading->weights);
     if (status == STATUS_OK)
         status = ints_read(reading, targets ? "target_treeids" : "class_treeids", reading->weights.count,
                            &reading->weight_trees);

@@ -33,9 +33,9 @@ struct node_key {
 struct reading {
     struct operation *operation;
     struct ensemble *ensemble;
-    bool targets;         /* a regressor's: scores, not classes */
-    size_t target_count;  /* then */
-    size_t feature_count; /* of the operator's input */
+    bool targets;                                                     /* a regressor's: scores, not classes */
+    size_t target_count;                                              /* then */
+    size_t feature_count;                                             /* of the operator's input */
     const int64_t *trees, *ids, *features, *trues, *falses, *missing; /* missing: NULL where the file has none */
     const uint8_t *modes;                                             /* enum node_mode */
     const struct node_set *sets;                                      /* by node; NULL: no MEMBER */

@@ -190,7 +190,8 @@ static void inputs_add(struct reading *reading, const struct question *questions
     struct ensemble *ensemble = reading->ensemble;
     struct expr_pool *pool = reading->operation->pool;
     size_t most = reading->feature_count + count, at = reading->feature_count;
-    uint32_t *inputs = expr_pool_take(pool, most, sizeof *inputs), *players = expr_pool_take(pool, most, sizeof *inputs);
+    uint32_t *inputs = expr_pool_take(pool, most, sizeof *inputs),
+             *players = expr_pool_take(pool, most, sizeof *inputs);
     for (uint32_t f = 0; f < reading->feature_count; f++) {
         inputs[f] = ensemble->inputs[f];
         players[f] = f;

@@ -28,7 +28,8 @@ const char *estimator_around(const struct onnx_graph *graph)
     for (size_t n = 0; n < graph->node_count; n++)
         for (size_t k = 0; k < sizeof NAMES / sizeof *NAMES && graph->nodes[n].output_count; k++) {
             struct span output = graph->nodes[n].outputs[0];
-            if (output.bytes >= NAMES[k].begins.bytes && !memcmp(output.data, NAMES[k].begins.data, NAMES[k].begins.bytes))
+            if (output.bytes >= NAMES[k].begins.bytes &&
+                !memcmp(output.data, NAMES[k].begins.data, NAMES[k].begins.bytes))
                 return NAMES[k].name;
         }
     return NULL;

@@ -131,8 +131,8 @@ enum status compile_is_nan(struct operation *operation)
 enum status compile_sigmoid(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
-    uint32_t linked = input->kind == VALUE_TENSOR && input->count == 1 ? ensemble_link(operation->pool, input->cells[0])
-                                                                      : EXPR_NONE;
+    uint32_t linked =
+        input->kind == VALUE_TENSOR && input->count == 1 ? ensemble_link(operation->pool, input->cells[0]) : EXPR_NONE;
     if (linked == EXPR_NONE)
         return compile_real_unary(operation, EXPR_SIGMOID, DTYPE_NONE);
     uint32_t *cells = operation_output(operation, input->dtype, input->rows, input->rank, input->dims);

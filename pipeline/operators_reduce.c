@@ -17,7 +17,7 @@ static enum status reduce_axis(struct operation *operation, size_t rank, size_t 
             return operation->err->status;
         double given = operation_constant(operation, input, 0);
         axis = fabs(given) < TENSOR_MAX_RANK ? (int64_t)given : INT64_MAX; /* refused below */
-    } else if (attribute || input || rank != 1) { /* of a list, all axes are one */
+    } else if (attribute || input || rank != 1) {                          /* of a list, all axes are one */
         return operation_unsupported(operation, "a reduction over other than one axis");
     }
     return operation_axis(operation, axis, rank, out);

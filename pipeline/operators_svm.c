@@ -57,7 +57,8 @@ static enum status vectors_read(struct operation *operation, struct support_vect
     if (!machine->raw && (slope->type != ATTRIBUTE_FLOATS || slope->count != 1 || !shift ||
                           shift->type != ATTRIBUTE_FLOATS || shift->count != 1))
         return operation_unsupported(operation, "prob_a or prob_b other than one number");
-    if (!per_class || per_class->type != ATTRIBUTE_INTS || per_class->count != CLASS_COUNT || !rho || rho->type != ATTRIBUTE_FLOATS || rho->count != 1 || per_class->ints[0] < 0 || per_class->ints[1] < 0 ||
+    if (!per_class || per_class->type != ATTRIBUTE_INTS || per_class->count != CLASS_COUNT || !rho ||
+        rho->type != ATTRIBUTE_FLOATS || rho->count != 1 || per_class->ints[0] < 0 || per_class->ints[1] < 0 ||
         per_class->ints[0] > EXPR_MAX || per_class->ints[1] > EXPR_MAX)
         return operation_unsupported(operation, "other than one score for two classes");
     if (link && (link->type != ATTRIBUTE_TEXT || !span_equal(link->texts[0], SPAN_LITERAL("NONE"))))

@@ -99,7 +99,7 @@ static enum status steps_need(struct listing *listing, uint32_t result)
                              "texts that depend on numbers or on several columns are not supported (docs/MODELS.md)");
         listing->reader = id;
         operands_each(listing, expr, operand_need);
-        listing->work += expr->op == EXPR_LINEAR                                   ? expr->terms->count
+        listing->work += expr->op == EXPR_LINEAR    ? expr->terms->count
                          : expr->op == EXPR_VECTORS ? expr->vectors->count * (expr->vectors->width + 1)
                          : expr->op == EXPR_ENCODE && !is_tabulated(listing, expr) ? expr->map->count
                                                                                    : 1;
@@ -194,19 +194,20 @@ static enum status step_list(struct listing *listing, uint32_t id)
     struct step *step = &steps->list[steps->count++];
     *step = (struct step){.expr = expr,
                           .to = to,
-                          .kind = expr->op == EXPR_INPUT    ? STEP_NUMBER
-                                  : expr->op == EXPR_LINEAR ? STEP_LINEAR
-                                  : expr->op == EXPR_TREES  ? STEP_TREES
+                          .kind = expr->op == EXPR_INPUT     ? STEP_NUMBER
+                                  : expr->op == EXPR_LINEAR  ? STEP_LINEAR
+                                  : expr->op == EXPR_TREES   ? STEP_TREES
                                   : expr->op == EXPR_VECTORS ? STEP_VECTORS
-                                  : expr->op == EXPR_WHERE  ? STEP_WHERE
-                                                            : STEP_APPLY};
+                                  : expr->op == EXPR_WHERE   ? STEP_WHERE
+                                                             : STEP_APPLY};
     if (step->kind == STEP_TREES)
         return trees_list(listing, step);
     if (step->kind == STEP_LINEAR || step->kind == STEP_VECTORS) {
         size_t count = step->kind == STEP_LINEAR ? expr->terms->count : expr->vectors->width;
         uint32_t *from = steps_take(steps, count, sizeof *from);
         for (size_t t = 0; t < count; t++)
-            from[t] = listing->places[step->kind == STEP_LINEAR ? expr->terms->terms[t].expr : expr->vectors->inputs[t]];
+            from[t] =
+                listing->places[step->kind == STEP_LINEAR ? expr->terms->terms[t].expr : expr->vectors->inputs[t]];
         step->from = from;
     } else if (step->kind != STEP_NUMBER) {
         step->a = listing->places[expr->a];

@@ -6,8 +6,8 @@
 #include "pipeline/steps.h"
 #include "pipeline/trees.h"
 
-/* Numbers of all rows of a block, on the stack (128 KiB); numbers that one row may take, all of them at once in the worst
- * case, which leaves room for two rows; terms and keys that it may take. */
+/* Numbers of all rows of a block, on the stack (128 KiB); numbers that one row may take, all of them at once in the
+ * worst case, which leaves room for two rows; terms and keys that it may take. */
 enum { STEPS_NUMBERS = 16384, STEPS_MAX_PLACES = 6144, STEPS_MAX_WORK = 1 << 20 };
 enum { STEPS_MAX_ROWS = TREES_MEMBER_ROWS, STEPS_MAX_INPUTS = 8192 };
 

@@ -16,7 +16,7 @@ struct support_vectors {
     const float *vectors; /* [count × width] */
     const float *weights; /* [count] */
     float rho, slope, shift;
-    bool raw; /* the score itself instead of a probability, of the first class its negative */
+    bool raw;               /* the score itself instead of a probability, of the first class its negative */
     const uint32_t *inputs; /* the expressions that it reads, `width` of them */
 };
 

@@ -140,7 +140,8 @@ static struct treeshap_node node_plain(const struct builder *builder, uint32_t n
     double step = builder->means[from->left] - builder->means[from->left + 1];
     return (struct treeshap_node){.share = share,
                                   .pull = {first_is_left ? 1 - share : -share, first_is_left ? -share : 1 - share},
-                                  .known = others_share(builder, player_of(builder, from->feature), depth) * (first_is_left ? step : -step),
+                                  .known = others_share(builder, player_of(builder, from->feature), depth) *
+                                           (first_is_left ? step : -step),
                                   .threshold = builder->packed[n].threshold,
                                   .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
                                   .column = builder->places[column],

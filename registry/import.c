@@ -64,7 +64,8 @@ static enum status metadata_add(struct import *import, const struct options *opt
     if (columns)
         properties[count++] = (struct model_property){"attrition.columns", span_of(columns)};
     if (golden_path) {
-        status = import_golden(golden_path, options_word(options, OPTION_GOLDEN_FROM) == GOLDEN_FROM_FILE, import->schema, pipeline, &import->golden_rows, &golden, err);
+        status = import_golden(golden_path, options_word(options, OPTION_GOLDEN_FROM) == GOLDEN_FROM_FILE,
+                               import->schema, pipeline, &import->golden_rows, &golden, err);
         properties[count++] = (struct model_property){"attrition.golden", buffer_span(&golden)};
     }
     if (status == STATUS_OK && background_path) {

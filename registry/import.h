@@ -22,8 +22,8 @@ void import_rows_free(struct import_rows *rows);
 MUST_USE enum status import_background(const char *path, const struct schema *schema, struct import_rows *out,
                                        struct error *err);
 
-/* STATUS_INVALID: where enough of the rows are labelled, those who left do not rank before the others: the positive class
- * is the wrong one. */
+/* STATUS_INVALID: where enough of the rows are labelled, those who left do not rank before the others: the positive
+ * class is the wrong one. */
 MUST_USE enum status import_side(const char *path, const struct import_rows *rows, size_t column_count,
                                  const struct pipeline *pipeline, struct error *err);
 

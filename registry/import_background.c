@@ -159,7 +159,8 @@ static enum status object_read(struct background_reader *reader, json_t *attribu
 {
     struct fault fault;
     struct cell *cells = background_begin_row(reader);
-    const json_t *target = reader->schema->target_name ? json_object_get(attributes, reader->schema->target_name) : NULL;
+    const json_t *target =
+        reader->schema->target_name ? json_object_get(attributes, reader->schema->target_name) : NULL;
     if (json_is_string(target))
         reader->rows.labels[reader->rows.count] = label_of(reader->schema, span_of(json_string_value(target)));
     drop_passed_over(reader->schema, attributes);

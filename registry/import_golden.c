@@ -22,7 +22,8 @@ struct golden_reader {
     double tolerance;
     bool of_file;
     size_t line, rows;
-    size_t differing, differing_missing; /* rows that the model does not reproduce; those of them with a value missing */
+    size_t differing,
+        differing_missing; /* rows that the model does not reproduce; those of them with a value missing */
     size_t worst_line;
     double worst, worst_given, worst_model;
     struct error *err;
@@ -187,9 +188,13 @@ enum status import_golden(const char *path, bool of_file, const struct schema *s
                           size_t *count, struct buffer *out, struct error *err)
 {
     struct buffer file = {0};
-    struct golden_reader reader = {
-        .path = path, .of_file = of_file, .tolerance = tolerance_of(pipeline, of_file), .schema = schema,
-        .pipeline = pipeline, .json = json_writer_of(out), .err = err};
+    struct golden_reader reader = {.path = path,
+                                   .of_file = of_file,
+                                   .tolerance = tolerance_of(pipeline, of_file),
+                                   .schema = schema,
+                                   .pipeline = pipeline,
+                                   .json = json_writer_of(out),
+                                   .err = err};
     enum status status = file_read(path, IMPORT_MAX_ROWS_BYTES, &file, err);
     reader.cells = mem_zeroed(schema->column_count, sizeof *reader.cells);
     json_begin_object(&reader.json, NULL);

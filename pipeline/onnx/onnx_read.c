@@ -26,8 +26,8 @@ const char *dtype_name(enum dtype dtype)
     static const struct {
         enum dtype dtype;
         const char *name;
-    } NAMES[] = {{DTYPE_FLOAT, "float"}, {DTYPE_INT32, "int32"}, {DTYPE_INT64, "int64"},
-                 {DTYPE_TEXT, "string"}, {DTYPE_BOOL, "bool"},   {DTYPE_DOUBLE, "double"}, {DTYPE_UINT8, "uint8"}};
+    } NAMES[] = {{DTYPE_FLOAT, "float"}, {DTYPE_INT32, "int32"},   {DTYPE_INT64, "int64"}, {DTYPE_TEXT, "string"},
+                 {DTYPE_BOOL, "bool"},   {DTYPE_DOUBLE, "double"}, {DTYPE_UINT8, "uint8"}};
     for (size_t n = 0; n < sizeof NAMES / sizeof *NAMES; n++)
         if (NAMES[n].dtype == dtype)
             return NAMES[n].name;

@@ -108,6 +108,16 @@ def parts_of(estimator):
     return [estimator, *(part for value in estimator.get_params(deep=True).values() if hasattr(value, "fit") for part in [value])]
 
 
+def noise_of(rng, path, rows, expected, numbers):
+    """What onnxruntime itself makes of inputs that are one rounding away: some files multiply that by thousands."""
+    most = numpy.zeros(len(rows))
+    for _ in range(4):
+        moved = rows.copy()
+        moved[numbers] = (moved[numbers].to_numpy() * (1 + rng.choice((-1, 0, 1), (len(rows), len(numbers))) * 2.0 ** -23)).astype(numpy.float32)
+        most = numpy.fmax(most, numpy.abs(exports.theirs(path, moved) - expected))
+    return 30 * numpy.nan_to_num(most) if most.max() > 1e-6 else 0
+
+
 def tried(folder, seed, data, target, numbers, texts):
     """What became of the pipeline of this seed."""
     rng = numpy.random.default_rng(seed)
@@ -129,7 +139,8 @@ def tried(folder, seed, data, target, numbers, texts):
     parts = parts_of(made)
     most = max(bound for bound, kinds in FLOATS.items() if not kinds or any(isinstance(part, kinds) for part in parts))
     name = f"SEED={seed}: {type(made[-1]).__name__}"
-    return exports.compare(name, path, rows, expected, most=most).partition(":")[0]
+    noise = noise_of(rng, path, rows, expected, numbers) if most > 1e-6 else 0
+    return exports.compare(name, path, rows, expected, most=most, noise=noise).partition(":")[0]
 
 
 def main():

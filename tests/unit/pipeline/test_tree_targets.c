@@ -1,6 +1,6 @@
 /* Trees that give scores instead of classes: TreeEnsemble (ai.onnx.ml 5) with sets of numbers, and
- * TreeEnsembleRegressor; with reasons where a sigmoid or 1 − x makes probabilities of them, as steps otherwise; and what
- * is no forest, refused. */
+ * TreeEnsembleRegressor; with reasons where a sigmoid or 1 − x makes probabilities of them, as steps otherwise; and
+ * what is no forest, refused. */
 #include "pipeline/expr.h"
 #include "pipeline/pipeline_program.h"
 #include "tests/unit/pipeline/graph.h"
