@@ -19,7 +19,7 @@ static enum status concat_check(struct operation *operation, size_t axis, size_t
         const struct value *input = operation->inputs[i];
         if (input->kind != VALUE_TENSOR || input->rows != first->rows || input->batch != first->batch ||
             (input->rows && axis == input->batch))
-            return operation_unsupported(operation, "joining rows with constants, or batches (of scikit-learn's "
+            return operation_unsupported(operation, "joining rows with constants, or batches (as QuadraticDiscriminantAnalysis "
                                                     "estimators QuadraticDiscriminantAnalysis does)");
         if (input->dtype != first->dtype || input->rank != first->rank)
             return operation_invalid(operation, "operands of different types or ranks");
