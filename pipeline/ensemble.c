@@ -14,28 +14,13 @@ static enum status invalid(struct reading *reading, const char *what)
     return operation_invalid(reading->operation, what);
 }
 
-static int key_order(const void *a, const void *b)
-{
-    const struct node_key *left = a, *right = b;
-    if (left->tree != right->tree)
-        return left->tree < right->tree ? -1 : 1;
-    return (left->node > right->node) - (left->node < right->node);
-}
-
-size_t ensemble_node_find(const struct reading *reading, int64_t tree, int64_t node)
-{
-    const struct node_key key = {tree, node, 0};
-    const struct node_key *found = bsearch(&key, reading->keys, reading->count, sizeof key, key_order);
-    return found ? found->at : reading->count;
-}
-
 static enum status keys_sort(struct reading *reading)
 {
     for (size_t n = 0; n < reading->count; n++)
         reading->keys[n] = (struct node_key){reading->trees[n], reading->ids[n], (uint32_t)n};
-    qsort(reading->keys, reading->count, sizeof *reading->keys, key_order);
+    qsort(reading->keys, reading->count, sizeof *reading->keys, ensemble_key_order);
     for (size_t n = 1; n < reading->count; n++)
-        if (key_order(&reading->keys[n - 1], &reading->keys[n]) == 0)
+        if (ensemble_key_order(&reading->keys[n - 1], &reading->keys[n]) == 0)
             return error_set(reading->operation->err, STATUS_INVALID,
                              "duplicate node %lld in tree %lld: export the model again",
                              (long long)reading->keys[n].node, (long long)reading->keys[n].tree);
@@ -378,24 +363,4 @@ enum status compile_tree_targets(struct operation *operation)
     for (size_t k = 0; k < operation->outputs[0].count && !operation->pool->overflow; k++)
         cells[k] = expr_trees(operation->pool, ensemble, targets == 1 ? 1 : (uint32_t)k);
     return STATUS_OK;
-}
-
-uint32_t ensemble_link(struct expr_pool *pool, uint32_t score)
-{
-    const struct expr *expr = expr_at(pool, score);
-    if (expr->op != EXPR_TREES || expr->b != 1 || !expr->trees->binary || expr->trees->logistic)
-        return EXPR_NONE;
-    struct ensemble *linked = expr_pool_take(pool, 1, sizeof *linked);
-    *linked = *expr->trees;
-    linked->logistic = true;
-    linked->raw = false;
-    return expr_trees(pool, linked, 1);
-}
-
-uint32_t ensemble_other_class(struct expr_pool *pool, uint32_t share)
-{
-    const struct expr *expr = expr_at(pool, share);
-    if (expr->op != EXPR_TREES || expr->b != 1 || !expr->trees->binary || expr->trees->raw)
-        return EXPR_NONE;
-    return expr_trees(pool, expr->trees, 0);
 }

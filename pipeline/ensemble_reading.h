@@ -2,6 +2,8 @@
  * into struct ensemble. At load only. Nobody else includes this. */
 #pragma once
 
+#include <stdlib.h>
+
 #include "pipeline/ensemble.h"
 
 /* Numbers of an attribute that may be a list of floats or, as NAME_as_tensor, a tensor of doubles. */
@@ -49,6 +51,24 @@ struct reading {
     uint32_t *order;               /* of one tree: index of each laid-out node */
 };
 
+/* For qsort and bsearch. */
+static inline int ensemble_key_order(const void *a, const void *b)
+{
+    const struct node_key *left = (const struct node_key *)a, *right = (const struct node_key *)b;
+    if (left->tree != right->tree)
+        return left->tree < right->tree ? -1 : 1;
+    return (left->node > right->node) - (left->node < right->node);
+}
+
+/* The index in the lists, or count; by the sorted keys. */
+static inline size_t ensemble_node_find(const struct reading *reading, int64_t tree, int64_t node)
+{
+    const struct node_key key = {tree, node, 0};
+    const struct node_key *found =
+        (const struct node_key *)bsearch(&key, reading->keys, reading->count, sizeof key, ensemble_key_order);
+    return found ? found->at : reading->count;
+}
+
 /* The lists of nodes and weights, checked for their lengths, in the pool's arena or the file's. */
 MUST_USE enum status ensemble_lists_read(struct reading *reading);
 MUST_USE enum status ensemble_numbers_read(struct reading *reading, const char *name, const char *tensor_name,
@@ -56,7 +76,5 @@ MUST_USE enum status ensemble_numbers_read(struct reading *reading, const char *
 /* Exporters write "x is one of a, b, c" as a chain of BRANCH_EQ nodes that share the child for yes: makes one MEMBER
  * node of each. The keys must be sorted, and are not any more where *merged. */
 MUST_USE enum status ensemble_chains_merge(struct reading *reading, bool *merged);
-/* The index in the lists, or count; by the sorted keys. */
-size_t ensemble_node_find(const struct reading *reading, int64_t tree, int64_t node);
 /* Gives the nodes that ask whether x is one of some numbers an input of their own, 1 where it is, else 0. */
 MUST_USE enum status ensemble_sets_add(struct reading *reading);

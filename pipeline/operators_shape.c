@@ -19,8 +19,9 @@ static enum status concat_check(struct operation *operation, size_t axis, size_t
         const struct value *input = operation->inputs[i];
         if (input->kind != VALUE_TENSOR || input->rows != first->rows || input->batch != first->batch ||
             (input->rows && axis == input->batch))
-            return operation_unsupported(operation, "joining rows with constants, or batches (as QuadraticDiscriminantAnalysis "
-                                                    "estimators QuadraticDiscriminantAnalysis does)");
+            return operation_unsupported(operation, "joining rows with constants, or batches, as of scikit-learn's "
+                                                    "estimators QuadraticDiscriminantAnalysis does (train "
+                                                    "LinearDiscriminantAnalysis or GaussianNB instead)");
         if (input->dtype != first->dtype || input->rank != first->rank)
             return operation_invalid(operation, "operands of different types or ranks");
         for (size_t d = 0; d < first->rank; d++)
