@@ -120,16 +120,15 @@ static enum status probability_settle(struct golden_reader *reader, const json_t
 static enum status differences_refuse(struct golden_reader *reader)
 {
     static const char SOURCE[] =
-        "the exporter may have changed the model (known: skl2onnx with LinearDiscriminantAnalysis, with trees that get "
-        "missing values, with categories of HistGradientBoosting; onnxmltools with LightGBM's random forest): train or "
-        "export otherwise, or, if the file is what is wanted, take the rows from onnxruntime with --golden-from file";
+        "the export changed the model (known of LinearDiscriminantAnalysis, of trees with missing values, HistGB's "
+        "categories, LightGBM rf): export otherwise, or take the file's own by --golden-from file";
     static const char ITSELF[] = "take the rows from onnxruntime with this very file";
     char missing[64] = "";
     if (reader->differing_missing == reader->differing)
         snprintf(missing, sizeof missing, ", all of them with a value missing");
     return error_set(reader->err, STATUS_INVALID,
                      "%.200s line %zu: the model gives %.17g here, the golden row says %.17g (difference %.3g, allowed "
-                     "%.3g); %zu of %zu rows differ%s: check that the positive class is %.60s; %s",
+                     "%.3g); %zu of %zu rows differ%s; is %.60s the positive class? Else %s",
                      reader->path, reader->worst_line, reader->worst_model, reader->worst_given, reader->worst,
                      reader->tolerance, reader->differing, reader->rows, missing,
                      pipeline_positive_label(reader->pipeline), reader->of_file ? ITSELF : SOURCE);
