@@ -294,7 +294,9 @@
     OPTION(EXPERIMENT, .flag = "experiment", .environment = "MLFLOW_EXPERIMENT_NAME", .fallback = "attrition", .programs = T | R, .metavar = "NAME", \
            .help = "experiment the run belongs to") \
     OPTION(GOLDEN, .flag = "golden", .programs = R, .metavar = "FILE", \
-           .help = "import: JSON Lines of {\"attributes\":{…},\"probability\":p} that the model must reproduce, now and at every load") \
+           .help = "import: JSON Lines of {\"attributes\":{…},\"probability\":p} of the source model's predict_proba that the file must reproduce, now and at every load") \
+    OPTION(GOLDEN_FROM, .flag = "golden-from", .type = OPTION_WORD, .words = {[GOLDEN_FROM_SOURCE] = "source", [GOLDEN_FROM_FILE] = "file"}, .fallback = "source", .programs = R, .metavar = "WHAT", \
+           .help = "import: what gave the probabilities of --golden: the source model's predict_proba, or another runtime with this very file, where that is known to differ from its source") \
     OPTION(BACKGROUND, .flag = "background", .programs = R, .metavar = "FILE", \
            .help = "import: CSV or JSON Lines of employees, from which the reasons' reference is taken") \
     OPTION(REPLAY, .flag = "replay", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "1000000000", .programs = R, .only = "promote", .metavar = "N", \

@@ -17,6 +17,7 @@
 /* Words that programs decide by: their places in the rows of --delivery, --null-value, --cdc-delete and --roles. */
 enum delivery_mode { DELIVERY_EXACTLY_ONCE, DELIVERY_AT_LEAST_ONCE };
 enum null_value { NULL_VALUE_ERASE, NULL_VALUE_IGNORE };
+enum golden_from { GOLDEN_FROM_SOURCE, GOLDEN_FROM_FILE };
 enum cdc_delete { CDC_DELETE_TERMINATED, CDC_DELETE_DEAD_LETTER };
 enum scorer_role { ROLE_SCORE, ROLE_SINK, ROLE_HTTP };
 

@@ -4,8 +4,10 @@
  * follow exactly. */
 #include "pipeline/compile.h"
 
+#include <math.h>
 #include <stdlib.h>
 
+#include "pipeline/estimators.h"
 #include "pipeline/operators.h"
 
 enum { NODE_MAX_INPUTS = 4096, NODE_MAX_ATTRIBUTES = 64, NAMES_MAX = 1 << 18 };
@@ -32,6 +34,7 @@ struct compiler {
     struct table_names tables;
     struct compiled_input *inputs; /* what is bound, in the pool */
     size_t input_count;
+    bool has_table;
     struct error *err;
 };
 
@@ -264,10 +267,9 @@ static enum status inputs_bind(struct compiler *compiler)
     compiler->inputs = expr_pool_take(compiler->pool, compiler->column_count, sizeof *compiler->inputs);
     for (size_t i = 0; i < compiler->graph->input_count && status == STATUS_OK; i++)
         status = input_bind(compiler, &compiler->graph->inputs[i]);
-    bool tables = false;
     for (size_t i = 0; i < compiler->graph->input_count; i++)
-        tables |= input_is_table(compiler, &compiler->graph->inputs[i]);
-    if (status == STATUS_OK && tables && table_name_next(&compiler->tables, &left))
+        compiler->has_table |= input_is_table(compiler, &compiler->graph->inputs[i]);
+    if (status == STATUS_OK && compiler->has_table && table_name_next(&compiler->tables, &left))
         return error_set(compiler->err, STATUS_INVALID,
                          "--columns names more columns than the model's inputs have, from '%.*s' on: name each of "
                          "them once, in its order",
@@ -412,6 +414,9 @@ static enum status inputs_suit(struct compiler *compiler, const struct onnx_node
     for (size_t i = 0; i < node->input_count; i++) {
         if (inputs[i] && inputs[i]->rows && inputs[i]->batch && !operator_takes_stack(row))
             return error_set(compiler->err, STATUS_UNSUPPORTED, "a stack of batches is not supported (docs/MODELS.md)");
+        if (inputs[i] && inputs[i]->has_row_count && !operator_takes_row_count(row))
+            return error_set(compiler->err, STATUS_UNSUPPORTED,
+                             "computing with the number of rows is not supported (docs/MODELS.md)");
         if (!inputs[i] || inputs[i]->kind != VALUE_CLASS || operator_takes_class(row))
             continue;
         if (!inputs[i]->is_index || inputs[i]->count != CLASS_COUNT)
@@ -422,6 +427,20 @@ static enum status inputs_suit(struct compiler *compiler, const struct onnx_node
         inputs[i] = index;
     }
     return STATUS_OK;
+}
+
+/* Whether the number of rows went from a node's inputs into what it made. */
+static bool row_count_passes(const struct compiler *compiler, const struct value *const *inputs, size_t input_count,
+                             const struct value *output)
+{
+    bool given = false, passed = false;
+    for (size_t i = 0; i < input_count; i++)
+        given |= inputs[i] && inputs[i]->has_row_count;
+    for (size_t c = 0; given && !output->rows && output->kind == VALUE_TENSOR && c < output->count; c++) {
+        const struct expr *expr = expr_at(compiler->pool, output->cells[c]);
+        passed |= expr->op == EXPR_NUMBER && isnan(expr->number);
+    }
+    return passed;
 }
 
 static enum status node_run(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row,
@@ -441,18 +460,33 @@ static enum status node_run(struct compiler *compiler, const struct onnx_node *n
     if (status == STATUS_OK && compiler->pool->overflow)
         status = error_set(compiler->err, STATUS_LIMIT, "the graph is too large or too deep to compile");
     for (size_t o = 0; o < node->output_count && status == STATUS_OK; o++)
-        if (node->outputs[o].bytes)
+        if (node->outputs[o].bytes) {
+            outputs[o].has_row_count |= row_count_passes(compiler, inputs, node->input_count, &outputs[o]);
             compiler->values[name_find(&compiler->names, node->outputs[o])] = outputs[o];
+        }
     return status;
+}
+
+/* In the words of who trained it, where they are known. */
+static enum status node_refuse(struct compiler *compiler, const struct onnx_node *node)
+{
+    const struct estimator_row *estimator = estimator_of(node);
+    const char *around = estimator_around(compiler->graph);
+    if (estimator)
+        return error_set(compiler->err, STATUS_UNSUPPORTED,
+                         "%s%s%s is not supported: %s (operator %s%s%s, node '%.60s'; docs/MODELS.md)",
+                         around ? around : "", around ? " of " : "", estimator->name, estimator->way_out, node->domain,
+                         *node->domain ? "." : "", node->op, node->name);
+    return error_set(compiler->err, STATUS_UNSUPPORTED,
+                     "operator %s%s%s (node '%.60s') is not supported: see docs/MODELS.md", node->domain,
+                     *node->domain ? "." : "", node->op, node->name);
 }
 
 static enum status node_compile(struct compiler *compiler, const struct onnx_node *node)
 {
     const struct operator_row *row = operator_find(node);
     if (!row)
-        return error_set(compiler->err, STATUS_UNSUPPORTED,
-                         "operator %s%s%s (node '%.60s') is not supported: see docs/MODELS.md", node->domain,
-                         *node->domain ? "." : "", node->op, node->name);
+        return node_refuse(compiler, node);
     const struct value **inputs = mem_zeroed(node->input_count, sizeof *inputs);
     enum status status = node_check(compiler, node, row);
     if (status == STATUS_OK)
@@ -462,6 +496,8 @@ static enum status node_compile(struct compiler *compiler, const struct onnx_nod
     if (status == STATUS_OK)
         status = node_run(compiler, node, row, inputs);
     free(inputs);
+    if (status == STATUS_UNSUPPORTED && estimator_of(node)) /* another form of an operator that is known elsewhere */
+        return node_refuse(compiler, node);
     return status != STATUS_OK ? error_prefix(compiler->err, "operator %s (node '%.60s')", node->op, node->name)
                                : STATUS_OK;
 }
@@ -509,7 +545,10 @@ static enum status compiler_result(struct compiler *compiler, const struct onnx_
         return error_set(compiler->err, STATUS_UNSUPPORTED, "output '%.60s' is not the class of the larger score",
                          label->name.data);
     if (!shares || shares->kind == VALUE_CLASS || !shares->rows || shares->count != CLASS_COUNT)
-        return error_set(compiler->err, STATUS_UNSUPPORTED, "output '%.60s' is not the probabilities of two classes",
+        return error_set(compiler->err, STATUS_UNSUPPORTED,
+                         "output '%.60s' is not the probabilities of two classes: LinearSVC, RidgeClassifier and "
+                         "regressors have none: train a classifier with predict_proba, or calibrate it "
+                         "(CalibratedClassifierCV)",
                          probabilities->name.data);
     for (size_t k = 0; k < CLASS_COUNT; k++) {
         if (shares->kind == VALUE_MAP && !span_equal(shares->labels->texts[k], chosen->labels->texts[k]))
@@ -523,6 +562,7 @@ static enum status compiler_result(struct compiler *compiler, const struct onnx_
     out->labels = *chosen->labels;
     out->inputs = compiler->inputs;
     out->input_count = compiler->input_count;
+    out->has_table = compiler->has_table;
     return STATUS_OK;
 }
 

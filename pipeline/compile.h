@@ -14,6 +14,7 @@ struct compiled_input {
 struct compiled {
     const struct compiled_input *inputs;
     size_t input_count;
+    bool has_table; /* some input is one, whose columns are named from outside */
     uint32_t probabilities[CLASS_COUNT];
     struct class_labels labels;
 };

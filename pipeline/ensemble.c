@@ -1,148 +1,47 @@
-/* TreeEnsembleClassifier's attributes → struct ensemble. Called during the walk (compile.c), at load only.
+/* The tree operators' lists → struct ensemble. Called during the walk (compile.c), at load only.
  *
  * The file lists nodes in any order under ids of its own. Here every child is looked up, every node must be reached
  * from its tree's root exactly once, and trees are laid out breadth-first. Must refuse, in time bounded by the file's
  * size, what is no forest: missing children, loops, shared or unreachable nodes, duplicate ids, lists of other
  * lengths. */
-#include "pipeline/ensemble.h"
+#include "pipeline/ensemble_reading.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-/* Numbers of an attribute that may be a list of floats or, as NAME_as_tensor, a tensor of doubles. */
-struct number_list {
-    const float *floats;
-    const double *doubles;
-    size_t count;
-};
-
-struct node_key {
-    int64_t tree, node;
-    uint32_t at; /* index in the file's lists */
-};
-
-struct reading {
-    struct operation *operation;
-    struct ensemble *ensemble;
-    const int64_t *trees, *ids, *features, *trues, *falses, *missing; /* missing: NULL where the file has none */
-    const struct span *modes;
-    struct number_list thresholds, weights;
-    const int64_t *weight_trees, *weight_ids, *weight_classes;
-    size_t count;
-    struct node_key *keys;         /* sorted by tree and node */
-    double (*values)[CLASS_COUNT]; /* by index in the file's lists */
-    uint8_t *weighted;             /* bit per class */
-    uint32_t *order;               /* of one tree: file index of each laid-out node */
-};
 
 static enum status invalid(struct reading *reading, const char *what)
 {
     return operation_invalid(reading->operation, what);
 }
 
-static double number_list_at(const struct number_list *list, size_t n)
-{
-    return list->floats ? (double)list->floats[n] : list->doubles[n];
-}
-
-static enum status ints_read(struct reading *reading, const char *name, size_t count, const int64_t **out)
-{
-    const struct onnx_attribute *attribute = onnx_attribute_find(reading->operation->node, name);
-    if (!attribute || attribute->type != ATTRIBUTE_INTS || attribute->count != count)
-        return error_set(reading->operation->err, STATUS_INVALID,
-                         "%s is not a list of %zu integers: export the model again", name, count);
-    *out = attribute->ints;
-    return STATUS_OK;
-}
-
-static enum status numbers_read(struct reading *reading, const char *name, const char *tensor_name,
-                                struct number_list *out)
-{
-    const struct onnx_attribute *list = onnx_attribute_find(reading->operation->node, name);
-    const struct onnx_attribute *tensor = onnx_attribute_find(reading->operation->node, tensor_name);
-    *out = (struct number_list){0};
-    if (list && list->type == ATTRIBUTE_FLOATS && list->count) {
-        *out = (struct number_list){.floats = list->floats, .count = list->count};
-        return tensor ? invalid(reading, tensor_name) : STATUS_OK;
-    }
-    if (!tensor)
-        return STATUS_OK;
-    if (tensor->type != ATTRIBUTE_TENSOR || tensor->tensor->dtype != reading->ensemble->dtype)
-        return operation_unsupported(reading->operation, tensor_name);
-    *out = (struct number_list){.doubles = tensor->tensor->numbers, .count = tensor->tensor->count};
-    return STATUS_OK;
-}
-
-static int key_order(const void *a, const void *b)
-{
-    const struct node_key *left = a, *right = b;
-    if (left->tree != right->tree)
-        return left->tree < right->tree ? -1 : 1;
-    return (left->node > right->node) - (left->node < right->node);
-}
-
-/* The index in the file's lists, or count. */
-static size_t node_find(const struct reading *reading, int64_t tree, int64_t node)
-{
-    const struct node_key key = {tree, node, 0};
-    const struct node_key *found = bsearch(&key, reading->keys, reading->count, sizeof key, key_order);
-    return found ? found->at : reading->count;
-}
-
 static enum status keys_sort(struct reading *reading)
 {
     for (size_t n = 0; n < reading->count; n++)
         reading->keys[n] = (struct node_key){reading->trees[n], reading->ids[n], (uint32_t)n};
-    qsort(reading->keys, reading->count, sizeof *reading->keys, key_order);
+    qsort(reading->keys, reading->count, sizeof *reading->keys, ensemble_key_order);
     for (size_t n = 1; n < reading->count; n++)
-        if (key_order(&reading->keys[n - 1], &reading->keys[n]) == 0)
+        if (ensemble_key_order(&reading->keys[n - 1], &reading->keys[n]) == 0)
             return error_set(reading->operation->err, STATUS_INVALID,
                              "duplicate node %lld in tree %lld: export the model again",
                              (long long)reading->keys[n].node, (long long)reading->keys[n].tree);
     return STATUS_OK;
 }
 
-static enum status nodes_read(struct reading *reading)
-{
-    const struct onnx_attribute *modes = onnx_attribute_find(reading->operation->node, "nodes_modes");
-    if (!modes || modes->type != ATTRIBUTE_TEXTS || modes->count == 0)
-        return invalid(reading, "no nodes");
-    if (modes->count > ENSEMBLE_MAX_NODES)
-        return error_set(reading->operation->err, STATUS_LIMIT, "%zu nodes, more than %d", modes->count,
-                         ENSEMBLE_MAX_NODES);
-    reading->modes = modes->texts;
-    reading->count = modes->count;
-    enum status status = numbers_read(reading, "nodes_values", "nodes_values_as_tensor", &reading->thresholds);
-    if (status == STATUS_OK && reading->thresholds.count != reading->count)
-        status = invalid(reading, "nodes_values of another length than nodes_modes");
-    const struct {
-        const char *name;
-        const int64_t **list;
-    } LISTS[] = {{"nodes_treeids", &reading->trees},       {"nodes_nodeids", &reading->ids},
-                 {"nodes_featureids", &reading->features}, {"nodes_truenodeids", &reading->trues},
-                 {"nodes_falsenodeids", &reading->falses}, {"nodes_missing_value_tracks_true", &reading->missing}};
-    for (size_t l = 0; l < sizeof LISTS / sizeof *LISTS && status == STATUS_OK; l++) {
-        const struct onnx_attribute *given = onnx_attribute_find(reading->operation->node, LISTS[l].name);
-        bool optional = LISTS[l].list == &reading->missing && (!given || given->count == 0);
-        if (!optional)
-            status = ints_read(reading, LISTS[l].name, reading->count, LISTS[l].list);
-    }
-    return status;
-}
-
 static bool is_leaf(const struct reading *reading, size_t n)
 {
-    return span_equal(reading->modes[n], SPAN_LITERAL("LEAF"));
+    return reading->modes[n] == NODE_LEAF;
 }
 
 /* One weight to its leaf. */
 static enum status weight_place(struct reading *reading, size_t w)
 {
     int64_t class = reading->weight_classes[w];
-    size_t n = node_find(reading, reading->weight_trees[w], reading->weight_ids[w]);
+    size_t n = ensemble_node_find(reading, reading->weight_trees[w], reading->weight_ids[w]);
     double weight = number_list_at(&reading->weights, w);
     if (class < 0 || class >= CLASS_COUNT)
         return operation_unsupported(reading->operation, "more or fewer than two classes");
+    if (reading->targets && class >= (int64_t)reading->target_count)
+        return invalid(reading, "a weight for a target that is not there");
     if (n == reading->count || !is_leaf(reading, n) || reading->weighted[n] & 1 << class)
         return error_set(reading->operation->err, STATUS_INVALID,
                          "weight %zu belongs to no leaf, or its leaf has another: export the model again", w);
@@ -154,16 +53,10 @@ static enum status weight_place(struct reading *reading, size_t w)
 }
 
 /* How onnxruntime reads the classes: with class 0 alone there is one score, which is the second column's. */
-static enum status weights_read(struct reading *reading)
+static enum status weights_place(struct reading *reading)
 {
     struct ensemble *ensemble = reading->ensemble;
-    enum status status = numbers_read(reading, "class_weights", "class_weights_as_tensor", &reading->weights);
-    if (status == STATUS_OK)
-        status = ints_read(reading, "class_treeids", reading->weights.count, &reading->weight_trees);
-    if (status == STATUS_OK)
-        status = ints_read(reading, "class_nodeids", reading->weights.count, &reading->weight_ids);
-    if (status == STATUS_OK)
-        status = ints_read(reading, "class_ids", reading->weights.count, &reading->weight_classes);
+    enum status status = STATUS_OK;
     for (size_t w = 0; w < reading->weights.count && status == STATUS_OK; w++)
         status = weight_place(reading, w);
     uint8_t seen = 0, common = 3;
@@ -171,7 +64,9 @@ static enum status weights_read(struct reading *reading)
         seen |= reading->weighted[n];
         common &= is_leaf(reading, n) ? reading->weighted[n] : 3;
     }
-    ensemble->binary = seen == 1;
+    ensemble->binary = reading->targets ? reading->target_count == 1 : seen == 1;
+    if (reading->targets)
+        return status; /* what a leaf has no weight for, it adds 0 to */
     if (status == STATUS_OK && (seen & 1) == 0)
         status = operation_unsupported(reading->operation, "weights for the second class alone, or none");
     if (status == STATUS_OK && common != seen)
@@ -185,13 +80,16 @@ static enum status link_read(struct reading *reading)
     struct ensemble *ensemble = reading->ensemble;
     const struct onnx_attribute *transform = onnx_attribute_find(reading->operation->node, "post_transform");
     struct number_list base;
-    enum status status = numbers_read(reading, "base_values", "base_values_as_tensor", &base);
+    enum status status = ensemble_numbers_read(reading, "base_values", "base_values_as_tensor", &base);
     if (status != STATUS_OK)
         return status;
     struct span name = transform && transform->type == ATTRIBUTE_TEXT ? transform->texts[0] : SPAN_LITERAL("NONE");
-    ensemble->logistic = span_equal(name, SPAN_LITERAL("LOGISTIC"));
-    if (!ensemble->logistic && !span_equal(name, SPAN_LITERAL("NONE")))
-        return operation_unsupported(reading->operation, "post_transform other than NONE and LOGISTIC");
+    bool by_number = transform && transform->type == ATTRIBUTE_INT; /* of TreeEnsemble: 0 is NONE */
+    ensemble->logistic = !reading->targets && span_equal(name, SPAN_LITERAL("LOGISTIC"));
+    if (by_number ? transform->ints[0] != 0 : !ensemble->logistic && !span_equal(name, SPAN_LITERAL("NONE")))
+        return operation_unsupported(reading->operation, reading->targets
+                                                             ? "post_transform other than NONE"
+                                                             : "post_transform other than NONE and LOGISTIC");
     if (base.count > 1 || (base.count == 1 && !ensemble->binary))
         return operation_unsupported(reading->operation, "base_values other than one for one score");
     ensemble->base = base.count ? number_list_at(&base, 0) : 0;
@@ -204,55 +102,61 @@ static enum status link_read(struct reading *reading)
         return operation_unsupported(reading->operation,
                                      "LOGISTIC without a negative weight (onnxruntime leaves it out)");
     ensemble->raw = !ensemble->logistic && negative;
-    if (ensemble->raw && !ensemble->binary)
+    if (ensemble->raw && !ensemble->binary && !reading->targets)
         return operation_unsupported(reading->operation, "negative weights without LOGISTIC: no probabilities");
     return STATUS_OK;
 }
 
-/* x < t is x ≤ the number before t; x > t and x ≥ t are the opposite of those, with the children swapped. */
-static enum status branch_convert(struct reading *reading, size_t n, struct tree_node *node, bool *swapped)
+static enum status threshold_check(struct reading *reading, size_t n, double threshold)
 {
-    static const struct {
-        struct span name;
-        bool before, swapped;
-    } MODES[] = {{SPAN_LITERAL("BRANCH_LEQ"), false, false},
-                 {SPAN_LITERAL("BRANCH_LT"), true, false},
-                 {SPAN_LITERAL("BRANCH_GT"), false, true},
-                 {SPAN_LITERAL("BRANCH_GTE"), true, true}};
-    size_t m = 0;
-    while (m < sizeof MODES / sizeof *MODES && !span_equal(reading->modes[n], MODES[m].name))
-        m++;
-    if (m == sizeof MODES / sizeof *MODES)
-        return error_set(reading->operation->err, STATUS_UNSUPPORTED,
-                         "nodes_modes '%.*s': this form is not supported (docs/MODELS.md)",
-                         (int)(reading->modes[n].bytes < 20 ? reading->modes[n].bytes : 20), reading->modes[n].data);
-    double threshold = number_list_at(&reading->thresholds, n);
     if (isnan(threshold) || (isinf(threshold) && threshold < 0))
         return error_set(reading->operation->err, STATUS_INVALID,
                          "the threshold of node %lld in tree %lld is %s: train again", (long long)reading->ids[n],
                          (long long)reading->trees[n], isnan(threshold) ? "not a number" : "minus infinity");
-    if (reading->features[n] < 0 || (uint64_t)reading->features[n] >= reading->ensemble->input_count)
+    if (reading->features[n] < 0 || (uint64_t)reading->features[n] >= reading->feature_count)
         return error_set(reading->operation->err, STATUS_INVALID,
                          "node %lld of tree %lld reads feature %lld of %zu: export the model again",
                          (long long)reading->ids[n], (long long)reading->trees[n], (long long)reading->features[n],
-                         reading->ensemble->input_count);
-    if (MODES[m].before && reading->ensemble->dtype == DTYPE_FLOAT)
+                         reading->feature_count);
+    return STATUS_OK;
+}
+
+/* x < t is x ≤ the number before t; x > t and x ≥ t are the opposite of those, with the children swapped; x in a set is
+ * "its input > 0.5". */
+static enum status branch_convert(struct reading *reading, size_t n, struct tree_node *node, bool *swapped)
+{
+    static const struct {
+        bool before, swapped, set;
+    } MODES[] = {
+        [NODE_LEQ] = {false, false, false}, [NODE_LT] = {true, false, false}, [NODE_GT] = {false, true, false},
+        [NODE_GTE] = {true, true, false},   [NODE_EQ] = {false, true, true},  [NODE_NEQ] = {false, false, true},
+        [NODE_MEMBER] = {false, true, true}};
+    enum node_mode mode = (enum node_mode)reading->modes[n];
+    *swapped = MODES[mode].swapped;
+    if (MODES[mode].set) {
+        node->threshold = 0.5;
+        node->feature = reading->set_features[n];
+        return STATUS_OK;
+    }
+    double threshold = number_list_at(&reading->thresholds, n);
+    if (threshold_check(reading, n, threshold) != STATUS_OK)
+        return reading->operation->err->status;
+    if (MODES[mode].before && reading->ensemble->dtype == DTYPE_FLOAT)
         threshold = nextafterf((float)threshold, -INFINITY);
-    else if (MODES[m].before)
+    else if (MODES[mode].before)
         threshold = nextafter(threshold, -INFINITY);
     bool tracks_true = reading->missing && reading->missing[n];
-    *swapped = MODES[m].swapped;
     node->threshold = threshold;
     node->feature = (uint32_t)reading->features[n];
-    node->missing_left = tracks_true != MODES[m].swapped;
+    node->missing_left = tracks_true != *swapped;
     return STATUS_OK;
 }
 
 /* Appends a branch's children to the layout; `left` is where they come. */
 static enum status children_place(struct reading *reading, size_t n, size_t left, size_t limit, bool swapped)
 {
-    size_t yes = node_find(reading, reading->trees[n], reading->trues[n]);
-    size_t no = node_find(reading, reading->trees[n], reading->falses[n]);
+    size_t yes = ensemble_node_find(reading, reading->trees[n], reading->trues[n]);
+    size_t no = ensemble_node_find(reading, reading->trees[n], reading->falses[n]);
     if (yes == reading->count || no == reading->count)
         return error_set(reading->operation->err, STATUS_INVALID,
                          "node %lld of tree %lld has a child that is not there: export the model again",
@@ -352,27 +256,38 @@ static enum status reading_run(struct reading *reading)
     ensemble->nodes = nodes;
     ensemble->starts = starts;
     ensemble->depths = depths;
-    ensemble->node_count = reading->count;
+    bool merged = false;
     enum status status = keys_sort(reading);
     if (status == STATUS_OK)
-        status = weights_read(reading);
+        status = ensemble_chains_merge(reading, &merged);
+    if (status == STATUS_OK && merged)
+        status = keys_sort(reading);
+    ensemble->node_count = reading->count;
+    if (status == STATUS_OK && !pool->overflow)
+        status = weights_place(reading);
     if (status == STATUS_OK)
         status = link_read(reading);
     if (status == STATUS_OK)
+        status = ensemble_sets_add(reading);
+    if (status == STATUS_OK && !pool->overflow)
         status = trees_place(reading, nodes, starts, depths, seen);
     free(seen);
     return status;
 }
 
 /* Reads and checks the node's attributes; bounded by their lengths. Lives in operation->pool. */
-static enum status ensemble_read(struct operation *operation, const struct ensemble **out)
+static enum status ensemble_read(struct operation *operation, const struct value *input, size_t target_count,
+                                 const struct ensemble **out)
 {
-    const struct value *input = operation->inputs[0];
     struct ensemble *ensemble = expr_pool_take(operation->pool, 1, sizeof *ensemble);
     *ensemble = (struct ensemble){.dtype = input->dtype, .inputs = input->cells, .input_count = input->count};
-    struct reading reading = {.operation = operation, .ensemble = ensemble};
-    enum status status = nodes_read(&reading);
-    if (status != STATUS_OK)
+    struct reading reading = {.operation = operation,
+                              .ensemble = ensemble,
+                              .targets = target_count > 0,
+                              .target_count = target_count,
+                              .feature_count = input->count};
+    enum status status = ensemble_lists_read(&reading);
+    if (status != STATUS_OK || operation->pool->overflow)
         return status;
     reading.keys = mem_zeroed(reading.count, sizeof *reading.keys);
     reading.values = mem_zeroed(reading.count, sizeof *reading.values);
@@ -388,27 +303,64 @@ static enum status ensemble_read(struct operation *operation, const struct ensem
     return status;
 }
 
+/* The operator's rows, integers as floats. */
+static enum status rows_read(struct operation *operation, struct value *out)
+{
+    if (operation_floats(operation, operation->inputs[0], out) != STATUS_OK)
+        return operation->err->status;
+    if (out->kind != VALUE_TENSOR || !out->rows || out->rank != 2 || !dtype_is_real(out->dtype))
+        return operation_unsupported(operation, "other than rows of numbers");
+    return STATUS_OK;
+}
+
 enum status compile_tree_ensemble(struct operation *operation)
 {
-    struct value numbers;
-    const struct value *input = &numbers, *const inputs[] = {&numbers};
+    struct value input;
     const struct class_labels *labels = NULL;
     const struct ensemble *ensemble = NULL;
-    if (operation_floats(operation, operation->inputs[0], &numbers) != STATUS_OK)
+    if (rows_read(operation, &input) != STATUS_OK)
         return operation->err->status;
-    operation->inputs = inputs;
-    if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || !dtype_is_real(input->dtype))
-        return operation_unsupported(operation, "other than rows of numbers");
     enum status status = operation_labels(operation, "classlabels_int64s", "classlabels_strings", &labels);
     if (status == STATUS_OK && !labels)
         status = operation_unsupported(operation, "no class labels");
     if (status == STATUS_OK)
-        status = ensemble_read(operation, &ensemble);
+        status = ensemble_read(operation, &input, 0, &ensemble);
     if (status != STATUS_OK || operation->pool->overflow)
         return status;
     uint32_t *probabilities = expr_pool_take(operation->pool, CLASS_COUNT, sizeof *probabilities);
     for (uint32_t k = 0; k < CLASS_COUNT; k++)
         probabilities[k] = expr_trees(operation->pool, ensemble, k);
     operation_classify(operation, probabilities, labels);
+    return STATUS_OK;
+}
+
+/* How the trees are joined: their sum. */
+static enum status aggregate_check(struct operation *operation)
+{
+    const struct onnx_attribute *given = onnx_attribute_find(operation->node, "aggregate_function");
+    bool sum = !given || (given->type == ATTRIBUTE_TEXT && span_equal(given->texts[0], SPAN_LITERAL("SUM"))) ||
+               (given->type == ATTRIBUTE_INT && given->ints[0] == 1);
+    return sum ? STATUS_OK : operation_unsupported(operation, "aggregate_function other than SUM");
+}
+
+/* One score, or two. */
+enum status compile_tree_targets(struct operation *operation)
+{
+    struct value input;
+    const struct ensemble *ensemble = NULL;
+    int64_t targets = 1;
+    if (rows_read(operation, &input) != STATUS_OK || aggregate_check(operation) != STATUS_OK ||
+        operation_int(operation, "n_targets", 1, &targets) != STATUS_OK)
+        return operation->err->status;
+    if (targets != 1 && targets != CLASS_COUNT)
+        return operation_unsupported(operation, "n_targets other than 1 and 2");
+    if (input.dtype != DTYPE_FLOAT)
+        return operation_unsupported(operation, dtype_name(input.dtype));
+    enum status status = ensemble_read(operation, &input, (size_t)targets, &ensemble);
+    if (status != STATUS_OK || operation->pool->overflow)
+        return status;
+    uint32_t *cells = operation_output(operation, DTYPE_FLOAT, true, 2, (size_t[]){1, (size_t)targets});
+    for (size_t k = 0; k < operation->outputs[0].count && !operation->pool->overflow; k++)
+        cells[k] = expr_trees(operation->pool, ensemble, targets == 1 ? 1 : (uint32_t)k);
     return STATUS_OK;
 }

@@ -1,4 +1,4 @@
-/* A TreeEnsembleClassifier, checked: every tree's nodes breadth-first from its root, siblings side by side, and every
+/* A tree operator's ensemble, checked: every tree's nodes breadth-first from its root, siblings side by side, and every
  * comparison turned into one form. Plain data in the pool's arena, read-only once built. */
 #pragma once
 
@@ -9,7 +9,7 @@ enum { ENSEMBLE_MAX_NODES = 1 << 22, ENSEMBLE_MAX_TREES = 1 << 16, TREE_MAX_NODE
 /* x ≤ threshold goes left, else right; NaN goes where missing_left says. */
 struct tree_node {
     uint32_t left;    /* index within the tree; right is left + 1; 0: a leaf */
-    uint32_t feature; /* position in the operator's input row */
+    uint32_t feature; /* place in struct ensemble's inputs */
     uint32_t source;  /* position in the file's lists */
     bool missing_left;
     double threshold;          /* of the input's type */
@@ -26,6 +26,12 @@ struct ensemble {
     const uint32_t *starts; /* tree t: nodes[starts[t]] (its root) up to nodes[starts[t + 1]] */
     const uint16_t *depths; /* of each tree: steps from the root to its deepest leaf */
     const struct tree_node *nodes;
-    const uint32_t *inputs; /* the expressions that it reads, by feature */
+    const uint32_t *inputs;  /* the expressions that it reads, by feature */
+    const uint32_t *players; /* by feature: whose part its reasons are; NULL: its own (see ensemble_sets.c) */
     size_t input_count;
 };
+
+/* The sigmoid of a score of trees as an ensemble's own, and 1 − a share of trees as the other class's; EXPR_NONE: it is
+ * none of those. */
+uint32_t ensemble_link(struct expr_pool *pool, uint32_t score);
+uint32_t ensemble_other_class(struct expr_pool *pool, uint32_t share);

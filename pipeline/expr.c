@@ -73,7 +73,7 @@ static uint32_t mixing_operand(const struct expr_pool *pool, uint32_t id)
     for (size_t t = 0; expr->op == EXPR_LINEAR && t < expr->terms->count; t++)
         if (expr_at(pool, expr->terms->terms[t].expr)->column == EXPR_MANY_COLUMNS)
             return expr->terms->terms[t].expr;
-    if (expr->op != EXPR_LINEAR && expr->op != EXPR_TREES)
+    if (expr->op != EXPR_LINEAR && expr->op != EXPR_TREES && expr->op != EXPR_VECTORS)
         for (size_t o = 0; o < (expr->op == EXPR_WHERE ? 3 : expr_is_binary(expr) ? 2 : 1); o++)
             if (expr_at(pool, operands[o])->column == EXPR_MANY_COLUMNS)
                 return operands[o];
@@ -257,6 +257,15 @@ uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32
 {
     struct expr expr = expr_leaf(EXPR_TREES, DTYPE_FLOAT);
     expr.trees = trees;
+    expr.b = class;
+    expr.column = EXPR_MANY_COLUMNS;
+    return expr_push(pool, &expr);
+}
+
+uint32_t expr_vectors(struct expr_pool *pool, const struct support_vectors *vectors, uint32_t class)
+{
+    struct expr expr = expr_leaf(EXPR_VECTORS, DTYPE_FLOAT);
+    expr.vectors = vectors;
     expr.b = class;
     expr.column = EXPR_MANY_COLUMNS;
     return expr_push(pool, &expr);
@@ -450,6 +459,7 @@ static struct scalar expr_value(const struct expr_pool *pool, struct expr_memo *
     case EXPR_LINEAR:
         return (struct scalar){.number = linear_value(pool, memo, expr, cells)};
     case EXPR_TREES:
+    case EXPR_VECTORS:
         return (struct scalar){.number = NAN};
     default:
         a = operand_value(pool, memo, expr->a, cells);

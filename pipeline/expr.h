@@ -14,6 +14,7 @@ enum { EXPR_MAX_BYTES = 256 << 20 }; /* of cells and terms, over all tensors of 
 enum { EXPR_MAX = 1 << 20, EXPR_MAX_DEPTH = 200, EXPR_MAX_KEYS = 4096 };
 enum { EXPR_MAX_WORK = 1 << 28 }; /* steps of folding constants, over a graph */
 enum { EXPR_NO_COLUMN = -1, EXPR_MANY_COLUMNS = -2 };
+#define EXPR_NONE UINT32_MAX /* no expression */
 
 enum expr_op {
     EXPR_NUMBER, /* number */
@@ -42,9 +43,11 @@ enum expr_op {
     EXPR_NEAREST, /* map: the value of the number key nearest to a, of equally near ones the first */
     EXPR_LINEAR,  /* terms */
     EXPR_TREES,   /* output for class `b` of `trees`: by trees_compile.c and steps.c, never evaluated here */
+    EXPR_VECTORS, /* probability of class `b` by `vectors`: by steps.c alone */
 };
 
 struct ensemble;
+struct support_vectors;
 
 /* LabelEncoder's table. */
 struct expr_map {
@@ -83,6 +86,7 @@ struct expr {
         const struct expr_map *map;
         const struct expr_terms *terms;
         const struct ensemble *trees;
+        const struct support_vectors *vectors;
     };
 };
 
@@ -148,6 +152,7 @@ uint32_t expr_nearest(struct expr_pool *pool, enum dtype dtype, uint32_t a, cons
 uint32_t expr_indicate(struct expr_pool *pool, uint32_t a, struct span text, double number);
 uint32_t expr_linear(struct expr_pool *pool, enum dtype dtype, const struct expr_terms *terms, double bias);
 uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32_t class);
+uint32_t expr_vectors(struct expr_pool *pool, const struct support_vectors *vectors, uint32_t class);
 
 /* Every row must have a number other than 0 here: what the graph would not compute at all otherwise. */
 void expr_demand(struct expr_pool *pool, uint32_t id);

@@ -31,3 +31,10 @@ bool operator_takes_stack(const struct operator_row *row)
     return row->compile == compile_concat || row->compile == compile_identity || row->compile == compile_reduce ||
            row->compile == compile_reshape;
 }
+
+bool operator_takes_row_count(const struct operator_row *row)
+{
+    return row->compile == compile_concat || row->compile == compile_gather || row->compile == compile_slice ||
+           row->compile == compile_identity || row->compile == compile_reshape ||
+           row->compile == compile_constant_of_shape;
+}

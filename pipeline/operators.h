@@ -73,8 +73,11 @@ enum { OPERATOR_MAX_OUTPUTS = 16 };
     OPERATOR("LinearClassifier", true, 1, 1, 2, "classlabels_ints|classlabels_strings|coefficients|intercepts|multi_class|post_transform|", compile_linear_classifier) \
     OPERATOR("Normalizer", true, 1, 1, 1, "norm|", compile_normalizer) \
     OPERATOR("OneHotEncoder", true, 1, 1, 1, "cats_strings|cats_int64s|zeros|", compile_one_hot_encoder) \
+    OPERATOR("SVMClassifier", true, 1, 1, 2, "classlabels_ints|classlabels_strings|coefficients|kernel_params|kernel_type|post_transform|prob_a|prob_b|rho|support_vectors|vectors_per_class|", compile_svm_classifier) \
     OPERATOR("Scaler", true, 1, 1, 1, "offset|scale|", compile_scaler) \
+    OPERATOR("TreeEnsemble", true, 1, 1, 1, "aggregate_function|leaf_targetids|leaf_weights|membership_values|n_targets|nodes_falseleafs|nodes_falsenodeids|nodes_featureids|nodes_hitrates|nodes_missing_value_tracks_true|nodes_modes|nodes_splits|nodes_trueleafs|nodes_truenodeids|post_transform|tree_roots|", compile_tree_targets) \
     OPERATOR("TreeEnsembleClassifier", true, 1, 1, 2, "base_values|base_values_as_tensor|class_ids|class_nodeids|class_treeids|class_weights|class_weights_as_tensor|classlabels_int64s|classlabels_strings|nodes_falsenodeids|nodes_featureids|nodes_hitrates|nodes_hitrates_as_tensor|nodes_missing_value_tracks_true|nodes_modes|nodes_nodeids|nodes_treeids|nodes_truenodeids|nodes_values|nodes_values_as_tensor|post_transform|", compile_tree_ensemble) \
+    OPERATOR("TreeEnsembleRegressor", true, 1, 1, 1, "aggregate_function|base_values|base_values_as_tensor|n_targets|nodes_falsenodeids|nodes_featureids|nodes_hitrates|nodes_hitrates_as_tensor|nodes_missing_value_tracks_true|nodes_modes|nodes_nodeids|nodes_treeids|nodes_truenodeids|nodes_values|nodes_values_as_tensor|post_transform|target_ids|target_nodeids|target_treeids|target_weights|target_weights_as_tensor|", compile_tree_targets) \
     OPERATOR("ZipMap", true, 1, 1, 1, "classlabels_int64s|classlabels_strings|", compile_zip_map)
 /* clang-format on */
 
@@ -87,6 +90,8 @@ OPERATOR_TABLE(OPERATOR_BODY)
  * get its index, or are refused (compile.c). */
 bool operator_takes_class(const struct operator_row *row);
 bool operator_takes_stack(const struct operator_row *row);
+/* Those that move the number of rows, or make a shape of it; nothing can be computed with it. */
+bool operator_takes_row_count(const struct operator_row *row);
 
 /* NULL: not supported. */
 const struct operator_row *operator_find(const struct onnx_node *node);

@@ -1,6 +1,6 @@
 /* Elementwise operators with ONNX's broadcasting, and the matrix product. Called during the walk (compile.c), at load
  * only. Must keep the graph's element types: float stays float, so that rounding is the file's own. */
-#include "pipeline/operators.h"
+#include "pipeline/ensemble.h"
 
 #include <string.h>
 
@@ -59,6 +59,14 @@ static enum status same_real(struct operation *operation, const struct value *a,
     return dtype_is_real(a->dtype) ? STATUS_OK : operation_unsupported(operation, dtype_name(a->dtype));
 }
 
+static uint32_t arithmetic_cell(struct expr_pool *pool, enum expr_op op, enum dtype dtype, uint32_t a, uint32_t b)
+{
+    const struct expr *left = expr_at(pool, a);
+    bool from_one = op == EXPR_SUB && left->op == EXPR_NUMBER && left->number == 1;
+    uint32_t other = from_one ? ensemble_other_class(pool, b) : EXPR_NONE;
+    return other != EXPR_NONE ? other : expr_arithmetic(pool, op, dtype, a, b);
+}
+
 enum status compile_arithmetic(struct operation *operation)
 {
     static const struct {
@@ -76,7 +84,7 @@ enum status compile_arithmetic(struct operation *operation)
     uint32_t *cells = operation_output(operation, a->dtype, shape.rows, shape.rank, shape.dims);
     const struct value *out = &operation->outputs[0];
     for (size_t c = 0; c < out->count && !operation->pool->overflow; c++)
-        cells[c] = expr_arithmetic(operation->pool, op, a->dtype, operation_broadcast_cell(a, out, c),
+        cells[c] = arithmetic_cell(operation->pool, op, a->dtype, operation_broadcast_cell(a, out, c),
                                    operation_broadcast_cell(b, out, c));
     return STATUS_OK;
 }
@@ -122,7 +130,15 @@ enum status compile_is_nan(struct operation *operation)
 
 enum status compile_sigmoid(struct operation *operation)
 {
-    return compile_real_unary(operation, EXPR_SIGMOID, DTYPE_NONE);
+    const struct value *input = operation->inputs[0];
+    uint32_t linked =
+        input->kind == VALUE_TENSOR && input->count == 1 ? ensemble_link(operation->pool, input->cells[0]) : EXPR_NONE;
+    if (linked == EXPR_NONE)
+        return compile_real_unary(operation, EXPR_SIGMOID, DTYPE_NONE);
+    uint32_t *cells = operation_output(operation, input->dtype, input->rows, input->rank, input->dims);
+    if (!operation->pool->overflow)
+        cells[0] = linked;
+    return STATUS_OK;
 }
 
 enum status compile_abs(struct operation *operation)

@@ -175,6 +175,15 @@ static enum status column_floats(struct operation *operation, const char *name, 
     return STATUS_OK;
 }
 
+/* Whether x is the number that is replaced. */
+static uint32_t replaced_find(struct expr_pool *pool, enum dtype dtype, uint32_t x, float replaced)
+{
+    if (isnan(replaced))
+        return expr_unary(pool, EXPR_IS_NAN, DTYPE_BOOL, x);
+    uint32_t number = expr_number(pool, dtype, replaced);
+    return pool->overflow ? 0 : expr_arithmetic(pool, EXPR_EQUAL, DTYPE_BOOL, x, number);
+}
+
 enum status compile_imputer(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
@@ -182,12 +191,12 @@ enum status compile_imputer(struct operation *operation)
     const struct onnx_attribute *replaced = onnx_attribute_find(operation->node, "replaced_value_float");
     if (column_floats(operation, "imputed_value_floats", input, &fill) != STATUS_OK)
         return operation->err->status;
-    if (!replaced || replaced->type != ATTRIBUTE_FLOAT || !isnan(replaced->floats[0]))
-        return operation_unsupported(operation, "imputing of other than NaN");
+    if (!replaced || replaced->type != ATTRIBUTE_FLOAT)
+        return operation_unsupported(operation, "imputing of other than one float");
     struct expr_pool *pool = operation->pool;
     uint32_t *cells = operation_output(operation, input->dtype, true, 2, input->dims);
     for (size_t c = 0; c < input->count && !pool->overflow; c++) {
-        uint32_t missing = expr_unary(pool, EXPR_IS_NAN, DTYPE_BOOL, input->cells[c]);
+        uint32_t missing = replaced_find(pool, input->dtype, input->cells[c], replaced->floats[0]);
         uint32_t number = expr_number(pool, input->dtype, fill->floats[fill->count == 1 ? 0 : c]);
         if (!pool->overflow)
             cells[c] = expr_where(pool, missing, number, input->cells[c]);
@@ -336,6 +345,12 @@ static enum status linear_classes_read(struct operation *operation, const struct
     bool raw = span_equal(link, SPAN_LITERAL("NONE"));
     if (!softmax && !raw && !span_equal(link, SPAN_LITERAL("LOGISTIC")))
         return operation_unsupported(operation, "post_transform other than NONE, LOGISTIC and SOFTMAX");
+    if (coefficients && intercepts && intercepts->count <= CLASS_COUNT &&
+        coefficients->count > intercepts->count * input->count)
+        return error_set(operation->err, STATUS_UNSUPPORTED,
+                         "the model has coefficients for %zu features, but %zu are computed before it: the exporter "
+                         "left some out, as skl2onnx does with SimpleImputer(add_indicator=True): train without it",
+                         coefficients->count / intercepts->count, input->count);
     if (!coefficients || !intercepts || intercepts->count > CLASS_COUNT ||
         coefficients->count != intercepts->count * input->count ||
         ((softmax || raw) && intercepts->count != CLASS_COUNT))
@@ -400,6 +415,10 @@ enum status compile_array_feature_extractor(struct operation *operation)
     const struct value *data = operation->inputs[0], *positions = operation->inputs[1];
     if (positions->kind == VALUE_CLASS && data->rank == 1)
         return compile_class_label(operation, data, positions);
+    if (data->kind == VALUE_TENSOR && !data->rows && positions->kind == VALUE_TENSOR && positions->rows &&
+        !dtype_is_real(data->dtype) && data->rank == 1 && data->count > CLASS_COUNT)
+        return error_set(operation->err, STATUS_UNSUPPORTED,
+                         "the model has %zu classes and a risk is one of two: train with two", data->count);
     if (data->kind == VALUE_TENSOR && !data->rows && positions->kind == VALUE_TENSOR && positions->rows)
         return operation_pick_nearest(operation, data, positions);
     if (data->kind != VALUE_TENSOR || !data->rows || data->rank != 2 || positions->dtype != DTYPE_INT64)

@@ -17,7 +17,7 @@ static enum status reduce_axis(struct operation *operation, size_t rank, size_t 
             return operation->err->status;
         double given = operation_constant(operation, input, 0);
         axis = fabs(given) < TENSOR_MAX_RANK ? (int64_t)given : INT64_MAX; /* refused below */
-    } else {
+    } else if (attribute || input || rank != 1) {                          /* of a list, all axes are one */
         return operation_unsupported(operation, "a reduction over other than one axis");
     }
     return operation_axis(operation, axis, rank, out);
@@ -93,7 +93,7 @@ enum status compile_reduce(struct operation *operation)
     if (reduce_axis(operation, input->rank, &axis) != STATUS_OK ||
         operation_int(operation, "keepdims", 1, &keep) != STATUS_OK)
         return operation->err->status;
-    if (input->kind != VALUE_TENSOR || !input->rows || axis == input->batch || !dtype_is_real(input->dtype) ||
+    if (input->kind != VALUE_TENSOR || (input->rows && axis == input->batch) || !dtype_is_real(input->dtype) ||
         input->count == 0)
         return operation_unsupported(operation, "a reduction of other than numbers of a row");
     for (size_t d = 0; d < input->rank; d++) {
@@ -102,7 +102,7 @@ enum status compile_reduce(struct operation *operation)
             dims[rank++] = d == axis ? 1 : input->dims[d];
     }
     size_t along = input->dims[axis];
-    uint32_t *cells = operation_output(operation, input->dtype, true, rank, dims);
+    uint32_t *cells = operation_output(operation, input->dtype, input->rows, rank, dims);
     operation->outputs[0].batch = input->batch > axis && !keep ? input->batch - 1 : input->batch;
     for (size_t c = 0; c < operation->outputs[0].count && !operation->pool->overflow; c++)
         cells[c] = reduced(operation, input->dtype, input->cells + c / inner * along * inner + c % inner, along, inner);

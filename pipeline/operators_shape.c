@@ -19,7 +19,9 @@ static enum status concat_check(struct operation *operation, size_t axis, size_t
         const struct value *input = operation->inputs[i];
         if (input->kind != VALUE_TENSOR || input->rows != first->rows || input->batch != first->batch ||
             (input->rows && axis == input->batch))
-            return operation_unsupported(operation, "joining rows with constants, or batches");
+            return operation_unsupported(operation, "joining rows with constants, or batches, as of scikit-learn's "
+                                                    "estimators QuadraticDiscriminantAnalysis does (train "
+                                                    "LinearDiscriminantAnalysis or GaussianNB instead)");
         if (input->dtype != first->dtype || input->rank != first->rank)
             return operation_invalid(operation, "operands of different types or ranks");
         for (size_t d = 0; d < first->rank; d++)
@@ -255,6 +257,7 @@ enum status compile_shape(struct operation *operation)
     for (size_t d = 0; d < operation->outputs[0].count && !operation->pool->overflow; d++)
         cells[d] =
             expr_number(operation->pool, DTYPE_INT64, input->rows && d == input->batch ? NAN : (double)input->dims[d]);
+    operation->outputs[0].has_row_count = input->rows;
     return STATUS_OK;
 }
 

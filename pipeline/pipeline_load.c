@@ -194,6 +194,11 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
     enum status status = properties_copy(pipeline, graph, err);
     if (status == STATUS_OK)
         status = compile_graph(graph, column_count, table_columns(pipeline, options), &pipeline->pool, &compiled, err);
+    if (status == STATUS_OK && options->columns && !compiled.has_table)
+        status =
+            error_set(err, STATUS_INVALID,
+                      "--columns names the columns of a table, but each of the model's inputs is named as a column "
+                      "already: leave it out");
     if (status == STATUS_OK)
         status = positive_find(pipeline, &compiled.labels, options, &positive, err);
     if (status != STATUS_OK)

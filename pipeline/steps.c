@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "pipeline/ensemble.h"
+#include "pipeline/support_vectors.h"
 
 struct block {
     const struct steps *steps;
@@ -78,6 +79,15 @@ static void trees_run(const struct block *block, const struct step *step)
     trees_member(step->members, inputs, block->rows, place_at(block, step->to));
 }
 
+static void vectors_run(const struct block *block, const struct step *step)
+{
+    const double *inputs[SUPPORT_MAX_WIDTH];
+    const struct support_vectors *vectors = step->expr->vectors;
+    for (size_t i = 0; i < vectors->width; i++)
+        inputs[i] = place_at(block, step->from[i]);
+    support_vectors_run(vectors, step->expr->b, inputs, block->rows, place_at(block, step->to));
+}
+
 static void where_run(const struct block *block, const struct step *step)
 {
     double *to = place_at(block, step->to);
@@ -127,6 +137,9 @@ static void step_run(const struct block *block, const struct step *step)
         break;
     case STEP_TREES:
         trees_run(block, step);
+        break;
+    case STEP_VECTORS:
+        vectors_run(block, step);
         break;
     case STEP_WHERE:
         where_run(block, step);

@@ -6,18 +6,18 @@
 #include "pipeline/steps.h"
 #include "pipeline/trees.h"
 
-/* Numbers of all rows of a block, on the stack; places (one number a row) that leave room for eight rows; terms and
- * keys that one row may take. */
-enum { STEPS_NUMBERS = 49152, STEPS_MAX_PLACES = STEPS_NUMBERS / 8, STEPS_MAX_WORK = 1 << 20 };
+/* Numbers of all rows of a block, on the stack (128 KiB); numbers that one row may take, all of them at once in the
+ * worst case, which leaves room for two rows; terms and keys that it may take. */
+enum { STEPS_NUMBERS = 16384, STEPS_MAX_PLACES = 6144, STEPS_MAX_WORK = 1 << 20 };
 enum { STEPS_MAX_ROWS = TREES_MEMBER_ROWS, STEPS_MAX_INPUTS = 8192 };
 
-enum step_kind { STEP_NUMBER, STEP_LINEAR, STEP_TREES, STEP_WHERE, STEP_APPLY };
+enum step_kind { STEP_NUMBER, STEP_LINEAR, STEP_TREES, STEP_VECTORS, STEP_WHERE, STEP_APPLY };
 
 struct step {
     const struct expr *expr; /* what it computes */
     enum step_kind kind;
     uint32_t to, a, b, c;  /* places */
-    const uint32_t *from;  /* LINEAR: its terms; TREES: its inputs, place 0 where no node reads one */
+    const uint32_t *from;  /* LINEAR: its terms; TREES, VECTORS: its inputs, place 0 where no node reads one */
     struct trees *members; /* TREES */
 };
 

@@ -118,6 +118,13 @@ static double left_share(const struct builder *builder, uint32_t n)
     return rows > 0 ? builder->sums[builder->nodes[n].left] / rows : 0.5;
 }
 
+/* Who gets what the feature adds. */
+static uint32_t player_of(const struct builder *builder, uint32_t feature)
+{
+    const uint32_t *players = builder->trees->ensemble->players;
+    return players ? players[feature] : feature;
+}
+
 static double value_of(const struct builder *builder, uint32_t n)
 {
     return builder->nodes[n].value[builder->trees->class];
@@ -133,7 +140,8 @@ static struct treeshap_node node_plain(const struct builder *builder, uint32_t n
     double step = builder->means[from->left] - builder->means[from->left + 1];
     return (struct treeshap_node){.share = share,
                                   .pull = {first_is_left ? 1 - share : -share, first_is_left ? -share : 1 - share},
-                                  .known = others_share(builder, from->feature, depth) * (first_is_left ? step : -step),
+                                  .known = others_share(builder, player_of(builder, from->feature), depth) *
+                                           (first_is_left ? step : -step),
                                   .threshold = builder->packed[n].threshold,
                                   .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
                                   .column = builder->places[column],
@@ -158,7 +166,7 @@ static void sides_make(struct builder *builder, uint32_t n, uint32_t different, 
     }
     if (!inner[0])
         node->leaf = value_of(builder, children[0]) - zero;
-    builder->path[edge].feature = from->feature;
+    builder->path[edge].feature = player_of(builder, from->feature);
     builder->path[edge].node = builder->branches[n];
     builder->path[edge].repeated = false;
     for (uint32_t k = 0; k < 2; k++) {
@@ -201,7 +209,7 @@ static void single_make(struct builder *builder, uint32_t n, const struct treesh
 static void node_make(struct builder *builder, uint32_t n, uint32_t depth, uint32_t different, double zero)
 {
     const struct tree_node *from = &builder->nodes[n];
-    uint32_t above = feature_above(builder, from->feature, depth);
+    uint32_t above = feature_above(builder, player_of(builder, from->feature), depth);
     struct treeshap_node *nodes = builder->shap->nodes + builder->tree->first, *node = &nodes[builder->begun++];
     double passed = above ? builder->path[above].passed : 1;
     bool first_is_left = builder->nodes[from->left].left || !builder->nodes[from->left + 1].left;

@@ -31,7 +31,8 @@ struct value {
     size_t dims[TENSOR_MAX_RANK];
     size_t count;
     const uint32_t *cells;
-    bool is_index; /* of a CLASS: its number, 0 or 1, not a label yet */
+    bool has_row_count; /* of constants: an element stands for the number of rows, and is NaN */
+    bool is_index;      /* of a CLASS: its number, 0 or 1, not a label yet */
     /* Of a CLASS, and of tensors and maps of probabilities whose operator names the classes. */
     const struct class_labels *labels;
 };

@@ -38,8 +38,12 @@ static enum status reference_make(struct import *import, const char *path, const
     if (import_background(path, import->schema, &rows, err) != STATUS_OK)
         return err->status;
     enum status status = pipeline_reference(pipeline, rows.cells, rows.count, out, err);
-    free(rows.cells);
-    return status == STATUS_OK ? STATUS_OK : error_prefix(err, "%.200s", path);
+    if (status != STATUS_OK)
+        status = error_prefix(err, "%.200s", path);
+    if (status == STATUS_OK)
+        status = import_side(path, &rows, import->schema->column_count, pipeline, err);
+    import_rows_free(&rows);
+    return status;
 }
 
 /* The file with what the options add to it. */
@@ -58,7 +62,8 @@ static enum status metadata_add(struct import *import, const struct options *opt
     if (columns)
         properties[count++] = (struct model_property){"attrition.columns", span_of(columns)};
     if (golden_path) {
-        status = import_golden(golden_path, import->schema, pipeline, &golden, err);
+        status = import_golden(golden_path, options_word(options, OPTION_GOLDEN_FROM) == GOLDEN_FROM_FILE,
+                               import->schema, pipeline, &golden, err);
         properties[count++] = (struct model_property){"attrition.golden", buffer_span(&golden)};
     }
     if (status == STATUS_OK && background_path) {

@@ -11,14 +11,14 @@
 #include "events/validate.h"
 #include "registry/import.h"
 
-enum { FIELD_MOST = 4096, FIELD_PASSED_OVER = -1 };
+enum { FIELD_MOST = 4096, FIELD_PASSED_OVER = -1, FIELD_TARGET = -2 };
 
 struct background_reader {
     const char *path;
     const struct schema *schema;
     struct import_rows rows;
     struct import_text text;
-    int32_t *fields; /* CSV: column of each field */
+    int32_t *fields; /* CSV: column of each field, or one of those above */
     size_t field_count;
     struct error *err;
 };
@@ -35,12 +35,30 @@ static enum status line_fault(struct background_reader *reader, size_t line, con
                      reader->path, line, text);
 }
 
+static int8_t label_of(const struct schema *schema, struct span text)
+{
+    if (span_equal(text, SPAN_LITERAL("1")) ||
+        (schema->target_count && span_equal(text, schema->target_values[schema->target_count - 1])))
+        return 1;
+    bool other = span_equal(text, SPAN_LITERAL("0"));
+    for (size_t t = 0; t + 1 < schema->target_count; t++)
+        other |= span_equal(text, schema->target_values[t]);
+    return other ? 0 : -1;
+}
+
+static bool is_target(const struct schema *schema, struct span name)
+{
+    return schema->target_name && span_equal(span_of(schema->target_name), name);
+}
+
 /* Room for one row more, all missing. */
 static struct cell *background_begin_row(struct background_reader *reader)
 {
     struct import_rows *rows = &reader->rows;
     size_t columns = reader->schema->column_count;
     rows->cells = mem_grow(rows->cells, &rows->capacity, rows->count + 1, columns * sizeof *rows->cells);
+    rows->labels = mem_grow(rows->labels, &rows->label_capacity, rows->count + 1, sizeof *rows->labels);
+    rows->labels[rows->count] = -1;
     struct cell *cells = rows->cells + rows->count * columns;
     for (size_t c = 0; c < columns; c++)
         cells[c] = cell_missing(&reader->schema->columns[c]);
@@ -73,7 +91,9 @@ static enum status background_read_header(struct background_reader *reader, cons
     for (size_t f = 0; f < record->field_count; f++) {
         struct span name = record->fields[f];
         reader->fields[f] = schema_column(reader->schema, name);
-        if (reader->fields[f] < 0 && !passed_over(reader->schema, name))
+        if (reader->fields[f] < 0 && is_target(reader->schema, name))
+            reader->fields[f] = FIELD_TARGET;
+        if (reader->fields[f] == FIELD_PASSED_OVER && !passed_over(reader->schema, name))
             return error_set(reader->err, STATUS_INVALID,
                              "%.200s: the schema has no column '%.*s': rename or remove it", reader->path,
                              name.bytes < 60 ? (int)name.bytes : 60, name.data);
@@ -95,6 +115,8 @@ static enum status record_read(struct background_reader *reader, const struct cs
     struct cell *cells = background_begin_row(reader);
     for (size_t f = 0; f < record->field_count; f++) {
         int32_t column = reader->fields[f];
+        if (column == FIELD_TARGET)
+            reader->rows.labels[reader->rows.count] = label_of(reader->schema, record->fields[f]);
         if (column >= 0 && validate_text_cell(&reader->schema->columns[column], record->fields[f], true, &cells[column],
                                               &fault, column) != EVENT_OK)
             return line_fault(reader, record->line, fault.text);
@@ -137,6 +159,10 @@ static enum status object_read(struct background_reader *reader, json_t *attribu
 {
     struct fault fault;
     struct cell *cells = background_begin_row(reader);
+    const json_t *target =
+        reader->schema->target_name ? json_object_get(attributes, reader->schema->target_name) : NULL;
+    if (json_is_string(target))
+        reader->rows.labels[reader->rows.count] = label_of(reader->schema, span_of(json_string_value(target)));
     drop_passed_over(reader->schema, attributes);
     if (!import_row_read(&reader->text, reader->schema, attributes, true, cells, &fault))
         return line_fault(reader, line, fault.text);
@@ -159,6 +185,12 @@ static enum status background_read_lines(struct background_reader *reader, struc
     return status;
 }
 
+void import_rows_free(struct import_rows *rows)
+{
+    free(rows->cells);
+    free(rows->labels);
+}
+
 enum status import_background(const char *path, const struct schema *schema, struct import_rows *out, struct error *err)
 {
     struct buffer file = {0};
@@ -177,6 +209,6 @@ enum status import_background(const char *path, const struct schema *schema, str
     if (status == STATUS_OK)
         *out = reader.rows;
     else
-        free(reader.rows.cells);
+        import_rows_free(&reader.rows);
     return status;
 }

@@ -42,6 +42,7 @@ static const char *numpy_name(const struct onnx_value *value)
         return "bool";
     case DTYPE_TEXT:
         return "object";
+    case DTYPE_UINT8:
     case DTYPE_NONE:
         break;
     }

@@ -11,7 +11,7 @@
 #include "onnx/onnx.pb-c.h"
 #include "pipeline/onnx/onnx_limits.h"
 
-enum { OPSET_MIN = 9, OPSET_MAX = 28, OPSET_ML_MIN = 1, OPSET_ML_MAX = 3 };
+enum { OPSET_MIN = 9, OPSET_MAX = 28, OPSET_ML_MIN = 1, OPSET_ML_MAX = 5 };
 enum { GRAPH_MAX_VALUES = 4096, GRAPH_MAX_TENSORS = 65536, FILE_MAX_ELEMENTS = 1 << 25 };
 
 struct onnx_file {
@@ -26,8 +26,8 @@ const char *dtype_name(enum dtype dtype)
     static const struct {
         enum dtype dtype;
         const char *name;
-    } NAMES[] = {{DTYPE_FLOAT, "float"}, {DTYPE_INT32, "int32"}, {DTYPE_INT64, "int64"},
-                 {DTYPE_TEXT, "string"}, {DTYPE_BOOL, "bool"},   {DTYPE_DOUBLE, "double"}};
+    } NAMES[] = {{DTYPE_FLOAT, "float"}, {DTYPE_INT32, "int32"},   {DTYPE_INT64, "int64"}, {DTYPE_TEXT, "string"},
+                 {DTYPE_BOOL, "bool"},   {DTYPE_DOUBLE, "double"}, {DTYPE_UINT8, "uint8"}};
     for (size_t n = 0; n < sizeof NAMES / sizeof *NAMES; n++)
         if (NAMES[n].dtype == dtype)
             return NAMES[n].name;
@@ -76,6 +76,8 @@ static double raw_number(enum dtype dtype, const uint8_t *at, bool *exact)
         memcpy(&raw.l, at, sizeof raw.l);
         *exact &= raw.l >= -(INT64_C(1) << 53) && raw.l <= INT64_C(1) << 53;
         return (double)raw.l;
+    case DTYPE_UINT8:
+        return *at;
     default:
         return *at != 0;
     }

@@ -8,6 +8,7 @@
 enum dtype {
     DTYPE_NONE = 0,
     DTYPE_FLOAT = 1,
+    DTYPE_UINT8 = 2, /* of attributes alone */
     DTYPE_INT32 = 6,
     DTYPE_INT64 = 7,
     DTYPE_TEXT = 8,

@@ -171,8 +171,8 @@ static void test_operator_sets_are_checked(void **state)
     g.opsets[0].version = 8;
     expect_refused(&g, STATUS_UNSUPPORTED, "operator set ai.onnx 8");
     double_graph(&g, "Div", weights);
-    g.opsets[1].version = 4;
-    expect_refused(&g, STATUS_UNSUPPORTED, "operator set ai.onnx.ml 4");
+    g.opsets[1].version = 6;
+    expect_refused(&g, STATUS_UNSUPPORTED, "operator set ai.onnx.ml 6");
     double_graph(&g, "Div", weights);
     g.model.n_opset_import = 0;
     expect_refused(&g, STATUS_INVALID, "does not import");

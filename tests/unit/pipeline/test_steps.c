@@ -167,9 +167,110 @@ static void test_an_encoder_that_knows_its_categories_alone(void **state)
     pipeline_free(pipeline);
 }
 
+/* The number of rows is known to nobody: shapes are made of it, nothing is computed. */
+static void test_the_number_of_rows_is_no_number(void **state)
+{
+    (void)state;
+    for (int cast = 0; cast < 2; cast++) {
+        static const int64_t limits[] = {5, 5};
+        static const float up[] = {-0.1f, 0.1f};
+        graph_init(&g, 15, 3);
+        graph_input(&g, "age", DTYPE_FLOAT);
+        graph_int64s(&g, "limit", limits, 2);
+        graph_node(&g, "Shape", "age", "shape");
+        if (cast)
+            graph_int(&g, graph_node(&g, "Cast", "shape", "many"), "to", DTYPE_FLOAT);
+        else
+            graph_int(&g, (graph_node(&g, "Greater", "shape,limit", "more"), graph_node(&g, "Cast", "more", "many")),
+                      "to", DTYPE_FLOAT);
+        linear("age", "label_0,shares", up, 2, "LOGISTIC");
+        graph_node(&g, "Mul", "shares,many", "probabilities");
+        label_by("probabilities");
+        expect_refused(STATUS_UNSUPPORTED, "the number of rows");
+    }
+}
+
+static Onnx__NodeProto *support_vectors(const char *kernel, const float *parameters, const float *weights)
+{
+    static const float vectors[] = {1, 2, 3, 1, 0, 4}, rho[] = {0.125f};
+    static const int64_t per_class[] = {2, 1};
+    graph_init(&g, 15, 3);
+    graph_input(&g, "age", DTYPE_FLOAT);
+    graph_input(&g, "pay", DTYPE_FLOAT);
+    graph_int(&g, graph_node(&g, "Concat", "age,pay", "rows"), "axis", 1);
+    Onnx__NodeProto *node = graph_node(&g, "ml.SVMClassifier", "rows", "label,probabilities");
+    graph_floats(&g, node, "coefficients", weights, 3);
+    graph_floats(&g, node, "kernel_params", parameters, 3);
+    graph_text(&g, node, "kernel_type", kernel);
+    graph_floats(&g, node, "rho", rho, 1);
+    graph_floats(&g, node, "support_vectors", vectors, 6);
+    graph_ints(&g, node, "vectors_per_class", per_class, 2);
+    graph_texts(&g, node, "classlabels_strings", "No,Yes");
+    graph_output(&g, "label", DTYPE_TEXT);
+    graph_output(&g, "probabilities", DTYPE_FLOAT);
+    return node;
+}
+
+/* Values of onnxruntime 1.32. */
+static void test_support_vectors(void **state)
+{
+    (void)state;
+    static const float rbf[] = {0.25f, 0, 3}, poly[] = {0.125f, 1, 2}, weights[] = {1, 0.5f, -1.5f}, slope[] = {-1.5f},
+                       shift[] = {0.25f}, none[] = {NAN, 0.5f, -1.5f};
+    static const double ROWS[][4] = {{1, 2, 0.26742178201675415, 0.9577944874763489},
+                                     {2, 3, 0.3977537453174591, 0.9913228154182434},
+                                     {0, 4, 0.8671103715896606, 1},
+                                     {2.5, 0.5, 0.256490021944046, 0.0743657723069191}};
+    for (size_t way = 0; way < 2; way++) {
+        Onnx__NodeProto *node = support_vectors(way ? "POLY" : "RBF", way ? poly : rbf, weights);
+        graph_floats(&g, node, "prob_a", slope, 1);
+        graph_floats(&g, node, "prob_b", shift, 1);
+        struct pipeline *pipeline = expect_loaded();
+        for (size_t r = 0; r < sizeof ROWS / sizeof *ROWS; r++) {
+            struct cell cells[COLUMNS];
+            struct score score;
+            fixture_row(cells, ROWS[r][0], NULL, ROWS[r][1], NULL);
+            pipeline_score(pipeline, cells, 1, 0, &score, NULL);
+            assert_true(fabs(score.probability - ROWS[r][2 + way]) < 2e-7);
+        }
+        pipeline_free(pipeline);
+    }
+    support_vectors("RBF", rbf, weights);
+    expect_refused(STATUS_UNSUPPORTED, "SVC without probability=True");
+    support_vectors("RBF", rbf, none);
+    expect_refused(STATUS_INVALID, "not finite");
+    support_vectors("PRECOMPUTED", rbf, weights);
+    expect_refused(STATUS_UNSUPPORTED, "kernel_type");
+}
+
+/* Whoever trained the model knows it by its estimator's name. */
+static void test_refusals_name_the_estimator(void **state)
+{
+    (void)state;
+    static const float up[] = {-0.1f, 0.1f};
+    graph_init(&g, 15, 3);
+    graph_input(&g, "age", DTYPE_FLOAT);
+    graph_node(&g, "Scan", "age", "nearest");
+    graph_node(&g, "Identity", "nearest", "uncal_probability");
+    linear("uncal_probability", "label,probabilities", up, 2, "LOGISTIC");
+    graph_output(&g, "label", DTYPE_TEXT);
+    graph_output(&g, "probabilities", DTYPE_FLOAT);
+    expect_refused(STATUS_UNSUPPORTED, "CalibratedClassifierCV of KNeighborsClassifier");
+    static const float more[] = {-0.1f, 0.1f, 0.2f, 0.3f};
+    graph_init(&g, 15, 3);
+    graph_input(&g, "age", DTYPE_FLOAT);
+    linear("age", "label,probabilities", more, 4, "LOGISTIC");
+    graph_output(&g, "label", DTYPE_TEXT);
+    graph_output(&g, "probabilities", DTYPE_FLOAT);
+    expect_refused(STATUS_UNSUPPORTED, "coefficients for 2 features, but 1 are computed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_support_vectors),
+        cmocka_unit_test(test_refusals_name_the_estimator),
+        cmocka_unit_test(test_the_number_of_rows_is_no_number),
         cmocka_unit_test(test_a_vote_of_two_with_weights),
         cmocka_unit_test(test_isotonic_calibration_takes_the_nearest),
         cmocka_unit_test(test_scores_are_no_probabilities),

@@ -260,9 +260,22 @@ static void random_tree(int64_t tree, int64_t id, unsigned depth)
         leaf(tree, id, ((float)draw(2000) - 1000) / 997);
         return;
     }
-    branch(tree, id, draw(2) ? "BRANCH_LEQ" : "BRANCH_LT", draw(2), (float)draw(20), 2 * id + 1, 2 * id + 2, draw(2));
+    static const char *const MODES[] = {"BRANCH_LEQ", "BRANCH_LT", "BRANCH_EQ", "BRANCH_NEQ"};
+    branch(tree, id, MODES[draw(4)], draw(2), (float)draw(20), 2 * id + 1, 2 * id + 2, draw(2));
     random_tree(tree, 2 * id + 1, depth - 1);
     random_tree(tree, 2 * id + 2, depth - 1);
+}
+
+/* The side that a row takes at branch n, as onnxruntime's comparisons say. */
+static bool goes_yes(size_t n, const float *x)
+{
+    const char *mode = forest.modes[n];
+    float value = x[forest.features[n]], threshold = forest.values[n];
+    bool yes = !strcmp(mode, "BRANCH_LEQ")  ? value <= threshold
+               : !strcmp(mode, "BRANCH_LT") ? value < threshold
+               : !strcmp(mode, "BRANCH_EQ") ? value == threshold
+                                            : value != threshold;
+    return yes || (isnan(value) && forest.missing[n]);
 }
 
 static float naive_margin(const float *x)
@@ -271,10 +284,7 @@ static float naive_margin(const float *x)
     for (size_t root = 0, w = 0; root < forest.count;) {
         size_t n = root;
         while (strcmp(forest.modes[n], "LEAF") != 0) {
-            float value = x[forest.features[n]];
-            bool yes = forest.modes[n][8] == 'E' ? value <= forest.values[n] : value < forest.values[n];
-            yes = yes || (isnan(value) && forest.missing[n]);
-            int64_t id = yes ? forest.trues[n] : forest.falses[n], tree = forest.trees[n];
+            int64_t id = goes_yes(n, x) ? forest.trues[n] : forest.falses[n], tree = forest.trees[n];
             for (n = root; forest.trees[n] != tree || forest.ids[n] != id;)
                 n++;
         }
@@ -434,9 +444,14 @@ static void test_forms_that_are_not_scored(void **state)
 {
     (void)state;
     four_comparisons();
-    forest.modes[0] = "BRANCH_EQ";
+    forest.modes[0] = "BRANCH_MEMBER"; /* of TreeEnsemble alone */
     forest_graph();
-    forest_refused(STATUS_UNSUPPORTED, "BRANCH_EQ");
+    forest_refused(STATUS_UNSUPPORTED, "BRANCH_MEMBER");
+    four_comparisons();
+    forest.modes[0] = "BRANCH_EQ";
+    forest.values[0] = NAN;
+    forest_graph();
+    forest_refused(STATUS_INVALID, "compares with no number");
     four_comparisons();
     forest.transform = "SOFTMAX";
     forest_graph();
@@ -481,9 +496,7 @@ static double coalition_mean(size_t n, const float *x, unsigned coalition)
             w++;
         return forest.weights[w];
     }
-    float value = x[forest.features[n]];
-    bool yes = forest.modes[n][8] == 'E' ? value <= forest.values[n] : value < forest.values[n];
-    yes = yes || (isnan(value) && forest.missing[n]);
+    bool yes = goes_yes(n, x);
     size_t left = child_of(n, true), right = child_of(n, false);
     if (coalition & 1u << forest.features[n])
         return coalition_mean(yes ? left : right, x, coalition);
@@ -553,6 +566,45 @@ static void test_reasons_are_shapley_values(void **state)
     pipeline_free(pipeline);
 }
 
+/* "age is one of 3, 5, 8" as LightGBM's exporter writes it: nodes that share the child for yes. */
+static void one_of_three(void)
+{
+    forest_start("LOGISTIC", 0);
+    branch(0, 0, "BRANCH_EQ", 0, 3, 1, 2, false);
+    branch(0, 1, "BRANCH_LEQ", 1, 10, 4, 5, false);
+    leaf(0, 4, 1);
+    leaf(0, 5, 2);
+    branch(0, 2, "BRANCH_EQ", 0, 5, 1, 3, true);
+    branch(0, 3, "BRANCH_EQ", 0, 8, 1, 6, false);
+    leaf(0, 6, -4);
+}
+
+static void test_chains_that_share_a_child(void **state)
+{
+    (void)state;
+    one_of_three();
+    struct pipeline *pipeline = forest_load();
+    assert_int_equal(trees_leaf_count(pipeline->trees), 3);
+    for (int age = 0; age < 10; age++)
+        for (int missing = 0; missing < 2; missing++) {
+            struct cell cells[COLUMNS];
+            struct score score;
+            bool in = missing || age == 3 || age == 5 || age == 8;
+            fixture_row(cells, missing ? NAN : age, NULL, 4 * age, NULL);
+            pipeline_score(pipeline, cells, 1, 0, &score, NULL);
+            assert_true(score.margin == (!in ? -4 : 4 * age <= 10 ? 1 : 2));
+        }
+    pipeline_free(pipeline);
+    one_of_three();
+    forest.features[4] = 1; /* another feature: no chain, and a child of two */
+    forest_graph();
+    forest_refused(STATUS_INVALID, "two parents");
+    one_of_three();
+    forest.falses[5] = 0; /* back to the root */
+    forest_graph();
+    forest_refused(STATUS_INVALID, "a loop");
+}
+
 static void test_covers_that_do_not_fit(void **state)
 {
     (void)state;
@@ -582,7 +634,7 @@ int main(void)
         cmocka_unit_test(test_one_row_and_batches_agree),       cmocka_unit_test(test_shares_and_classes),
         cmocka_unit_test(test_nodes_that_are_no_forest),        cmocka_unit_test(test_numbers_and_lengths),
         cmocka_unit_test(test_forms_that_are_not_scored),       cmocka_unit_test(test_reasons_are_shapley_values),
-        cmocka_unit_test(test_covers_that_do_not_fit),
+        cmocka_unit_test(test_covers_that_do_not_fit),          cmocka_unit_test(test_chains_that_share_a_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
