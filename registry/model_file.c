@@ -2,6 +2,10 @@
  * score`, and the tool's verify. Reads the registry, writes nothing. */
 #include "registry/model_file.h"
 
+#include <stdlib.h>
+
+#include "base/text_print.h"
+
 static const char *tag_find(const struct version_details *details, const char *key)
 {
     for (size_t t = 0; t < details->tag_keys.count; t++)
@@ -39,4 +43,37 @@ enum status model_file_check_contract(struct registry *registry, const struct mo
         *noted = hash != NULL;
     version_details_clear(&details);
     return status;
+}
+
+static enum status check_loaded(struct registry *registry, const struct schema *schema, const char *label,
+                                const struct model_version *version, size_t *golden_rows, bool *noted,
+                                struct error *err)
+{
+    struct buffer file = {0};
+    struct pipeline *pipeline = NULL;
+    enum status status = registry_read(registry, version, &file, err);
+    if (status == STATUS_OK)
+        status = model_file_load(schema, buffer_span(&file), label, NULL, &pipeline, err);
+    if (status == STATUS_OK)
+        status = model_file_check_contract(registry, version, pipeline, noted, err);
+    if (status == STATUS_OK)
+        *golden_rows = pipeline_golden(pipeline).rows;
+    pipeline_free(pipeline);
+    buffer_free(&file);
+    return status;
+}
+
+enum status model_file_check_version(struct registry *registry, const struct schema *schema, const char *label,
+                                     const char *name, const char *number, size_t *golden_rows, bool *noted,
+                                     struct error *err)
+{
+    struct model_version version;
+    char *uri = text_print("models:/%s/%s", name, number);
+    enum status status = registry_resolve(registry, uri, &version, err);
+    free(uri);
+    if (status != STATUS_OK)
+        return status;
+    status = check_loaded(registry, schema, label, &version, golden_rows, noted, err);
+    model_version_clear(&version);
+    return status == STATUS_OK ? status : error_prefix(err, "version %s cannot serve, so the alias stays", number);
 }

@@ -27,6 +27,12 @@ static const struct operation {
      false, "400 404 503"},
     {"/alerts", "alerts", "Whose risk has changed, newest first", NULL, "AlertPage", true, "400 503"},
     {"/groups", "groups", "Expected and realised exits by one or two attributes", NULL, "Groups", true, "400 503"},
+    {"/model", "model", "The versions of the model that is followed, and where its alias pointed", NULL, "ModelVersions",
+     false, "404 409 503"},
+    {"/model/promote", "promote", "Moves the alias to a version that can serve", "Promotion", "AliasMoved", false,
+     "400 404 409 413 415 422 503"},
+    {"/model/rollback", "rollback", "Moves the alias back to where it pointed before", "Rollback", "AliasMoved", false,
+     "400 404 409 413 415 422 503"},
     {"/schema", "schema", "The fields of an employee, for forms", NULL, "FormSchema", false, ""},
     {"/stream", "stream", "The stream at a glance", NULL, "Stream", false, ""},
     {"/openapi.json", "openapi", "This description", NULL, "Anything", false, ""},
@@ -192,11 +198,12 @@ static void add_failures(struct json_writer *json, const struct route *route, co
                     {"401", "A bearer token is needed"},
                     {"403", "The token lacks the scope"},
                     {"404", "No such model, version or employee"},
+                    {"409", "Not in this state: somebody else moved the alias, or the version cannot serve"},
                     {"413", "A body of more than 1 MiB"},
                     {"415", "The body is of another type"},
                     {"422", "Every fault of the values"},
                     {"429", "Too many requests from this address"},
-                    {"503", "No model, or Kafka or PostgreSQL is unavailable"}};
+                    {"503", "No model, or Kafka, PostgreSQL or the registry is unavailable"}};
     bool v2 = !strncmp(operation->path, "/v2/models", 10);
     for (size_t m = 0; m < sizeof meanings / sizeof *meanings; m++) {
         const char *status = meanings[m].status, *at = strstr(operation->failures, status);
