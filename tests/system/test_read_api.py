@@ -9,6 +9,7 @@ import io
 import json
 import re
 import socket
+import struct
 import time
 import urllib.parse
 
@@ -92,6 +93,24 @@ def lists(lab, scorer, url):
     lab.equal("one of them", {name: one[name] for name in ("risk", "decision", "flagged", "threshold", "model", "trend")},
               {"risk": 0.7, "decision": "Yes", "flagged": True, "threshold": 0.5, "model": {"name": "attrition", "version": "2"}, "trend": [0.84, 0.9, 0.7]})
     lab.equal("reasons in words", [reason["text"] for reason in one["reasons"]], ["Overtime is Yes: raises the risk", "Education is college: lowers the risk"])
+
+
+def forged(question, *parts):
+    """A cursor as the service makes one: a digest in front, each part with its length."""
+    framed = lambda part: struct.pack(">I", len(part)) + part
+    body = b"".join(framed(part.encode()) for part in parts)
+    return hashlib.sha256(framed(question.encode()) + body).hexdigest()[:16] + body.hex()
+
+
+def forgeries(lab, scorer):
+    """No signature: who makes a cursor of his own sees another place of the same list, or 400; never PostgreSQL's refusal."""
+    by_risk = "0  1\n\n"
+    lab.equal("a cursor of one's own is a place in the list", ask(scorer, query(cursor=forged(by_risk, "0.5", "e1")))[0], 200)
+    for number in ("0x10", "1e999", "1e-999", "nan", "nan(1)", "inf", " 1", "1 ", "", "1" * 100, "0.5;SELECT 1", "1e5x"):
+        status, _, answer = ask(scorer, query(cursor=forged(by_risk, number, "e1")))
+        lab.check(f"400: a cursor at the risk {number[:12]!r}", status == 400 and "cursor" in answer["detail"], (status, answer))
+    for place in (("1" * 18, "c", "t", "0", "0"), ("0", "c", "t", "1" * 10, "0"), ("0", "c", "t", "-1", "0"), ("0", "c", "t", "0", "1" * 19), ("0", "c", "t", "0")):
+        lab.equal(f"400: alerts at {place[0][:9]}, {place[3]}, {place[-1][:9]}", ask(scorer, "/alerts?cursor=" + forged("", *place))[0], 400)
 
 
 def refusals(lab, scorer):
@@ -276,6 +295,7 @@ with Lab(STATE_TOPIC="none") as lab:
     lab.ready(scorer)
     lists(lab, scorer, url)
     refusals(lab, scorer)
+    forgeries(lab, scorer)
     hostile(lab, scorer)
     one_employee(lab, scorer)
     alerts(lab, scorer, url)
