@@ -330,3 +330,15 @@ struct span database_rows_text(const struct database_rows *rows, size_t row, siz
         return SPAN_NULL;
     return (struct span){PQgetvalue(result, (int)row, (int)column), (size_t)PQgetlength(result, (int)row, (int)column)};
 }
+
+void database_answer_json(const struct database_rows *rows, const char *missing, struct answer *answer)
+{
+    struct span json = database_rows_text(rows, 0, 0);
+    if (!json.data) {
+        answer_unavailable(answer, missing);
+        return;
+    }
+    buffer_add(&answer->body, json.data, json.bytes);
+    buffer_add_u8(&answer->body, '\n');
+    answer->status = 200;
+}

@@ -1,7 +1,7 @@
-/* GET /model, POST /model/promote and /model/rollback: the versions of the model that is followed, and moving its alias.
- * See docs/HTTP.md. On the readers' threads, since a registry may take seconds; each request has a registry of its own.
- * The alias moves as `registry promote` moves it: after the version has shown that it can serve, and only if it still
- * points at the version that the request names. The model watcher then loads it, here at once. */
+/* GET /model, POST /model/promote and /model/rollback: the versions of the model that is followed, and moving its
+ * alias. See docs/HTTP.md. On the readers' threads, since a registry may take seconds; each request has a registry of
+ * its own. The alias moves as `registry promote` moves it: after the version has shown that it can serve, and only if
+ * it still points at the version that the request names. The model watcher then loads it, here at once. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,8 +50,11 @@ static bool fail(const struct model_alias *work, const struct error *err, struct
                     err->status == STATUS_INVALID || err->status == STATUS_LIMIT;
     if (request_given_up(work->request, answer))
         return false;
-    answer_detail(answer, err->status == STATUS_NOT_FOUND ? 404 : is_state ? 409 : 503, "%s%s", err->text,
-                  work->moving && !is_state ? "; GET /model says whether the alias has moved" : "");
+    answer_detail(answer,
+                  err->status == STATUS_NOT_FOUND ? 404
+                  : is_state                      ? 409
+                                                  : 503,
+                  "%s%s", err->text, work->moving && !is_state ? "; GET /model says whether the alias has moved" : "");
     answer->retry_after_s = answer->status == 503 ? 5 : 0;
     return false;
 }
@@ -265,8 +268,8 @@ static bool find_target(struct model_alias *work, struct answer *answer)
     if (*work->version && strcmp(work->version, work->replaces))
         return true;
     if (work->rollback)
-        answer_detail(answer, 409, "nothing is known of where %s@%s pointed before version %s", work->name,
-                      work->alias, work->current);
+        answer_detail(answer, 409, "nothing is known of where %s@%s pointed before version %s", work->name, work->alias,
+                      work->current);
     else
         answer_detail(answer, 409, "%s@%s points at version %s already", work->name, work->alias, work->version);
     return false;
@@ -284,9 +287,9 @@ static enum status check_and_move(struct model_alias *work, struct error *err)
                                     .expected = work->replaces,
                                     .rollback = work->rollback,
                                     .by = by};
-    enum status status =
-        model_file_check_version(work->registry, settings->schema, options_text(settings->options, OPTION_POSITIVE_LABEL),
-                                 work->name, work->version, &golden_rows, NULL, err);
+    enum status status = model_file_check_version(work->registry, settings->schema,
+                                                  options_text(settings->options, OPTION_POSITIVE_LABEL), work->name,
+                                                  work->version, &golden_rows, NULL, err);
     work->moving = status == STATUS_OK && !given_up(work);
     if (status == STATUS_OK && !work->moving)
         return error_set(err, STATUS_UNAVAILABLE, "given up before the alias moved");
