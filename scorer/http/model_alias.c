@@ -2,6 +2,7 @@
  * alias. See docs/HTTP.md. On the readers' threads, since a registry may take seconds; each request has a registry of
  * its own. The alias moves as `registry promote` moves it: after the version has shown that it can serve, and only if
  * it still points at the version that the request names. The model watcher then loads it, here at once. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,6 +49,9 @@ static bool fail(const struct model_alias *work, const struct error *err, struct
 {
     bool is_state = err->status == STATUS_CONFLICT || err->status == STATUS_UNSUPPORTED ||
                     err->status == STATUS_INVALID || err->status == STATUS_LIMIT;
+    if (work->moving)
+        log_warn("http", "%s@%s: moving it to version %s failed: %s", work->name, work->alias, work->version,
+                 err->text);
     if (request_given_up(work->request, answer))
         return false;
     answer_detail(answer,
@@ -307,26 +311,38 @@ static void write_moved(const struct model_alias *work, struct answer *answer)
     answer->status = 200;
 }
 
+static void move_checked(struct model_alias *work, struct answer *answer)
+{
+    const struct request *request = work->request;
+    struct error err;
+    if (check_and_move(work, &err) != STATUS_OK) {
+        (void)fail(work, &err, answer);
+        return;
+    }
+    log_info("http", "%s@%s is version %s now, before: version %s; %s by token %s, request %s", work->name, work->alias,
+             work->version, work->replaces, work->rollback ? "rolled back" : "promoted",
+             *request->token_name ? request->token_name : "none", request->request_id);
+    if (work->service->view.models)
+        model_holder_refresh(work->service->view.models);
+    write_moved(work, answer);
+}
+
+/* One at a time: each holds a model in memory. */
 static void move(const struct service *service, const struct request *request, bool rollback, struct answer *answer)
 {
+    static pthread_mutex_t moving = PTHREAD_MUTEX_INITIALIZER;
     static const char *const none[] = {NULL};
     struct model_alias work = {.service = service, .request = request, .rollback = rollback};
-    struct error err;
     if (!parameters_sound(request, none, NULL, answer) || !read_body(&work, answer))
         return;
-    if (begin(&work, answer) && find_target(&work, answer)) {
-        if (check_and_move(&work, &err) == STATUS_OK) {
-            log_info("http", "%s@%s is version %s now, before: version %s; %s by token %s, request %s", work.name,
-                     work.alias, work.version, work.replaces, rollback ? "rolled back" : "promoted",
-                     *request->token_name ? request->token_name : "none", request->request_id);
-            if (service->view.models)
-                model_holder_refresh(service->view.models);
-            write_moved(&work, answer);
-        } else {
-            (void)fail(&work, &err, answer);
-        }
+    if (pthread_mutex_trylock(&moving)) {
+        answer_detail(answer, 409, "somebody else is moving the alias: look again");
+        return;
     }
+    if (begin(&work, answer) && find_target(&work, answer))
+        move_checked(&work, answer);
     end(&work);
+    pthread_mutex_unlock(&moving);
 }
 
 void promote_answer(const struct service *service, const struct request *request, struct answer *answer)
