@@ -44,6 +44,96 @@ END
 $$;
 COMMENT ON FUNCTION attrition.groups_json IS 'The answer of GET /groups; null where groups were never computed.';
 
+-- As in 0020_http_service.sql, without a function call for each employee's groups, which took most of the time.
+CREATE OR REPLACE FUNCTION attrition.compute_group_cells(today date) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp SET work_mem = '128MB' AS $$
+    WITH known AS (
+        SELECT array_agg(c.name ORDER BY c.place) AS names FROM attrition.schema_columns AS c WHERE c.is_group OR c.is_unit
+    ),
+
+    tables AS MATERIALIZED (
+        SELECT a * 1000 + b AS id, a AS first, b AS second, CASE WHEN a = b THEN k.names[a:a] ELSE ARRAY[k.names[a], k.names[b]] END AS attributes
+        FROM known AS k
+        CROSS JOIN LATERAL generate_series(1, cardinality(k.names)) AS a
+        CROSS JOIN LATERAL generate_series(a, cardinality(k.names)) AS b
+    ),
+
+    people AS MATERIALIZED (
+        SELECT
+            hashtextextended(encode(sha256(s.secret || convert_to(l.employee_id, 'UTF8')), 'hex'), 0) AS person,
+            l.probability AS risk,
+            l.probability >= l.threshold AS flagged,
+            CASE WHEN (l.reasons -> 0 ->> 'contribution')::double precision > 0 THEN l.reasons -> 0 ->> 'feature' END AS driver,
+            m.members
+        FROM attrition.latest_predictions AS l
+        CROSS JOIN attrition.receipt_secret AS s
+        CROSS JOIN LATERAL (
+            SELECT array_agg(attrition.member_of(c, l.input -> c.name) ORDER BY c.place) AS members
+            FROM attrition.schema_columns AS c WHERE c.is_group OR c.is_unit
+        ) AS m
+    ),
+
+    drivers AS (
+        SELECT d.id, d.one, d.two, (array_agg(d.driver ORDER BY d.people DESC, d.driver))[1:3] AS drivers
+        FROM (
+            SELECT t.id, p.members[t.first] AS one, p.members[t.second] AS two, p.driver, count(*) AS people
+            FROM people AS p CROSS JOIN tables AS t
+            WHERE p.driver IS NOT NULL
+            GROUP BY 1, 2, 3, 4
+            HAVING count(*) >= (SELECT attrition.minimum_group())
+        ) AS d
+        GROUP BY 1, 2, 3
+    ),
+
+    exits AS (
+        SELECT t.id, m.members[t.first] AS one, m.members[t.second] AS two, count(*)::integer AS realised_exits
+        FROM attrition.outcomes_once AS o
+        CROSS JOIN LATERAL (
+            SELECT p.input FROM attrition.predictions AS p
+            WHERE p.employee_id = o.employee_id AND p.channel = 'STREAM' AND p.occurred_at <= o.exited_at
+            ORDER BY p.occurred_at DESC, p.source_offset DESC
+            LIMIT 1
+        ) AS l
+        CROSS JOIN LATERAL attrition.members_of(l.input) AS m (members)
+        CROSS JOIN tables AS t
+        WHERE o.exited_at > now() - attrition.horizon() AND o.exited_at <= now()
+        GROUP BY 1, 2, 3
+    ),
+
+    cells AS (
+        SELECT
+            t.id,
+            p.members[t.first] AS one,
+            p.members[t.second] AS two,
+            count(*) AS employees,
+            sum(p.risk) AS risk,
+            count(*) FILTER (WHERE p.flagged) AS flagged,
+            array_agg(p.person) AS people,
+            array_agg(p.risk::real) AS risks
+        FROM people AS p CROSS JOIN tables AS t
+        GROUP BY 1, 2, 3
+    )
+
+    INSERT INTO attrition.group_cells_today (
+        attributes, members, as_of, is_withheld, expected_exits, flagged, drivers, realised_exits, people, risks
+    )
+    SELECT
+        t.attributes,
+        CASE WHEN cardinality(t.attributes) = 1 THEN ARRAY[c.one] ELSE ARRAY[c.one, c.two] END,
+        today,
+        c.employees < (SELECT attrition.minimum_group()) OR attrition.is_alike(c.risks),
+        round(c.risk::numeric),
+        least(3 * round(c.flagged / 3.0), c.employees),
+        coalesce(d.drivers, '{}'),
+        coalesce(e.realised_exits, 0),
+        c.people,
+        c.risks
+    FROM cells AS c
+    JOIN tables AS t USING (id)
+    LEFT JOIN drivers AS d USING (id, one, two)
+    LEFT JOIN exits AS e USING (id, one, two)
+$$;
+
 -- --- the model's quality ---
 
 CREATE TABLE attrition.daily_figures (
