@@ -60,7 +60,7 @@ export function rateChart(label, values) {
     const scale = ticks(Math.max(...values, 1));
     const y = (value) => height - BOTTOM - ((height - TOP - BOTTOM) * value) / scale.at(-1);
     const step = inner / Math.max(values.length - 1, 1);
-    return [...yAxis(width, y, scale, (value) => number(value, 1)),
+    return [...yAxis(width, y, scale, (value) => number(value, 2)),
       svg("polyline", { class: "line", points: values.map((value, i) => `${(LEFT + i * step).toFixed(1)},${y(value).toFixed(1)}`).join(" ") }),
       xLabel(LEFT, height, `${Math.max(values.length - 1, 0)} s ago`, "start"), xLabel(width - RIGHT, height, "now", "end")];
   });

@@ -10,7 +10,7 @@ const place = (topic, partition, offset) => (topic === null || offset === null ?
 function listed({ query, id }, { dead_letters: letters, next }) {
   if (!letters.length) return empty("None is stored. They are kept where a sink writes to PostgreSQL, as long as retention says.", element("a", { href: address("stream") }, "To the stream"));
   return [table("Dead letters", ["Received", "Code", "Field", "What was wrong", "Record (topic, partition, offset)", "Letter (partition, offset)"],
-    letters.map((letter) => [moment(letter.received_at), letter.code, letter.field ?? "–", letter.message, place(letter.topic, letter.partition, letter.offset), letter.dlq_offset === null ? "sink" : `${letter.dlq_partition}, ${letter.dlq_offset}`])),
+    letters.map((letter) => [moment(letter.received_at), letter.code, letter.field ?? "–", letter.message, place(letter.topic, letter.partition, letter.offset), letter.dlq_offset === null ? "sink" : `${letter.dlq_partition}, ${letter.dlq_offset}`]), { className: "stacked" }),
   element("p", { class: "row pager" }, query.has("cursor") ? button("‹ Back", () => history.back()) : null, next ? element("a", { class: "button", id: "next", href: address("dead-letters", { id, query: { cursor: next } }) }, "Next ›") : null),
   element("p", { class: "hint" }, "Keys and values are not shown here. producer dlq show prints one letter in full; producer dlq replay sends letters again.")];
 }

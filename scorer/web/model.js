@@ -3,9 +3,9 @@ import { getModel, getSchema, getStream, moveAlias } from "./api.js";
 import { button, element } from "./dom.js";
 import { qualityPanels } from "./quality.js";
 import { empty, failure, panel, table } from "./widgets.js";
-import { modelName, moment, number, percent, signed } from "./words.js";
+import { day, modelName, moment, number, percent, signed } from "./words.js";
 
-const METRICS = ["auc", "log_loss", "brier_score", "precision", "recall", "f1"];
+const METRICS = ["roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "precision", "recall", "f1"];
 const FOLLOW_MS = 1000;
 const FOLLOW_TURNS = 30;
 
@@ -85,7 +85,7 @@ function ask(context, place, model, next, isRollback, done) {
 function versionTable(context, place, model, done) {
   const act = (row) => (row.version === model.version ? element("b", {}, "in use") : row.gone ? "file is gone" : model.version === null ? "–"
     : button("Promote …", () => ask(context, place, model, row.version, false, done), { "aria-label": `Promote version ${row.version} …` }));
-  return table("Versions", ["Version", "Made", "Aliases", "AUC", ""], model.versions.map((row) => [row.version, moment(row.created_at), row.aliases.join(", ") || "–", number(row.metrics.auc, 3), act(row)]));
+  return table("Versions", ["Version", "Made", "Aliases", "AUC", ""], model.versions.map((row) => [row.version, day(row.created_at), row.aliases.join(", ") || "–", number(row.metrics.roc_auc, 3), act(row)]));
 }
 
 function versions(context, said) {

@@ -15,11 +15,11 @@ function performanceOf({ words }, answer) {
   const { figures, horizon_days: horizon, minimum_group: least } = answer;
   if (!figures.length) return empty(`Nothing was scored of late, or fewer than ${least} ${words.many} a month.`);
   const few = figures.some((row) => !row.expected.is_enough);
-  return [table("Expected and realised performance by month of scoring", ["Scored in", "Model", capital(words.many), `${capital(words.events)} expected`, "came", "Precision expected", "came", "Recall expected", "came", "AUC expected", "came"],
+  return [table("Expected and realised performance by month of scoring", ["Scored in", "Model", capital(words.many), `${capital(words.events)}: expected`, "came", "Precision: expected", "came", "Recall: expected", "came", "AUC: expected", "came"],
     figures.map(({ cohort, model, employees, expected, realised }) => [`${month(cohort)}${expected.is_enough ? "" : " *"}`, model.version ?? model.name, number(employees), number(expected.exits), realised ? number(realised.exits) : "–",
       withRange(expected.precision, expected.precision_low, expected.precision_high), realised ? withRange(realised.precision, realised.precision_low, realised.precision_high) : "–",
       withRange(expected.recall, expected.recall_low, expected.recall_high), realised ? withRange(realised.recall, realised.recall_low, realised.recall_high) : "–",
-      number(expected.auc, 2), realised ? number(realised.auc, 2) : "–"])),
+      number(expected.auc, 2), realised ? number(realised.auc, 2) : "–"]), { className: "stacked" }),
   element("p", { class: "hint" }, `“Expected” holds as far as the risks are calibrated. “Came” is known ${number(horizon)} days after scoring, once the whole horizon has passed${figures.some((row) => row.realised) ? "" : "; no month is so old yet"}.`),
   few ? element("p", { class: "hint" }, `* fewer than 30 ${words.events}, others or flagged ${words.many}: such figures say little.`) : null, computed(answer)];
 }
@@ -39,7 +39,7 @@ function driftText({ psi, psi_by_chance: chance, has_drifted: has }) {
 }
 
 function driftOfModel({ schema }, { model, day: when, events, columns }) {
-  const title = element("h3", {}, `${modelName(model)}, ${day(when)}: ${number(events)} scores`);
+  const title = element("h3", {}, `${modelName(model)}, ${day(when)}: ${number(events)} ${events === 1 ? "score" : "scores"}`);
   if (!columns) return [title, empty("No training reference: the model's run has no drift_reference.json, or no sink has stored it.")];
   const drifted = columns.filter((column) => column.has_drifted).length;
   const rows = (part) => part.map((column) => [column.is_score ? "the risk itself" : column.label, number(column.psi, 3), driftText(column), column.distance === null ? "–" : number(column.distance, 2), `${percent(column.missing_share, 1)} (${percent(column.training_missing_share, 1)})`]);
@@ -60,12 +60,12 @@ function fairnessOf({ words }, answer) {
   if (!figures.length) return [empty(`Nothing to compare: the schema marks no ${words.group}, or each has fewer than ${least} ${words.many}.`), computed(answer)];
   const flagged = figures.filter((row) => row.disparate).length;
   return [element("p", {}, flagged ? `${flagged} ${flagged === 1 ? "ratio is" : "ratios are"} below four fifths beyond chance.` : "No ratio is below four fifths beyond chance."),
-    table("Impact ratios", ["Attribute", capital(words.group), capital(words.many), "At risk", "Ratio", "95 %", ""], figures.map((row) => [row.label, words.value(row.feature, row.member), number(row.employees), percent(row.flagged_share),
-      number(row.impact_ratio, 2), row.low === null ? "–" : `${number(row.low, 2)} to ${number(row.high, 2)}`, row.compared_with === null ? "compared with" : row.disparate ? element("span", { class: "raises" }, "▲ below 0.8") : "–"])),
+    table("Impact ratios", ["Attribute", capital(words.group), capital(words.many), "At risk", "Ratio", "95 %", "Finding"], figures.map((row) => [row.label, words.value(row.feature, row.member), number(row.employees), percent(row.flagged_share),
+      number(row.impact_ratio, 2), row.low === null ? "–" : `${number(row.low, 2)} to ${number(row.high, 2)}`, row.compared_with === null ? "compared with" : row.disparate ? element("span", { class: "raises" }, "▲ below 0.8") : "–"]), { className: "stacked" }),
     element("p", { class: "hint" }, `Share at risk by that of the ${words.group} with the largest. ${capital(words.groups)} of fewer than ${least} are withheld.`), computed(answer)];
 }
 
-const PARTS = [["performance", "Expected and realised", performanceOf, "card wide"], ["calibration", "Calibration", calibrationOf, "card"], ["drift", "Drift against training", driftOf, "card"], ["fairness", "Fairness", fairnessOf, "card"]];
+const PARTS = [["performance", "Expected and realised", performanceOf, "card wide"], ["calibration", "Calibration", calibrationOf, "card"], ["drift", "Drift against training", driftOf, "card"], ["fairness", "Fairness", fairnessOf, "card wide"]];
 
 export const qualityPanels = (context) => PARTS.map(([part, title, show, className]) =>
   panel(context, title, (options) => getQuality({ part }, options), (answer) => show(context, answer), { className, level: "h3" }));

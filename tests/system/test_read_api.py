@@ -226,10 +226,12 @@ def wide(lab, broker, url, tokens):
     """CSV with a schema of more attributes than a statement of 256 values could name."""
     schemas = lab.dir / "wide-schemas"
     shutil.copytree(ROOT / "schemas", schemas)
-    event = json.loads((schemas / "employee_event.avsc").read_text())
-    attributes = next(field for field in event["fields"] if field["name"] == "attributes")["type"]["fields"]
-    attributes += [{"name": f"Extra{n}", "type": ["null", "int"], "default": None, "kind": "numeric"} for n in range(400)]
-    (schemas / "employee_event.avsc").write_text(json.dumps(event))
+    for name in ("employee_event", "prediction", "employee_state"):
+        schema = json.loads((schemas / f"{name}.avsc").read_text())
+        types = next(field for field in schema["fields"] if field["name"] == "attributes")["type"]
+        attributes = next(type for type in (types if isinstance(types, list) else [types]) if isinstance(type, dict))["fields"]
+        attributes += [{"name": f"Extra{n}", "type": ["null", "int"], "default": None, **({"kind": "numeric"} if name == "employee_event" else {})} for n in range(400)]
+        (schemas / f"{name}.avsc").write_text(json.dumps(schema))
     scorer = lab.scorer("wide", "--roles=http", SCHEMAS_DIR=schemas, KAFKA_BOOTSTRAP_SERVERS=broker, DATABASE_URL=url, HTTP_TOKENS_FILE=tokens, DELIVERY="at-least-once")
     lab.need("the service with a wide schema answers", lambda: scorer.get("/health/live")[0] == 200, 60, scorer)
     status, _, text = ask(scorer, query(q="e39", limit=3, sort="Extra399"), headers={"Accept": "text/csv"})
