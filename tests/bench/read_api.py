@@ -37,14 +37,19 @@ MORE = """INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predi
         '[{"feature": "OverTime", "before": "No", "after": "Yes", "contribution_before": -0.3, "contribution_after": 0.9}]', 0, 'RECORD', 'in', 0, n, 'c', 'alerts', 0, n, now() - n * interval '10 seconds' FROM generate_series(1, $employees) AS n"""
 
 
+def sql(lab, url, statement):
+    """As long as it takes."""
+    return lab.must("psql", "-XqtA", "-v", "ON_ERROR_STOP=1", "-c", statement, url, seconds=3600).splitlines()
+
+
 def plant(lab, url):
     began = time.monotonic()
-    lab.sql(url, PARTITIONS.format(months=MONTHS))
+    sql(lab, url, PARTITIONS.format(months=MONTHS))
     for ago in range(MONTHS - 1, -1, -1):
-        lab.sql(url, ROW.replace("$ago", str(ago)).replace("$employees", str(EMPLOYEES)))
-    lab.sql(url, MORE.replace("$employees", str(EMPLOYEES)))
-    lab.sql(url, "VACUUM ANALYZE")
-    size = lab.sql(url, "SELECT pg_size_pretty(pg_database_size(current_database()))")[0][0]
+        sql(lab, url, ROW.replace("$ago", str(ago)).replace("$employees", str(EMPLOYEES)))
+    sql(lab, url, MORE.replace("$employees", str(EMPLOYEES)))
+    sql(lab, url, "VACUUM ANALYZE")
+    size = sql(lab, url, "SELECT pg_size_pretty(pg_database_size(current_database()))")[0]
     print(f"{EMPLOYEES} employees, {EMPLOYEES * MONTHS} predictions, {size}, planted in {time.monotonic() - began:.0f} s", flush=True)
 
 
@@ -76,13 +81,12 @@ with Lab(STATE_TOPIC="none") as lab:
     scorer = lab.scorer("scorer", "--roles=http", KAFKA_BOOTSTRAP_SERVERS=broker, DATABASE_URL=url, DATABASE_READ_URL=url, DELIVERY="at-least-once")
     lab.ready(scorer)
     began = time.monotonic()
-    for line in lab.sql(url, "SELECT * FROM attrition.refresh_groups()"):
-        print(f"groups computed in {time.monotonic() - began:.1f} s", flush=True)
+    sql(lab, url, "SELECT attrition.refresh_groups()")
+    print(f"groups computed in {time.monotonic() - began:.1f} s", flush=True)
     for part in ("performance", "calibration", "drift", "fairness"):
         began = time.monotonic()
-        lab.sql(url, f"SELECT attrition.compute_figures('{part}')")
+        sql(lab, url, f"SELECT attrition.compute_figures('{part}')")
         print(f"{part} computed in {time.monotonic() - began:.1f} s", flush=True)
-    at = [""]
     measure(scorer, "/employees, first page, trends", employees(trend="true"))
     measure(scorer, "/employees at risk, 1 (overview)", employees(where="flagged=true", limit=1))
     measure(scorer, "/employees, one department", employees(where="Department=Sales", trend="true"))
