@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """How long GET /employees, /employees/{id}, /alerts, /groups and /model/quality take, on employees and predictions planted by SQL.
-usage: read_api.py [EMPLOYEES [MONTHS]]     100000 employees, 12 predictions of each; then what maintain() takes, and 50 pollers at once."""
+usage: read_api.py [EMPLOYEES [MONTHS]]     100000 employees, 12 predictions of each, TIMES (100) requests of a kind; and what maintain() takes, and 50 readers at once."""
 import concurrent.futures
 import http.client
+import os
 import pathlib
 import sys
 import time
@@ -11,6 +12,7 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "system"))
 from lab import Lab  # noqa: E402
 
+TIMES = int(os.environ.get("TIMES", 100))
 EMPLOYEES, MONTHS = (int(word) for word in (sys.argv[1:] + ["100000", "12"][len(sys.argv) - 1:]))
 COLUMNS = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
           "source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers"
@@ -63,7 +65,7 @@ def one(scorer, path, accept):
     return answer.status, (time.monotonic() - began) * 1000, bytes
 
 
-def measure(scorer, name, path, times=100, at_once=1, accept="application/json"):
+def measure(scorer, name, path, times=TIMES, at_once=1, accept="application/json"):
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         found = list(pool.map(lambda n: one(scorer, path(n), accept), range(times)))
     took = sorted(ms for _, ms, _ in found)
@@ -94,10 +96,10 @@ with Lab(STATE_TOPIC="none") as lab:
     measure(scorer, "/employees, sorted by income", employees(sort="MonthlyIncome"))
     measure(scorer, "/employees, a search", employees(q="ee-$n"))
     measure(scorer, "/employees, a search for one", employees(q="employee-77$n"))
-    measure(scorer, "/employees, CSV of 1000", employees(limit=1000), 20, accept="text/csv")
+    measure(scorer, "/employees, CSV of 1000", employees(limit=1000), min(TIMES, 20), accept="text/csv")
     measure(scorer, "/employees/{id}", lambda n: f"/employees/employee-{1 + n * 7}")
     measure(scorer, "/alerts", lambda n: "/alerts?limit=200")
     measure(scorer, "/groups, one attribute", lambda n: "/groups?by=Department")
     measure(scorer, "/groups, two attributes", lambda n: "/groups?by=JobRole,JobLevel")
     measure(scorer, "/model/quality", lambda n: "/model/quality?part=performance")
-    measure(scorer, "/employees, 50 readers at once", employees(trend="true"), 400, 50)
+    measure(scorer, "/employees, 50 readers at once", employees(trend="true"), 4 * TIMES, 50)
