@@ -304,6 +304,56 @@ BEGIN
 END
 $$;
 
+-- --- records as answers show them: as in 0020_http_service.sql, with one look at the schema for all reasons of a record ---
+
+CREATE FUNCTION attrition.value_in_words(value jsonb, value_labels text[], lowest double precision) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN coalesce(jsonb_typeof(value), 'null') = 'null' THEN 'missing'
+        WHEN jsonb_typeof(value) = 'number' AND value_labels IS NOT NULL
+            THEN coalesce(value_labels[1 + (value::double precision - lowest)::integer], value #>> '{}')
+        ELSE value #>> '{}'
+    END
+$$;
+COMMENT ON FUNCTION attrition.value_in_words IS 'A value for people: its label where the attribute has one.';
+
+CREATE OR REPLACE FUNCTION attrition.reasons_in_words(reasons jsonb, input jsonb) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(json_agg(json_build_object(
+        'feature', f.name,
+        'label', f.label,
+        'value', f.value,
+        'contribution', f.contribution,
+        'text', format('%s is %s: %s', f.label, attrition.value_in_words(f.value, f.value_labels, f.lowest),
+            attrition.effect_in_words(f.contribution))) ORDER BY f.ordinality), '[]')
+    FROM (
+        SELECT r.ordinality, r.value ->> 'feature' AS name, (r.value ->> 'contribution')::double precision AS contribution,
+            coalesce(c.label, r.value ->> 'feature') AS label, input -> (r.value ->> 'feature') AS value, c.value_labels, c.lowest
+        FROM jsonb_array_elements(reasons) WITH ORDINALITY AS r
+        LEFT JOIN attrition.schema_columns AS c ON c.name = r.value ->> 'feature'
+    ) AS f
+$$;
+
+CREATE OR REPLACE FUNCTION attrition.drivers_json(drivers jsonb) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT json_agg(json_build_object(
+        'feature', f.name,
+        'label', f.label,
+        'before', f.value -> 'before',
+        'after', f.value -> 'after',
+        'contribution_before', f.value -> 'contribution_before',
+        'contribution_after', f.value -> 'contribution_after',
+        'text', format('%s was %s, is %s: %s', f.label, attrition.value_in_words(f.value -> 'before', f.value_labels, f.lowest),
+            attrition.value_in_words(f.value -> 'after', f.value_labels, f.lowest), attrition.effect_in_words(f.change)))
+        ORDER BY f.ordinality)
+    FROM (
+        SELECT d.ordinality, d.value, d.value ->> 'feature' AS name, coalesce(c.label, d.value ->> 'feature') AS label, c.value_labels, c.lowest,
+            (d.value ->> 'contribution_after')::double precision - (d.value ->> 'contribution_before')::double precision AS change
+        FROM jsonb_array_elements(drivers) WITH ORDINALITY AS d
+        LEFT JOIN attrition.schema_columns AS c ON c.name = d.value ->> 'feature'
+    ) AS f
+$$;
+
 -- --- dead letters, a code at a time, newest first ---
 
 CREATE INDEX dead_letters_code ON attrition.dead_letters (code, id);
