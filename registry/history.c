@@ -20,12 +20,14 @@ char *history_key(const char *alias)
 }
 
 /* "ann@host"; what is not UTF-8 or too long is made so. */
-static void mover(char out[96])
+static void mover(const char *given, char out[96])
 {
     char host[40] = "";
     const char *user = getenv("USER");
     (void)!gethostname(host, sizeof host - 1);
-    if (user && *user)
+    if (given)
+        snprintf(out, 96, "%.90s", given);
+    else if (user && *user)
         snprintf(out, 96, "%.40s@%s", user, host);
     else
         snprintf(out, 96, "uid %u@%s", (unsigned)geteuid(), host);
@@ -66,7 +68,7 @@ void history_add(struct buffer *text, const struct alias_move *move, const char 
 {
     char by[96];
     json_t *events = history_parse(buffer_span(text)), *event = json_object();
-    mover(by);
+    mover(move->by, by);
     json_object_set_new(event, "version", json_string(move->version));
     if (from)
         json_object_set_new(event, "from", json_string(from));

@@ -32,8 +32,7 @@ MUST_USE enum status import_side(const char *path, const struct import_rows *row
  * probabilities are the source model's, or where `of_file` what another runtime gives for this very file.
  * STATUS_INVALID also: probabilities that the model does not give: how many, how far and where. */
 MUST_USE enum status import_golden(const char *path, bool of_file, const struct schema *schema,
-                                   const struct pipeline *pipeline, struct buffer *out,
-                                   struct error *err);
+                                   const struct pipeline *pipeline, struct buffer *out, struct error *err);
 
 /* One line of JSON Lines → its attributes, borrowed from *root, which the caller gives back with json_decref. */
 MUST_USE enum status import_line(struct span line, const char *path, size_t number, json_t **root, json_t **attributes,

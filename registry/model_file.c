@@ -2,6 +2,10 @@
  * score`, and the tool's verify. Reads the registry, writes nothing. */
 #include "registry/model_file.h"
 
+#include <stdlib.h>
+
+#include "base/text_print.h"
+
 static const char *tag_find(const struct version_details *details, const char *key)
 {
     for (size_t t = 0; t < details->tag_keys.count; t++)
@@ -38,5 +42,31 @@ enum status model_file_check_contract(struct registry *registry, const struct mo
     if (noted)
         *noted = hash != NULL;
     version_details_clear(&details);
+    return status;
+}
+
+enum status model_file_load_version(struct registry *registry, const struct schema *schema, const char *label,
+                                    const char *name, const char *number, bool *noted, struct pipeline **out,
+                                    struct error *err)
+{
+    struct model_version version;
+    struct buffer file = {0};
+    char *uri = text_print("models:/%s/%s", name, number);
+    enum status status = registry_resolve(registry, uri, &version, err);
+    free(uri);
+    if (status != STATUS_OK)
+        return status;
+    struct pipeline *pipeline = NULL;
+    status = registry_read(registry, &version, &file, err);
+    if (status == STATUS_OK)
+        status = model_file_load(schema, buffer_span(&file), label, NULL, &pipeline, err);
+    if (status == STATUS_OK)
+        status = model_file_check_contract(registry, &version, pipeline, noted, err);
+    buffer_free(&file);
+    model_version_clear(&version);
+    if (status == STATUS_OK)
+        *out = pipeline;
+    else
+        pipeline_free(pipeline);
     return status;
 }

@@ -16,3 +16,9 @@ MUST_USE enum status model_file_load(const struct schema *schema, struct span fi
  * file's and older versions' are not compared. STATUS_INVALID: it changed; else what registry_describe says. */
 MUST_USE enum status model_file_check_contract(struct registry *registry, const struct model_version *version,
                                                const struct pipeline *pipeline, bool *noted, struct error *err);
+
+/* A registered version as the scorer loads it, its contract checked: whether it can serve. *out is the caller's and
+ * borrows the schema. *noted: as above. STATUS_NOT_FOUND: no such version, or its file is gone. */
+MUST_USE enum status model_file_load_version(struct registry *registry, const struct schema *schema, const char *label,
+                                             const char *name, const char *number, bool *noted, struct pipeline **out,
+                                             struct error *err);

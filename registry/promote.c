@@ -1,45 +1,22 @@
 /* registry promote and rollback: an alias moves after the version has shown that it can serve. Called by main on its
- * only thread. The version is loaded as the scorer loads it (its golden rows are replayed), checked against the
- * contract noted at its registration, and its metrics are shown beside those of the version in use; then the alias
- * moves, if it still points where it did when they were shown. */
+ * only thread. The version is loaded as the scorer loads it (its golden rows are replayed), held against the contract
+ * noted at its registration, and its metrics are shown beside those of the version in use; then the alias moves, if it
+ * still points where it did when they were shown. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/text_print.h"
 #include "registry/commands.h"
 #include "registry/demand.h"
 #include "registry/model_file.h"
-
-/* Loads the version as the scorer would. *pipeline is the caller's to free, and borrows the schema. */
-static enum status load_version(struct registry *registry, const struct options *options, const struct schema *schema,
-                                const char *name, const char *number, bool *noted, struct pipeline **pipeline,
-                                struct error *err)
-{
-    struct model_version version;
-    struct buffer file = {0};
-    char *uri = text_print("models:/%s/%s", name, number);
-    enum status status = registry_resolve(registry, uri, &version, err);
-    free(uri);
-    if (status != STATUS_OK)
-        return status;
-    status = registry_read(registry, &version, &file, err);
-    if (status == STATUS_OK)
-        status = model_file_load(schema, buffer_span(&file), options_text(options, OPTION_POSITIVE_LABEL), NULL,
-                                 pipeline, err);
-    if (status == STATUS_OK)
-        status = model_file_check_contract(registry, &version, *pipeline, noted, err);
-    buffer_free(&file);
-    model_version_clear(&version);
-    return status;
-}
 
 /* Says how its golden rows fared. */
 static enum status check_serves(struct registry *registry, const struct options *options, const struct schema *schema,
                                 const char *name, const char *number, struct pipeline **pipeline, struct error *err)
 {
     bool noted = false;
-    enum status status = load_version(registry, options, schema, name, number, &noted, pipeline, err);
+    enum status status = model_file_load_version(registry, schema, options_text(options, OPTION_POSITIVE_LABEL), name,
+                                                 number, &noted, pipeline, err);
     if (status == STATUS_OK)
         printf("version %s loads; golden rows replayed: %zu; the schema serves it%s\n", number,
                pipeline_golden(*pipeline).rows, noted ? " as it was registered" : "");
@@ -153,7 +130,8 @@ static enum status promote_replay(struct registry *registry, const struct rehear
     if (!options_integer(options, OPTION_REPLAY))
         return STATUS_OK;
     if (rehearsal->current &&
-        load_version(registry, options, rehearsal->schema, name, rehearsal->current, NULL, &now, err) != STATUS_OK) {
+        model_file_load_version(registry, rehearsal->schema, options_text(options, OPTION_POSITIVE_LABEL), name,
+                                rehearsal->current, NULL, &now, err) != STATUS_OK) {
         log_warn("registry", "version %s is compared with nothing: %s", rehearsal->current, err->text);
         pipeline_free(now);
         now = NULL;

@@ -232,6 +232,23 @@ enum status registry_resolve(struct registry *registry, const char *model_uri, s
     return locate_with(locate, registry, model_uri, out, err);
 }
 
+enum status registry_followed_alias(const char *model_uri, char **name, char **alias, struct error *err)
+{
+    const char *given = NULL, *version = NULL;
+    char *text = is_registered(model_uri) ? mem_text(model_uri + sizeof model_scheme - 1) : NULL;
+    enum status status = text ? split_model_uri(text, &given, &version, err) : STATUS_OK;
+    if (status == STATUS_OK && !given)
+        status = error_set(err, STATUS_UNSUPPORTED,
+                           "the model %.200s is pinned: only one that is given as models:/NAME@ALIAS follows an alias",
+                           model_uri);
+    if (status == STATUS_OK) {
+        *alias = mem_text(given);
+        *name = mem_text(text);
+    }
+    free(text);
+    return status;
+}
+
 enum status registry_recall(struct registry *registry, const char *model_uri, struct model_version *out,
                             struct error *err)
 {

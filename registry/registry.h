@@ -35,6 +35,10 @@ MUST_USE enum status registry_resolve(struct registry *registry, const char *mod
 MUST_USE enum status registry_recall(struct registry *registry, const char *model_uri, struct model_version *out,
                                      struct error *err);
 
+/* The model and alias that a URI follows; yours to free. STATUS_UNSUPPORTED: it names a version or a file, which no
+ * alias moves. */
+MUST_USE enum status registry_followed_alias(const char *model_uri, char **name, char **alias, struct error *err);
+
 /* Replaces out's content by the model file's bytes. STATUS_LIMIT above what can be loaded (ONNX_MAX_BYTES).
  * STATUS_INVALID: not the file that was registered, by the version's tag MODEL_SHA256_TAG. A cached file that was
  * damaged: STATUS_NOT_FOUND, and the next registry_resolve gets it again; one that another user may have put there:

@@ -75,6 +75,7 @@ struct alias_move {
     const char *name, *alias, *version;
     const char *expected; /* NULL: wherever it points; "": nowhere yet; else the version it points at */
     bool rollback;        /* back to an earlier version: the next rollback goes further back */
+    const char *by;       /* who moves it, for its history; NULL: the user of this process */
 };
 
 /* Who moved an alias when, oldest first; at most the last 50 moves are kept, in a tag of the registered model. */

@@ -29,8 +29,11 @@ bench-http: build $(BUILD)/venv/.bench ## POST /predict beside FastAPI and sciki
 	@deploy/bootstrap bench
 	@$(TEST_ENV) python3 tests/bench/predict.py
 
+bench-read: build ## the answers from PostgreSQL, on 100,000 employees (EMPLOYEES, MONTHS)
+	@$(TEST_ENV) python3 tests/bench/read_api.py $(EMPLOYEES) $(MONTHS)
+
 $(BUILD)/venv/.bench: tests/bench/requirements.txt tests/bench/requirements.lock $(BUILD)/venv/.made
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(call pip_from,tests/bench/requirements)
 	@touch $@
 
-.PHONY: bench bench-instructions bench-models bench-http
+.PHONY: bench bench-instructions bench-models bench-http bench-read

@@ -11,7 +11,7 @@
 #include "scorer/counters.h"
 
 /* The statuses this service gives; others are counted as 0. */
-static const unsigned statuses[] = {0, 200, 204, 400, 401, 403, 404, 405, 413, 415, 421, 422, 429, 500, 503};
+static const unsigned statuses[] = {0, 200, 202, 204, 400, 401, 403, 404, 405, 409, 413, 415, 421, 422, 429, 500, 503};
 enum { STATUSES = sizeof statuses / sizeof *statuses };
 
 static const int64_t bounds[] = {LATENCY_BOUNDS_US};

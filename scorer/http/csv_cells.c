@@ -13,6 +13,14 @@ static bool is_formula(struct span text)
     return memchr("=+-@\t\r\n", *text.data, 7) != NULL;
 }
 
+static bool is_number(struct span text)
+{
+    for (size_t b = 0; b < text.bytes; b++)
+        if (!memchr("0123456789+-.eE", text.data[b], 15))
+            return false;
+    return true;
+}
+
 static bool needs_quotes(struct span text)
 {
     for (size_t b = 0; b < text.bytes; b++)
@@ -21,9 +29,9 @@ static bool needs_quotes(struct span text)
     return text.bytes && (text.data[0] == ' ' || text.data[text.bytes - 1] == ' ');
 }
 
-void csv_add_cell(struct buffer *out, struct span text, bool is_first, bool is_number)
+void csv_add_cell(struct buffer *out, struct span text, bool is_first, bool takes_number)
 {
-    bool guarded = !is_number && is_formula(text), quoted = guarded || needs_quotes(text);
+    bool guarded = is_formula(text) && !(takes_number && is_number(text)), quoted = guarded || needs_quotes(text);
     if (!is_first)
         buffer_add_u8(out, ',');
     if (quoted)

@@ -275,8 +275,8 @@ static bool set_up(const struct asking *asking)
     static const char sql[] =
         "SELECT set_config(s.name, v.value, false) FROM pg_catalog.pg_settings AS s JOIN (VALUES "
         "('statement_timeout', '8s'), ('client_connection_check_interval', '500ms'), ('extra_float_digits', '1'), "
-        "('jit', 'off'), ('timezone', 'UTC'), ('default_transaction_read_only', $1)) AS v (name, value) "
-        "ON lower(s.name) = v.name";
+        "('jit', 'off'), ('timezone', 'UTC'), ('search_path', 'pg_catalog'), ('default_transaction_read_only', $1)) "
+        "AS v (name, value) ON lower(s.name) = v.name";
     const char *const values[] = {asking->database->read_only ? "on" : "off"};
     PGresult *result;
     if (!ask(asking, sql, 1, values, &result))
@@ -329,4 +329,16 @@ struct span database_rows_text(const struct database_rows *rows, size_t row, siz
     if (PQgetisnull(result, (int)row, (int)column))
         return SPAN_NULL;
     return (struct span){PQgetvalue(result, (int)row, (int)column), (size_t)PQgetlength(result, (int)row, (int)column)};
+}
+
+void database_answer_json(const struct database_rows *rows, const char *missing, struct answer *answer)
+{
+    struct span json = database_rows_text(rows, 0, 0);
+    if (!json.data) {
+        answer_unavailable(answer, missing);
+        return;
+    }
+    buffer_add(&answer->body, json.data, json.bytes);
+    buffer_add_u8(&answer->body, '\n');
+    answer->status = 200;
 }

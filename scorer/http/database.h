@@ -29,3 +29,5 @@ void database_rows_free(struct database_rows *rows);
 size_t database_rows_count(const struct database_rows *rows);
 /* SPAN_NULL: null. Lives as long as the rows. */
 struct span database_rows_text(const struct database_rows *rows, size_t row, size_t column);
+/* The first value as the answer's body; 503 with `missing` where it is null. */
+void database_answer_json(const struct database_rows *rows, const char *missing, struct answer *answer);

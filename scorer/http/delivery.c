@@ -45,3 +45,12 @@ void delivery_start(struct delivery *delivery, bool closing)
     else if (!log || closing || !prediction_log_send(log, &delivery->answer->log, on_logged, delivery))
         on_logged(delivery, false);
 }
+
+enum status delivery_producers_new(struct service *service, struct error *err)
+{
+    enum status status = prediction_log_new(service->view.settings, &service->prediction_log, err);
+    if (status == STATUS_OK)
+        status = event_sender_new(service->view.settings, &service->event_sender, err);
+    service->view.event_sender = service->event_sender;
+    return status;
+}

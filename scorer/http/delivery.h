@@ -15,3 +15,6 @@ struct delivery {
 /* Calls `done` once, at once or from Kafka's threads; the answer then says whether the records are kept. closing: they
  * are not sent any more. */
 void delivery_start(struct delivery *delivery, bool closing);
+
+/* What sends them: the service's prediction_log and event_sender. On failure what was made is the service's. */
+MUST_USE enum status delivery_producers_new(struct service *service, struct error *err);

@@ -1,10 +1,13 @@
 /* GET /employees and GET /employees/{id}: who is at risk, and why. See docs/HTTP.md. On the readers' threads. JSON of a
  * record is made by the database (sql/0020_http_service.sql), so that its words are those of the views; here it is put
  * together, and given only once it is written who asked. */
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "events/identity.h"
 #include "scorer/http/access_record.h"
@@ -59,19 +62,29 @@ static bool wants_csv(const struct request *request)
     return csv && (!json || csv < json);
 }
 
+/* As PostgreSQL writes a float8, and reads it again. */
+static bool is_key_number(struct span text)
+{
+    char copy[64], *end;
+    if (span_equal(text, SPAN_LITERAL("Infinity")) || span_equal(text, SPAN_LITERAL("-Infinity")))
+        return true;
+    if (!text.bytes || text.bytes >= sizeof copy)
+        return false;
+    memcpy(copy, text.data, text.bytes);
+    copy[text.bytes] = '\0';
+    errno = 0;
+    double number = strtod(copy, &end);
+    return strspn(copy, "0123456789+-.e") == text.bytes && !*end && isfinite(number) && (number != 0 || !errno);
+}
+
 static bool read_cursor(struct employee_list *list, struct answer *answer)
 {
     struct span parts[2];
     list_query_describe(&list->query, &list->question);
     if (!list->query.cursor)
         return true;
-    bool sound = page_cursor_read(list->query.cursor, buffer_span(&list->question), parts, 2, &list->cursor_texts);
-    if (sound && list_key_is_number(&list->query)) {
-        char text[64], *end = text;
-        snprintf(text, sizeof text, "%.*s", (int)parts[0].bytes, parts[0].data);
-        (void)strtod(text, &end);
-        sound = end > text && !*end;
-    }
+    bool sound = page_cursor_read(list->query.cursor, buffer_span(&list->question), parts, 2, &list->cursor_texts) &&
+                 (!list_key_is_number(&list->query) || is_key_number(parts[0]));
     if (!sound) {
         answer_detail(answer, 400,
                       "cursor: not one of this question; take `next` of the page before, with the same q, "
@@ -85,7 +98,6 @@ static bool read_cursor(struct employee_list *list, struct answer *answer)
 
 static void add_shown(struct list_sql *sql, const struct employee_list *list)
 {
-    const struct schema *schema = list->service->view.settings->schema;
     if (!list->csv) {
         buffer_printf(&sql->text, ", attrition.employee_json(l)%s",
                       list->query.trend ? ", attrition.trend_json(l.employee_id)" : "");
@@ -93,10 +105,7 @@ static void add_shown(struct list_sql *sql, const struct employee_list *list)
     }
     for (size_t c = 1; c < CSV_COLUMNS; c++)
         buffer_printf(&sql->text, ", %s", csv_columns[c].sql);
-    for (size_t c = 0; c < schema->column_count; c++) {
-        buffer_add_text(&sql->text, ", ");
-        list_sql_attribute(sql, &schema->columns[c]);
-    }
+    buffer_add_text(&sql->text, ", l.input::text");
 }
 
 /* The page's ids are found first, without what is shown of each. */
@@ -223,6 +232,44 @@ static void write_json(const struct employee_list *list, struct answer *answer)
     free(next);
 }
 
+/* One cell for each column of the schema, from a record as JSON. */
+static void add_attributes(const struct schema *schema, struct span record, struct json_reader *reader,
+                           struct span *cells, struct buffer *out)
+{
+    struct json_value value = {0};
+    struct span name;
+    memset(cells, 0, schema->column_count * sizeof *cells);
+    json_reader_reset(reader);
+    json_reader_start(reader, record);
+    json_read_value(reader, &value);
+    for (bool first = true; value.kind == JSON_KIND_OBJECT && json_next_name(reader, &first, &name);) {
+        struct json_value member = {0};
+        int32_t column = schema_column(schema, name);
+        json_read_value(reader, &member);
+        json_skip_rest(reader, &member);
+        if (column >= 0 && member.kind != JSON_KIND_NULL)
+            cells[column] = member.text;
+    }
+    for (size_t c = 0; c < schema->column_count; c++)
+        csv_add_cell(out, cells[c], false, schema->columns[c].kind != COLUMN_NOMINAL);
+}
+
+static void write_csv_rows(const struct employee_list *list, struct buffer *out)
+{
+    const struct schema *schema = list->service->view.settings->schema;
+    struct span *cells = mem_zeroed(schema->column_count, sizeof *cells);
+    struct json_reader reader = {0};
+    for (size_t row = 0; row < list->count; row++) {
+        csv_add_cell(out, database_rows_text(list->rows, row, ROW_ID), true, false);
+        for (size_t c = 1; c < CSV_COLUMNS; c++)
+            csv_add_cell(out, database_rows_text(list->rows, row, ROW_SHOWN + c - 1), false, csv_columns[c].number);
+        add_attributes(schema, database_rows_text(list->rows, row, ROW_SHOWN + CSV_COLUMNS - 1), &reader, cells, out);
+        csv_end_line(out);
+    }
+    json_reader_free(&reader);
+    free(cells);
+}
+
 static void write_csv(const struct employee_list *list, struct answer *answer)
 {
     const struct schema *schema = list->service->view.settings->schema;
@@ -232,15 +279,7 @@ static void write_csv(const struct employee_list *list, struct answer *answer)
     for (size_t c = 0; c < schema->column_count; c++)
         csv_add_cell(out, span_of(schema->columns[c].name), false, false);
     csv_end_line(out);
-    for (size_t row = 0; row < list->count; row++) {
-        csv_add_cell(out, database_rows_text(list->rows, row, ROW_ID), true, false);
-        for (size_t c = 1; c < CSV_COLUMNS; c++)
-            csv_add_cell(out, database_rows_text(list->rows, row, ROW_SHOWN + c - 1), false, csv_columns[c].number);
-        for (size_t c = 0; c < schema->column_count; c++)
-            csv_add_cell(out, database_rows_text(list->rows, row, ROW_SHOWN + CSV_COLUMNS - 1 + c), false,
-                         schema->columns[c].kind != COLUMN_NOMINAL);
-        csv_end_line(out);
-    }
+    write_csv_rows(list, out);
     answer->type = "text/csv; charset=utf-8; header=present";
     answer->next_cursor = next_cursor(list);
 }

@@ -1,6 +1,6 @@
 /* GET /groups: expected and realised exits by one or two attributes. See docs/HTTP.md. On the readers' threads. What
  * may be shown is decided by the database (sql/0020_http_service.sql), once a day; through DATABASE_URL, since the
- * first question of a day has it computed. */
+ * first question of a day may have it computed. */
 #include <string.h>
 
 #include "scorer/http/database.h"
@@ -64,9 +64,6 @@ void groups_answer(const struct service *service, const struct request *request,
                         "SELECT attrition.groups_json(array_remove(ARRAY[$1::text, $2::text], NULL))", 2, values, &rows,
                         answer))
         return;
-    struct span groups = database_rows_text(rows, 0, 0);
-    buffer_add(&answer->body, groups.data, groups.bytes);
-    buffer_add_u8(&answer->body, '\n');
-    answer->status = 200;
+    database_answer_json(rows, "groups are not computed yet: attrition.maintain() does it, once a day", answer);
     database_rows_free(rows);
 }

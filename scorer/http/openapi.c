@@ -27,6 +27,15 @@ static const struct operation {
      false, "400 404 503"},
     {"/alerts", "alerts", "Whose risk has changed, newest first", NULL, "AlertPage", true, "400 503"},
     {"/groups", "groups", "Expected and realised exits by one or two attributes", NULL, "Groups", true, "400 503"},
+    {"/dead-letters", "dead_letters", "What could not be handled, newest first", NULL, "DeadLetterPage", true,
+     "400 503"},
+    {"/model/quality", "quality", "How well the model does: figures of the day", NULL, "Quality", true, "400 503"},
+    {"/model", "model", "The versions of the model that is followed, and where its alias pointed", NULL,
+     "ModelVersions", false, "404 409 503"},
+    {"/model/promote", "promote", "Moves the alias to a version that can serve", "Promotion", "AliasMoved", false,
+     "400 404 409 413 415 422 503"},
+    {"/model/rollback", "rollback", "Moves the alias back to where it pointed before", "Rollback", "AliasMoved", false,
+     "400 404 409 413 415 422 503"},
     {"/schema", "schema", "The fields of an employee, for forms", NULL, "FormSchema", false, ""},
     {"/stream", "stream", "The stream at a glance", NULL, "Stream", false, ""},
     {"/openapi.json", "openapi", "This description", NULL, "Anything", false, ""},
@@ -192,11 +201,12 @@ static void add_failures(struct json_writer *json, const struct route *route, co
                     {"401", "A bearer token is needed"},
                     {"403", "The token lacks the scope"},
                     {"404", "No such model, version or employee"},
+                    {"409", "Not in this state: somebody else moved the alias, or the version cannot serve"},
                     {"413", "A body of more than 1 MiB"},
                     {"415", "The body is of another type"},
                     {"422", "Every fault of the values"},
                     {"429", "Too many requests from this address"},
-                    {"503", "No model, or Kafka or PostgreSQL is unavailable"}};
+                    {"503", "No model, or Kafka, PostgreSQL or the registry is unavailable"}};
     bool v2 = !strncmp(operation->path, "/v2", 3);
     for (size_t m = 0; m < sizeof meanings / sizeof *meanings; m++) {
         const char *status = meanings[m].status, *at = strstr(operation->failures, status);
@@ -243,6 +253,12 @@ static void add_parameters(struct json_writer *json, const struct operation *ope
         {"/alerts", SPAN_LITERAL("since"), "only what was stored since this date or time", STRING},
         {"/alerts", SPAN_LITERAL("limit"), "how many", LIMIT},
         {"/alerts", SPAN_LITERAL("cursor"), "next of the page before", STRING},
+        {"/dead-letters", SPAN_LITERAL("code"), "only those of this code",
+         "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_]{1,64}$\"}"},
+        {"/dead-letters", SPAN_LITERAL("limit"), "how many", LIMIT},
+        {"/dead-letters", SPAN_LITERAL("cursor"), "next of the page before", STRING},
+        {"/model/quality", SPAN_LITERAL("part"), "which figures",
+         "{\"enum\":[\"performance\",\"calibration\",\"drift\",\"fairness\"]}"},
         {"/groups", SPAN_LITERAL("by"), "one or two group or unit attributes, with a comma between",
          "{\"type\":\"string\",\"minLength\":1}"},
     };
@@ -258,7 +274,7 @@ static void add_parameters(struct json_writer *json, const struct operation *ope
             continue;
         begin_parameter(json, query[q].name, "query");
         json_write_string(json, "description", query[q].description);
-        if (span_equal(query[q].name, SPAN_LITERAL("by")))
+        if (span_equal(query[q].name, SPAN_LITERAL("by")) || span_equal(query[q].name, SPAN_LITERAL("part")))
             json_write_bool(json, "required", true);
         add_schema(json, "schema", query[q].schema);
         json_end_object(json);

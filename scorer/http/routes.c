@@ -49,6 +49,11 @@ const struct route route_table[] = {
     {"GET", "/employees/{id}", employee_answer, SCOPE_PEOPLE, false},
     {"GET", "/alerts", alerts_answer, SCOPE_PEOPLE, false},
     {"GET", "/groups", groups_answer, SCOPE_GROUPS, false},
+    {"GET", "/dead-letters", dead_letters_answer, SCOPE_OPERATE, false},
+    {"GET", "/model", model_answer, SCOPE_OPERATE, false},
+    {"GET", "/model/quality", quality_answer, SCOPE_OPERATE, false},
+    {"POST", "/model/promote", promote_answer, SCOPE_OPERATE, false},
+    {"POST", "/model/rollback", rollback_answer, SCOPE_OPERATE, false},
     {"GET", "/schema", schema_answer, SCOPE_ANY, false},
     {"GET", "/stream", stream_answer, SCOPE_OPERATE, true},
     {"GET", "/openapi.json", openapi_answer, SCOPE_ANY, false},
@@ -79,7 +84,13 @@ enum token_scope route_scope(const struct route *route, const struct settings *s
 bool route_reads_database(const struct route *route)
 {
     return route->answer == employees_answer || route->answer == employee_answer || route->answer == alerts_answer ||
-           route->answer == groups_answer;
+           route->answer == groups_answer || route->answer == dead_letters_answer || route->answer == quality_answer;
+}
+
+bool route_waits(const struct route *route)
+{
+    return route_reads_database(route) || route->answer == model_answer || route->answer == promote_answer ||
+           route->answer == rollback_answer;
 }
 
 bool route_is_probe(const struct route *route)

@@ -15,8 +15,9 @@ const struct route *route_find(const char *method, const char *path, struct span
  * (NULL) is not shown without a token either. */
 enum token_scope route_scope(const struct route *route, const struct settings *settings);
 
-/* Whether it asks PostgreSQL, which may take seconds: then it has threads of its own. */
 bool route_reads_database(const struct route *route);
+/* Whether it asks PostgreSQL or the model registry, which may take seconds: then it has threads of its own. */
+bool route_waits(const struct route *route);
 
 /* Health, metrics and the stream: what a process without the role http answers too, where it is given an address. */
 bool route_is_probe(const struct route *route);

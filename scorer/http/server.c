@@ -22,6 +22,7 @@
 #include "scorer/http/event_sender.h"
 #include "scorer/http/access_control.h"
 #include "scorer/http/answer_headers.h"
+#include "scorer/http/answer_unread.h"
 #include "scorer/http/connections.h"
 #include "scorer/http/database.h"
 #include "scorer/http/delivery.h"
@@ -75,6 +76,7 @@ struct http {
     struct work_pool *pool, *readers;
     atomic_bool closing;
     atomic_size_t waiting; /* requests suspended until they are computed, or Kafka has answered */
+    atomic_size_t unread;  /* bytes of computed answers that are not sent in full */
     pthread_t keeper;
 };
 
@@ -90,6 +92,7 @@ struct exchange {
     struct delivery delivery;
     struct buffer body;
     uint64_t body_bytes; /* that came, kept or not */
+    size_t unread_bytes;
     bool declared, preflight, sent;
     bool closes;         /* the connection ends with the answer */
     bool denied, hidden; /* for the access log: always shown, hardly ever */
@@ -341,6 +344,8 @@ static const char *given_up(const void *context)
         return "the service is shutting down: send the request again";
     if (age_us > COMPUTE_US && route_reads_database(exchange->route))
         return "PostgreSQL has not answered within 10 s: ask for less, or again later";
+    if (age_us > COMPUTE_US && route_waits(exchange->route))
+        return "the model registry has not answered within 10 s: ask again later";
     if (age_us > COMPUTE_US)
         return "no scores within 10 s: the service is busy, or this asks for too much: send fewer employees at once";
     return connection_left(exchange->client) ? "the client has left" : NULL;
@@ -371,6 +376,8 @@ static void compute(void *job)
         answer_unavailable(&exchange->answer, reason);
     else
         answer_now(exchange);
+    if (!exchange->answer.log.count)
+        exchange->unread_bytes = answer_unread_count(&exchange->http->unread, &exchange->answer);
     memcpy(exchange->answer.log.traceparent, exchange->traceparent, sizeof exchange->traceparent);
     if (exchange->answer.log.count)
         delivery_start(&exchange->delivery, exchange->http->closing);
@@ -386,7 +393,7 @@ static enum MHD_Result compute_apart(struct exchange *exchange)
     if (!http->closing) {
         connection_work(exchange->client);
         MHD_suspend_connection(exchange->connection);
-        struct work_pool *pool = route_reads_database(exchange->route) ? http->readers : http->pool;
+        struct work_pool *pool = route_waits(exchange->route) ? http->readers : http->pool;
         if (!work_pool_add(pool, compute, exchange)) {
             answer_unavailable(&exchange->answer, "too many requests are waiting for their turn");
             resume(exchange);
@@ -419,7 +426,7 @@ static enum MHD_Result answer_complete(struct exchange *exchange)
         .ce_subject = header(exchange, "ce-subject"),
     };
     MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, keep_parameter, request);
-    if (!strcmp(exchange->route->method, "POST") || route_reads_database(exchange->route))
+    if (!strcmp(exchange->route->method, "POST") || route_waits(exchange->route))
         return compute_apart(exchange);
     answer_now(exchange);
     return send_answer(exchange);
@@ -512,6 +519,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         .hidden = exchange->hidden,
     };
     access_log_end(port->http->service.access, &entry);
+    port->http->unread -= exchange->unread_bytes;
     buffer_free(&exchange->body);
     buffer_free(&exchange->answer.body);
     free(exchange->answer.next_cursor);
@@ -628,16 +636,6 @@ static struct http *make(const struct http_view *view)
     return http;
 }
 
-static enum status make_producers(struct http *http, struct error *err)
-{
-    struct service *service = &http->service;
-    enum status status = prediction_log_new(service->view.settings, &service->prediction_log, err);
-    if (status == STATUS_OK)
-        status = event_sender_new(service->view.settings, &service->event_sender, err);
-    service->view.event_sender = service->event_sender;
-    return status;
-}
-
 enum status http_new(const struct http_view *view, struct http **out, struct error *err)
 {
     const struct settings *settings = view->settings;
@@ -650,7 +648,7 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
     if (status == STATUS_OK && !settings->probes_only)
         status = work_pool_new(DATABASE_CONNECTIONS, QUEUE_MOST, &http->readers, err);
     if (status == STATUS_OK && view->models && !settings->probes_only)
-        status = make_producers(http, err);
+        status = delivery_producers_new(&http->service, err);
     if (status == STATUS_OK)
         status = stream_remote_new(settings, &http->service.remote, err);
     if (status == STATUS_OK)

@@ -41,6 +41,11 @@ route_answer employees_answer;    /* employees.c */
 route_answer employee_answer;     /* employees.c */
 route_answer alerts_answer;       /* alert_list.c */
 route_answer groups_answer;       /* groups.c */
+route_answer dead_letters_answer; /* dead_letters.c */
+route_answer quality_answer;      /* quality.c */
+route_answer model_answer;        /* model_alias.c; and: */
+route_answer promote_answer;
+route_answer rollback_answer;
 route_answer docs_answer;         /* docs.c */
 route_answer openapi_answer;      /* openapi.c */
 route_answer stream_answer;       /* stream_rates.c */

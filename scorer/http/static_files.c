@@ -11,6 +11,7 @@ EMBED(page_style, "scorer/web/page.css");
 EMBED(page_icon, "scorer/web/icon.svg");
 EMBED(page_api, "scorer/web/api.js");
 EMBED(page_charts, "scorer/web/charts.js");
+EMBED(page_deadletters, "scorer/web/deadletters.js");
 EMBED(page_dom, "scorer/web/dom.js");
 EMBED(page_form, "scorer/web/form.js");
 EMBED(page_model, "scorer/web/model.js");
@@ -18,6 +19,7 @@ EMBED(page_overview, "scorer/web/overview.js");
 EMBED(page_page, "scorer/web/page.js");
 EMBED(page_people, "scorer/web/people.js");
 EMBED(page_person, "scorer/web/person.js");
+EMBED(page_quality, "scorer/web/quality.js");
 EMBED(page_result, "scorer/web/result.js");
 EMBED(page_stream, "scorer/web/stream.js");
 EMBED(page_teams, "scorer/web/teams.js");
@@ -40,6 +42,7 @@ static const struct static_file {
     {"/page/icon.svg", "image/svg+xml", page_icon, page_icon_end},
     SCRIPT(api),
     SCRIPT(charts),
+    SCRIPT(deadletters),
     SCRIPT(dom),
     SCRIPT(form),
     SCRIPT(model),
@@ -47,6 +50,7 @@ static const struct static_file {
     SCRIPT(page),
     SCRIPT(people),
     SCRIPT(person),
+    SCRIPT(quality),
     SCRIPT(result),
     SCRIPT(stream),
     SCRIPT(teams),

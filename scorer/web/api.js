@@ -53,15 +53,20 @@ async function ask(path, options = {}) {
   return body;
 }
 
-function askNames(path, options) {
+function purposeHeader() {
   const purpose = sessionStorage.getItem(PURPOSE);
   if (!purpose) throw new PurposeNeeded();
-  return ask(path, { ...options, headers: { "X-Purpose": headerText(purpose).slice(0, PURPOSE_MAX).replace(/%.?$/, "") } });
+  return { "X-Purpose": headerText(purpose).slice(0, PURPOSE_MAX).replace(/%.?$/, "") };
 }
+
+const askNames = (path, options) => ask(path, { ...options, headers: purposeHeader() });
 
 export const getSchema = (options) => ask("schema", options);
 export const getStream = (options) => ask("stream", options);
 export const getHealth = (options) => ask("health", { ...options, anyStatus: true }); // 503 says what is wrong in its body
+export const getModel = (options) => ask("model", options);
+export const getQuality = (query, options) => ask(`model/quality?${new URLSearchParams(query)}`, options);
+export const getDeadLetters = (query, options) => ask(`dead-letters?${new URLSearchParams(query)}`, options);
 export const getGroups = (query, options) => ask(`groups?${new URLSearchParams(query)}`, options);
 export const getEmployees = async (query, options) => askNames(`employees?${new URLSearchParams(query)}`, options);
 export const getAlerts = async (query, options) => askNames(`alerts?${new URLSearchParams(query)}`, options);
@@ -71,9 +76,18 @@ export async function getEmployee(id, options) {
   return askNames(`employees/${encodeURIComponent(id)}`, options);
 }
 
+const send = (path, body, options) => ask(path, { ...options, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+// A page of the list as text, and where the next one begins.
+export async function getEmployeesCsv(query, options) {
+  const response = await answer(`employees?${new URLSearchParams(query)}`, { ...options, headers: { ...purposeHeader(), Accept: "text/csv" } });
+  if (!response.ok) throw new ApiError(response.status, (await response.json().catch(() => ({}))).detail ?? `The service answered ${response.status}.`);
+  return { text: await response.text(), next: response.headers.get("X-Next-Cursor") };
+}
+
+export const moveAlias = (how, body, options) => send(`model/${how}`, body, options);
+
 export function predict(body, { log = false, signal }) {
   const query = new URLSearchParams({ log, reasons: 1000, counterfactual: true });
-  return ask(`predict?${query}`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal,
-  });
+  return send(`predict?${query}`, body, { signal });
 }

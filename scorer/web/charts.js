@@ -60,7 +60,7 @@ export function rateChart(label, values) {
     const scale = ticks(Math.max(...values, 1));
     const y = (value) => height - BOTTOM - ((height - TOP - BOTTOM) * value) / scale.at(-1);
     const step = inner / Math.max(values.length - 1, 1);
-    return [...yAxis(width, y, scale, (value) => number(value, 1)),
+    return [...yAxis(width, y, scale, (value) => number(value, 2)),
       svg("polyline", { class: "line", points: values.map((value, i) => `${(LEFT + i * step).toFixed(1)},${y(value).toFixed(1)}`).join(" ") }),
       xLabel(LEFT, height, `${Math.max(values.length - 1, 0)} s ago`, "start"), xLabel(width - RIGHT, height, "now", "end")];
   });
@@ -104,6 +104,33 @@ export function riskChart(label, points) {
       ...points.map((point, i) => svg("circle", { class: point.isOver ? "dot over" : "dot", cx: x(times[i]), cy: y(point.risk), r: 3.5 }, svg("title", {}, point.text))),
       ...(points.length === 1 ? [xLabel(x(times[0]), height, dateTicks(times[0], times[0] + 4 * 86400e3, 0)[0][1])]
         : dateTicks(times[0], times.at(-1), inner).map(([time, text], i, all) => xLabel(x(time), height, text, i === 0 ? "start" : i === all.length - 1 ? "end" : "middle")))];
+  });
+}
+
+// A line as high as a word, from the lowest to the highest value, and its end marked. What it shows stands beside it.
+export function trendLine(values, threshold) {
+  const [width, height, pad] = [72, 22, 3];
+  const low = Math.min(...values), spread = Math.max(Math.max(...values) - low, 0.1);
+  const x = (i) => pad + ((width - 2 * pad) * i) / (values.length - 1);
+  const y = (value) => height - pad - ((height - 2 * pad) * (value - low)) / spread;
+  const line = threshold > low && threshold < low + spread ? svg("line", { class: "limit", x1: 0, x2: width, y1: y(threshold), y2: y(threshold) }) : null;
+  return svg("svg", { class: "trend", width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, line, svg("polyline", { class: "line", points: values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(" ") }),
+    svg("circle", { class: "end", cx: x(values.length - 1), cy: y(values.at(-1)), r: 2.5 }));
+}
+
+// bins: [{risk, share, share_low, share_high}]; the dashed line is where both are equal.
+export function calibrationChart(label, bins) {
+  return drawn(label, 260, (width, height) => {
+    const inner = width - LEFT - RIGHT;
+    const scale = ticks(Math.min(1, Math.max(...bins.map((bin) => Math.max(bin.share_high, bin.risk))))).filter((value) => value <= 1);
+    const most = Math.max(scale.at(-1), ...bins.map((bin) => Math.max(bin.share_high, bin.risk)));
+    const x = (value) => LEFT + (inner * value) / most;
+    const y = (value) => height - BOTTOM - ((height - TOP - BOTTOM) * value) / most;
+    return [...yAxis(width, y, scale, (value) => percent(value, 0)), svg("line", { class: "mark", x1: x(0), y1: y(0), x2: x(most), y2: y(most) }),
+      ...bins.map((bin) => svg("line", { class: "whisker", x1: x(bin.risk), x2: x(bin.risk), y1: y(bin.share_low), y2: y(bin.share_high) })),
+      svg("polyline", { class: "line", points: bins.map((bin) => `${x(bin.risk).toFixed(1)},${y(bin.share).toFixed(1)}`).join(" ") }),
+      ...bins.map((bin) => svg("circle", { class: "dot over", cx: x(bin.risk), cy: y(bin.share), r: 3.5 }, svg("title", {}, `Risk ${percent(bin.risk)}: ${percent(bin.share)} came, of ${number(bin.employees)}`))),
+      xLabel(x(0), height, "risk 0 %", "start"), xLabel(x(most), height, percent(most, 0), "end")];
   });
 }
 

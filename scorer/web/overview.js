@@ -37,13 +37,13 @@ function groupBars(context) {
   const { words } = context;
   const unit = words.firstGrouping;
   if (!unit) return null;
-  return panel(context, `Expected ${words.events} by ${unit.label.toLowerCase()}`, (options) => getGroups({ by: unit.name }, options), ({ groups, withheld, computed_at: at }) => [
+  return panel(context, `Expected ${words.events} by ${unit.label.toLowerCase()}`, (options) => getGroups({ by: unit.name }, options), ({ groups, withheld, computed_at: at, is_current: isCurrent }) => [
     groups.length ? bars(`Expected ${words.events}`, groups.map((group) => ({
       name: words.value(unit.name, group.members[unit.name]), value: group.expected_exits, low: group.expected_low, high: group.expected_high,
       href: address("people", { query: { where: `${unit.name}=${group.members[unit.name]}` } }),
       text: number(group.expected_exits), note: `of ${number(group.employees)}`,
     }))) : empty("Every group is withheld: they are too small."),
-    element("p", { class: "hint" }, `The line is the interval of 95 %. Computed ${day(at)}.${withheld ? ` ${withheld} withheld.` : ""} `, element("a", { href: address("teams", { query: { by: unit.name } }) }, "More")),
+    element("p", { class: "hint" }, `The line is the interval of 95 %. Computed ${day(at)}${isCurrent ? "" : "; today's are not there yet"}.${withheld ? ` ${withheld} withheld.` : ""} `, element("a", { href: address("teams", { query: { by: unit.name } }) }, "More")),
   ]);
 }
 

@@ -2,6 +2,7 @@
 // it and no name reaches a server's log of addresses. No rule about persons or models lives here.
 import { ApiError, forget, getSchema, remembersAnything, setPurpose, setToken } from "./api.js";
 import { address, byId, element } from "./dom.js";
+import { showDeadLetters } from "./deadletters.js";
 import { showModel } from "./model.js";
 import { showOverview } from "./overview.js";
 import { showPeople } from "./people.js";
@@ -16,10 +17,11 @@ const RETRY_MS = 3000;
 const PAGES = [
   { name: "overview", title: () => "Overview", show: showOverview },
   { name: "people", title: (words) => capital(words.many), show: showPeople },
-  { name: "person", title: (words) => capital(words.one), show: showPerson, isDetail: true },
+  { name: "person", title: (words) => capital(words.one), show: showPerson, within: "people" },
   { name: "teams", title: (words) => capital(words.groups), show: showTeams },
   { name: "what-if", title: () => "What if", show: showWhatIf },
   { name: "stream", title: () => "Stream", show: showStream },
+  { name: "dead-letters", title: () => "Dead letters", show: showDeadLetters, within: "stream" },
   { name: "model", title: () => "Model", show: showModel },
 ];
 
@@ -73,7 +75,7 @@ function show(isFirst = false) {
   const asked = addressed();
   const page = PAGES.find((candidate) => candidate.name === asked.name);
   for (const link of byId("pages").children) link.toggleAttribute("aria-current", false);
-  const current = byId(`go-${page?.isDetail ? "people" : asked.name}`);
+  const current = byId(`go-${page?.within ?? asked.name}`);
   current?.setAttribute("aria-current", "page");
   document.title = `${page ? page.title(words) : "No such page"} · ${capital(words.risk)}`;
   byId("main").replaceChildren();
@@ -90,7 +92,7 @@ function show(isFirst = false) {
 function frame() {
   words = new Words(schema);
   byId("brand").textContent = capital(words.risk);
-  byId("pages").replaceChildren(...PAGES.filter((page) => !page.isDetail)
+  byId("pages").replaceChildren(...PAGES.filter((page) => !page.within)
     .map((page) => element("a", { id: `go-${page.name}`, href: address(page.name) }, page.title(words))));
   showStamp(schema.model);
 }

@@ -1,10 +1,12 @@
 // The list of persons: search, filters, order, one page at a time by key, so that a hundred thousand are as quick as ten.
-import { getEmployees } from "./api.js";
+import { getEmployees, getEmployeesCsv } from "./api.js";
+import { trendLine } from "./charts.js";
 import { address, button, element } from "./dom.js";
-import { decision, empty, meter, panel, person, reasonText, table } from "./widgets.js";
+import { decision, empty, failure, meter, panel, person, reasonText, table } from "./widgets.js";
 import { capital, day, number, percent } from "./words.js";
 
 const LIMIT = 50;
+const CSV_LIMIT = 1000;
 const TYPING_MS = 300;
 
 // Any change begins at the first page again.
@@ -69,15 +71,47 @@ function sortBox(context) {
   return element("div", { class: "field" }, element("label", { for: "sort" }, "Order"), box);
 }
 
-function trendText(trend) {
+// The last scores as a line, and in words.
+function trendOf(trend, threshold) {
   if (!trend || trend.length < 2) return "–";
   const change = trend.at(-1) - trend.at(-2);
-  if (Math.abs(change) < 0.005) return "→ same";
-  return `${change < 0 ? "▼" : "▲"} from ${percent(trend.at(-2), 0)}`;
+  return element("span", { class: "trend-cell" }, trendLine(trend, threshold), Math.abs(change) < 0.005 ? "→ same" : `${change < 0 ? "▼" : "▲"} from ${percent(trend.at(-2), 0)}`);
+}
+
+const bodyOf = (text) => text.slice(text.indexOf("\r\n") + 2);
+
+// All pages of the list that is shown, one after the other; each look is logged.
+async function saveCsv(context, said) {
+  const asked = [["limit", CSV_LIMIT], ...[...context.query].filter(([name]) => ["q", "where", "sort"].includes(name))];
+  const parts = ["\ufeff"];
+  let rows = 0;
+  for (let cursor = null; ;) {
+    const { text, next } = await getEmployeesCsv(cursor ? [...asked, ["cursor", cursor]] : asked, { signal: context.signal });
+    parts.push(parts.length > 1 ? bodyOf(text) : text);
+    rows += CSV_LIMIT;
+    if (!next) break;
+    said.textContent = `${number(rows)} read …`;
+    cursor = next;
+  }
+  const link = element("a", { href: URL.createObjectURL(new Blob(parts, { type: "text/csv" })), download: `${context.words.many.replaceAll(/[^\p{L}\p{N}]+/gu, "-")}.csv` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  said.textContent = "Saved.";
+}
+
+function csvButton(context) {
+  const said = element("span", { class: "hint", role: "status" });
+  const save = button("Save as CSV", async () => {
+    save.disabled = true;
+    said.textContent = "Reading …";
+    await saveCsv(context, said).catch((error) => { if (error.name !== "AbortError") said.replaceChildren(failure(error)); });
+    save.disabled = false;
+  }, { id: "csv" });
+  return [save, said];
 }
 
 function rowOf(words, units, row) {
-  return [person(row.employee_id), element("span", { class: "risk" }, element("b", {}, percent(row.risk)), meter(row.risk, row.threshold)), decision(words, row.decision), trendText(row.trend), reasonText(words, row.reasons[0]),
+  return [person(row.employee_id), element("span", { class: "risk" }, element("b", {}, percent(row.risk)), meter(row.risk, row.threshold)), decision(words, row.decision), trendOf(row.trend, row.threshold), reasonText(words, row.reasons[0]),
     ...units.map((column) => words.value(column.name, row.attributes[column.name])), day(row.scored_at)];
 }
 
@@ -89,7 +123,7 @@ function listed(context, { employees, total, next }) {
   const units = words.units.filter((column) => column.kind === "nominal").slice(0, 2);
   const paged = new URLSearchParams(query);
   if (next) paged.set("cursor", next);
-  return [element("p", { class: "hint", role: "status" }, total === null ? `${employees.length} more` : `${number(total)} ${total === 1 ? words.one : words.many}`),
+  return [element("div", { class: "row between" }, element("span", { class: "hint", role: "status" }, total === null ? `${employees.length} more` : `${number(total)} ${total === 1 ? words.one : words.many}`), element("span", {}, ...csvButton(context))),
     table(capital(words.many), ["Id", "Risk", "", "Trend", "Main reason", ...units.map((column) => column.label), "Scored"], employees.map((row) => rowOf(words, units, row)), { className: "people" }),
     element("p", { class: "row pager" }, query.has("cursor") ? button("‹ Back", () => history.back()) : null, next ? element("a", { class: "button", id: "next", href: `#/people?${paged}` }, "Next ›") : null)];
 }

@@ -2,7 +2,7 @@
 // counts since its start, and what was counted a minute ago is taken off.
 import { ApiError, getStream } from "./api.js";
 import { histogram, rateChart } from "./charts.js";
-import { element } from "./dom.js";
+import { address, element } from "./dom.js";
 import { challengerTable, historyCard } from "./model.js";
 import { empty, panel, table, tile } from "./widgets.js";
 import { clock, duration, modelName, moment, number, percent, span } from "./words.js";
@@ -65,8 +65,8 @@ function lagCard(lag) {
 }
 
 function deadLetterCard(letters) {
-  const rows = Object.entries(letters).sort((a, b) => b[1] - a[1]).map(([code, count]) => [code, number(count)]);
-  return card("Dead letters", rows.length ? table("Dead letters by code", ["Code", "Count"], rows) : empty("None."));
+  const rows = Object.entries(letters).sort((a, b) => b[1] - a[1]).map(([code, count]) => [element("a", { href: address("dead-letters", { id: code }) }, code), number(count)]);
+  return card("Dead letters", rows.length ? table("Dead letters by code", ["Code", "Since the start"], rows) : empty("None since the start."), element("p", { class: "hint" }, "A code opens its letters. ", element("a", { href: address("dead-letters") }, "All that are stored")));
 }
 
 function modelCard(model, models) {

@@ -15,7 +15,7 @@ function choose(context, by) {
 }
 
 function listed({ words }, by, answer) {
-  const { groups, withheld, minimum_group: least, horizon_days: horizon, computed_at: at } = answer;
+  const { groups, withheld, minimum_group: least, horizon_days: horizon, computed_at: at, is_current: isCurrent } = answer;
   const note = withheld ? element("p", { class: "notice calm" }, `${withheld} ${withheld === 1 ? `${words.group} is` : `${words.groups} are`} withheld: fewer than ${least} ${words.many}, nearly all alike, or such that others could be had by subtraction.`) : null;
   if (!groups.length) return [empty(`There is nothing that can be shown by this.`), note];
   const name = (group) => by.map((field) => words.value(field, group.members[field])).join(", ");
@@ -26,7 +26,7 @@ function listed({ words }, by, answer) {
     element("section", { class: "card" }, element("h2", {}, "Expected against what came"),
       table("Groups", [capital(words.group), capital(words.many), "Expected", `Came, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), number(group.realised_exits),
         percent(group.flagged_share, 0), group.drivers.map((driver) => words.label(driver.feature)).join(", ") || "–"])),
-      element("p", { class: "hint" }, `Computed ${moment(at)}, once a day; nobody is named here.`))];
+      element("p", { class: "hint" }, `Computed ${moment(at)}, once a day${isCurrent ? "" : "; today's figures are not there yet"}; nobody is named here.`))];
 }
 
 export function showTeams(context) {

@@ -24,6 +24,7 @@ function problem(context, error, again, notFound) {
     return empty("Waiting for an access token, at the top of the page.");
   }
   if (error.status === 403) return wrong("Your token does not open this", `${sentence(error.message)} Ask whoever runs the service for a token with that scope.`);
+  if (error.status === 409) return wrong("Not possible", sentence(error.message));
   if (error.status === 404) return notFound ? notFound(error) : wrong("Not available", "This service does not offer it. A service with a database does.");
   if (error.status === 0 || error.status === 503 || error.status === 429) {
     const wait = error.retryAfter ?? RETRY_S;
@@ -33,6 +34,12 @@ function problem(context, error, again, notFound) {
   const faults = error.faults.map((fault) => `${fault.loc?.at(-1)}: ${fault.msg}`).join("; ");
   return wrong(error.status === 400 || error.status === 422 ? "The service does not accept this question" : "That did not work", faults || error.message, retry);
 }
+
+// What went wrong when something was asked for on purpose.
+export const failure = (error) => {
+  if (!(error instanceof ApiError)) throw error;
+  return wrong(error.status === 409 ? "Nothing was changed" : error.status === 403 ? "Your token does not open this" : "That did not work", sentence(error.faults.map((fault) => `${fault.loc?.at(-1)}: ${fault.msg}`).join("; ") || error.message));
+};
 
 // A section that loads by itself: show(answer) gives its content.
 export function panel(context, title, load, show, { notFound, className = "card", level = "h2" } = {}) {

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The page's views of people in a real browser, on planted rows: overview, list, one person, groups, model, in both themes and on
 a phone; hostile names, refusals, the purpose, a database that is gone, and a schema of another domain."""
+import csv
 import hashlib
+import io
 import json
 
 from browser import Visit, launch
@@ -57,13 +59,18 @@ def purpose(lab, scorer, browser):
     return visit
 
 
-def people(lab, visit):
+def people(lab, visit, url):
     page = visit.page
     page.click("#go-people")
     page.wait_for_selector("tbody tr")
     lab.equal("the first page holds fifty", page.locator("tbody tr").count(), 50)
     lab.equal("hostile names are texts", page.locator("tbody a.id").all_inner_texts()[:len(HOSTILE)], sorted(HOSTILE, reverse=True, key=lambda id: id.encode()))
     lab.check("and nothing else", page.locator("main img, main script").count() == 0 and "owned" not in page.title())
+    with page.expect_download() as download:
+        page.click("#csv")
+    rows = list(csv.reader(io.StringIO(open(download.value.path(), encoding="utf-8-sig", newline="").read(), newline="")))
+    lab.equal("all of it as CSV", (download.value.suggested_filename, len(rows), rows[0][0]), ("employees.csv", 1 + 400 + len(HOSTILE), "employee_id"))
+    lab.equal("the pages of it are logged", lab.number(url, "SELECT max(cardinality(employees)) FROM attrition.access_log"), 400 + len(HOSTILE))
     page.click("#next")
     page.wait_for_function("() => location.hash.includes('cursor=')")
     page.wait_for_selector("tbody tr")
@@ -127,10 +134,55 @@ def teams(lab, visit):
     lab.check("the model's card", "auc" in visit.text().lower(), visit.text()[:300])
 
 
+def versions(lab, scorer, visit):
+    """Promote and roll back, asked twice; the stream follows; the log says who."""
+    page = visit.page
+    in_use = lambda: page.inner_text("#model")
+    page.click("text=Promote …")
+    page.wait_for_selector("#move .notice")
+    lab.check("asked with the metrics side by side", "it replaces version 1 of attrition@production" in visit.text("#move") and "auc" in visit.text("#move"), visit.text("#move"))
+    page.click("#move >> text=Cancel")
+    lab.equal("and left", page.locator("#move .notice").count(), 0)
+    page.click("text=Promote …")
+    page.click("#move >> text=Go on")
+    page.click("#move >> text=Promote version 2 now")
+    visit.wait_text("main", "attrition@production is version 2 now; before: version 1.")
+    visit.wait_text("main", "The stream uses version 2 now.")
+    lab.check("the stream follows", "attrition 2" in in_use(), in_use())
+    lab.check("the log says who", "is version 2 now, before: version 1; promoted by token all, request" in scorer.text())
+    page.click("#rollback")
+    page.click("#move >> text=Go on")
+    lab.must(BIN / "registry", "promote", "attrition", "1", "--alias", "production")
+    page.click("#move >> text=Roll back to version 1 now")
+    visit.wait_text("#move", "Nothing was changed")
+    lab.check("whoever was faster wins", "points at version 1, not at version 2" in visit.text("#move"), visit.text("#move"))
+
+
+def quality(lab, visit):
+    visit.open("#/model")
+    visit.page.reload()
+    visit.settled()
+    text = visit.text()
+    lab.equal("quality: what is not known yet is said", [part for part in ("Expected and realised", "no month is so old yet", "No outcomes yet", "No training reference", "No ratio is below four fifths") if part not in text], [])
+
+
+def dead_letters(lab, visit, url):
+    lab.sql(url, """INSERT INTO attrition.dead_letters (stage, code, field, message, topic, partition, "offset", key, value, cluster_id, dlq_partition, dlq_offset)
+        SELECT 'score', 'out_of_range', 'Age', 'outside 18 to 100', 'employee-events', 0, n, 'secret', 'secret', 'c', 0, n FROM generate_series(1, 60) AS n""")
+    visit.page.click("#go-stream")
+    visit.page.click("text=All that are stored")
+    visit.wait_text("main", "outside 18 to 100")
+    lab.equal("dead letters, fifty at a time", (visit.page.locator("tbody tr").count(), "secret" in visit.text()), (50, False))
+    visit.page.click("#next")
+    visit.page.wait_for_function("() => document.querySelectorAll('tbody tr').length === 10")
+    visit.open("#/dead-letters/none_such")
+    visit.wait_text("main", "None is stored")
+
+
 def looks(lab, scorer, browser):
     for scheme, width in LOOKS:
         visit = Visit(browser, scorer, scheme, width, "token-of-all", "a test")
-        for name in ("overview", "people?q=e1", "person/e1", "teams", "model"):
+        for name in ("overview", "people?q=e1", "person/e1", "teams", "what-if", "stream", "dead-letters", "model"):
             visit.open(f"#/{name}")
             visit.page.wait_for_selector("main h1")
             visit.settled()
@@ -204,15 +256,19 @@ with Lab(STATE_TOPIC="none") as lab, sync_playwright() as playwright:
     # A slash within an id is taken for one of the path: the service decodes before it looks the path up.
     plant(lab, url, HOSTILE)
     lab.model()
+    lab.must(BIN / "trainer", "train", lab.dir / "train.csv", "--model", "logistic-regression-l2", "--param", "C=0.01")
     tokens = write_tokens(lab.dir / "tokens", "all", "group")
     kafka = lab.embedded_broker()
     scorer = lab.scorer("scorer", "--roles=score,http", DATABASE_URL=url, DATABASE_READ_URL=url, KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", HTTP_TOKENS_FILE=tokens)
     lab.ready(scorer)
     browser = launch(playwright)
     visit = purpose(lab, scorer, browser)
-    people(lab, visit)
+    people(lab, visit, url)
     one(lab, visit)
     teams(lab, visit)
+    versions(lab, scorer, visit)
+    quality(lab, visit)
+    dead_letters(lab, visit, url)
     lab.equal("the page asks nobody else", visit.hosts, {scorer.http})
     lab.equal("no script failed", visit.errors, [])
     lab.check("the log says what for", lab.number(url, "SELECT count(*) FROM attrition.access_log WHERE purpose LIKE 'Vorbereitung%'") > 0)

@@ -7,14 +7,18 @@ import hashlib
 import http.client
 import io
 import json
+import os
 import re
+import shutil
+import signal
 import socket
+import struct
 import time
 import urllib.parse
 
 from lab import ROOT, Lab
 
-TOKENS = {"people": "t0ken-of-people", "groups": "t0ken-of-groups"}
+TOKENS = {"people": "t0ken-of-people", "groups": "t0ken-of-groups", "operate": "t0ken-of-operate"}
 EMPLOYEES = 400
 HOSTILE = ["<script>alert(1)</script>", "=1+1", "@SUM(A1)", "-5", "a\"b,c;d", "a/b/../c", "é\u0301😀" * 20, "x" * 256, "{\"a\\\":1}", "%41", "q&where=1", " lead", "\uff1dwide", "ü" * 256]
 COLUMNS = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
@@ -92,6 +96,24 @@ def lists(lab, scorer, url):
     lab.equal("one of them", {name: one[name] for name in ("risk", "decision", "flagged", "threshold", "model", "trend")},
               {"risk": 0.7, "decision": "Yes", "flagged": True, "threshold": 0.5, "model": {"name": "attrition", "version": "2"}, "trend": [0.84, 0.9, 0.7]})
     lab.equal("reasons in words", [reason["text"] for reason in one["reasons"]], ["Overtime is Yes: raises the risk", "Education is college: lowers the risk"])
+
+
+def forged(question, *parts):
+    """A cursor as the service makes one: a digest in front, each part with its length."""
+    framed = lambda part: struct.pack(">I", len(part)) + part
+    body = b"".join(framed(part.encode()) for part in parts)
+    return hashlib.sha256(framed(question.encode()) + body).hexdigest()[:16] + body.hex()
+
+
+def forgeries(lab, scorer):
+    """No signature: who makes a cursor of his own sees another place of the same list, or 400; never PostgreSQL's refusal."""
+    by_risk = "0  1\n\n"
+    lab.equal("a cursor of one's own is a place in the list", ask(scorer, query(cursor=forged(by_risk, "0.5", "e1")))[0], 200)
+    for number in ("0x10", "1e999", "1e-999", "nan", "nan(1)", "inf", " 1", "1 ", "", "1" * 100, "0.5;SELECT 1", "1e5x"):
+        status, _, answer = ask(scorer, query(cursor=forged(by_risk, number, "e1")))
+        lab.check(f"400: a cursor at the risk {number[:12]!r}", status == 400 and "cursor" in answer["detail"], (status, answer))
+    for place in (("1" * 18, "c", "t", "0", "0"), ("0", "c", "t", "1" * 10, "0"), ("0", "c", "t", "-1", "0"), ("0", "c", "t", "0", "1" * 19), ("0", "c", "t", "0")):
+        lab.equal(f"400: alerts at {place[0][:9]}, {place[3]}, {place[-1][:9]}", ask(scorer, "/alerts?cursor=" + forged("", *place))[0], 400)
 
 
 def refusals(lab, scorer):
@@ -200,6 +222,94 @@ def erased(lab, scorer, url):
     lab.equal("nor after a request", (ask(scorer, "/employees/e3")[0], lab.number(url, "SELECT count(*) FROM attrition.access_log WHERE employees @> ARRAY['e3']")), (404, 0))
 
 
+def wide(lab, broker, url, tokens):
+    """CSV with a schema of more attributes than a statement of 256 values could name."""
+    schemas = lab.dir / "wide-schemas"
+    shutil.copytree(ROOT / "schemas", schemas)
+    for name in ("employee_event", "prediction", "employee_state"):
+        schema = json.loads((schemas / f"{name}.avsc").read_text())
+        types = next(field for field in schema["fields"] if field["name"] == "attributes")["type"]
+        attributes = next(type for type in (types if isinstance(types, list) else [types]) if isinstance(type, dict))["fields"]
+        attributes += [{"name": f"Extra{n}", "type": ["null", "int"], "default": None, **({"kind": "numeric"} if name == "employee_event" else {})} for n in range(400)]
+        (schemas / f"{name}.avsc").write_text(json.dumps(schema))
+    scorer = lab.scorer("wide", "--roles=http", SCHEMAS_DIR=schemas, KAFKA_BOOTSTRAP_SERVERS=broker, DATABASE_URL=url, HTTP_TOKENS_FILE=tokens, DELIVERY="at-least-once")
+    lab.need("the service with a wide schema answers", lambda: scorer.get("/health/live")[0] == 200, 60, scorer)
+    status, _, text = ask(scorer, query(q="e39", limit=3, sort="Extra399"), headers={"Accept": "text/csv"})
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    lab.equal("CSV of a schema with 430 attributes", (status, len(rows), "Extra399" in rows[0], rows[0]["Department"] != "", rows[0]["Extra399"]), (200, 3, True, True, ""))
+    lab.equal("and it goes on", (ask(scorer, query(limit=1))[0], scorer.end()), (200, 0))
+
+
+def dead_letters(lab, scorer, url):
+    lab.equal("/dead-letters: scopes", [ask(scorer, "/dead-letters", token)[0] for token in (None, "people", "groups", "operate")], [401, 403, 403, 200])
+    lab.sql(url, """INSERT INTO attrition.dead_letters (stage, code, field, message, topic, partition, "offset", key, value, cluster_id, dlq_partition, dlq_offset)
+        SELECT 'score', CASE WHEN n % 3 = 0 THEN 'malformed' ELSE 'out_of_range' END, CASE WHEN n % 3 > 0 THEN '<b>Age' END, 'outside 18 to 100', 'in', 0, n, 'secret-name', 'secret-value', 'c', 0, n FROM generate_series(1, 100) AS n""")
+    found, cursor = [], ""
+    while cursor is not None:
+        page = ask(scorer, "/dead-letters?code=out_of_range&limit=7" + (cursor and "&cursor=" + cursor), "operate")[2]
+        found += page["dead_letters"]
+        cursor = page["next"]
+    lab.equal("letters of one code, newest first", [letter["offset"] for letter in found], [n for n in range(100, 0, -1) if n % 3])
+    lab.equal("one of them", {name: found[0][name] for name in found[0] if name not in ("id", "received_at")}, {"stage": "score", "code": "out_of_range", "field": "<b>Age", "message": "outside 18 to 100", "topic": "in", "partition": 0, "offset": 100, "dlq_partition": 0, "dlq_offset": 100})
+    lab.equal("all of them", len(ask(scorer, "/dead-letters?limit=1000", "operate")[2]["dead_letters"]), 100)
+    lab.check("no key and no value", "secret" not in json.dumps(found))
+    lab.equal("refusals", [ask(scorer, "/dead-letters?" + text, "operate")[0] for text in ("code=", "code=a'b", "code=" + "x" * 65, "cursor=", "cursor=-1", "cursor=1e3", "cursor=" + "1" * 19, "limit=0", "where=x", "code=a&code=b")], [400] * 10)
+
+
+PAST = """INSERT INTO attrition.predictions (event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel,
+    source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers)
+    SELECT 'p-' || n, 'p' || n, at, at, CASE WHEN r >= 0.5 THEN 'Yes' ELSE 'No' END, r, 0.5, 0, 0, 9, 'attrition', '1', 'STREAM', 'past', 0, n, 'c', 'out', 1, n, '{"Age": 40, "Gender": "Female"}', '[]', '[]'
+    FROM (SELECT n, 0.05 + 0.1 * (n % 10) AS r, date_trunc('month', now() - interval '220 days', 'UTC') + interval '3 days' AS at FROM generate_series(0, 199) AS n) AS x;
+    INSERT INTO attrition.outcomes (event_id, employee_id, occurred_at, event_type, cluster_id, topic, partition, "offset", input)
+    SELECT 'x-' || n, 'p' || n, now() - interval '100 days', 'TERMINATED', 'c', 'outcomes', 0, n, '{}' FROM generate_series(0, 199) AS n WHERE n / 10 < 2 * (n % 10);
+    DELETE FROM attrition.daily_figures"""
+
+
+def quality(lab, scorer, url):
+    """Each part against what was planted: 200 people of long ago, 20 in each tenth of risk, of whom 2 n left in the n-th."""
+    part = lambda name: ask(scorer, f"/model/quality?part={name}", "operate")[2]
+    lab.equal("/model/quality: scopes", [ask(scorer, "/model/quality?part=drift", token)[0] for token in (None, "people", "groups", "operate")], [401, 403, 403, 200])
+    lab.equal("refusals", [ask(scorer, "/model/quality" + text, "operate")[0] for text in ("", "?part=", "?part=x", "?part", "?part=drift&part=drift", "?q=x")], [400] * 6)
+    lab.equal("no outcomes yet", (part("calibration")["figures"], [row["realised"] for row in part("performance")["figures"]][:1]), ([], [None]))
+    drift = part("drift")["figures"]
+    lab.equal("drift without a reference", [(row["model"]["version"], row["columns"]) for row in drift], [("2", None)])
+    lab.sql(url, PAST)
+    calibration = part("calibration")["figures"]
+    lab.equal("calibration", [(row["model"]["version"], row["employees"], row["withheld"], [(bin["employees"], round(bin["risk"], 2), bin["exits"], round(bin["share"], 2)) for bin in row["bins"]]) for row in calibration],
+              [("1", 200, 0, [(20, round(0.05 + 0.1 * n, 2), 2 * n, round(n / 10, 2)) for n in range(10)])])
+    past = part("performance")["figures"][-1]
+    lab.equal("realised performance", [past["realised"][name] for name in ("employees", "exits", "flagged", "hits", "precision")] + [round(past["realised"]["recall"], 4)], [200, 90, 100, 70, 0.7, round(70 / 90, 4)])
+    lab.equal("beside what was expected", (past["employees"], round(past["expected"]["exits"], 6), round(past["expected"]["precision"], 6), past["expected"]["is_enough"]), (200, 100, 0.75, True))
+    fairness = part("fairness")["figures"]
+    lab.check("fairness names groups, no pairs", fairness and {row["feature"] for row in fairness} <= {"Age", "Gender"} and all(row["employees"] >= 5 for row in fairness), fairness[:2])
+    lab.sql(url, "CREATE OR REPLACE FUNCTION attrition.predictions_are_few() RETURNS boolean LANGUAGE sql AS 'SELECT false'; CREATE OR REPLACE FUNCTION attrition.employees_are_few() RETURNS boolean LANGUAGE sql AS 'SELECT false'")
+    lab.sql(url, "UPDATE attrition.daily_figures SET computed_at = computed_at - interval '2 days'; UPDATE attrition.groups_computed SET day = day - 2")
+    status, _, groups = ask(scorer, "/groups?by=Department", "groups")
+    lab.equal("many employees: the figures of before, which says so", (status, groups["is_current"], bool(groups["groups"]), len(part("calibration")["figures"])), (200, False, True, 1))
+    lab.sql(url, "DELETE FROM attrition.daily_figures; DELETE FROM attrition.groups_computed")
+    for path, token in (("/groups?by=Department", "groups"), ("/model/quality?part=drift", "operate")):
+        status, _, answer = ask(scorer, path, token)
+        lab.check(f"{path}: none yet", status == 503 and "maintain()" in answer["detail"], (status, answer))
+    done = [row[0] for row in lab.sql(url, "SELECT * FROM attrition.maintain()")]
+    lab.equal("maintain() computes them", [line for line in done if "computed" in line or "failed" in line], ["groups: computed", *(f"figures: {name} computed" for name in ("performance", "calibration", "drift", "fairness"))])
+    lab.equal("and they are shown", (ask(scorer, "/groups?by=Department", "groups")[2]["is_current"], len(part("calibration")["figures"]), [row[0] for row in lab.sql(url, "SELECT * FROM attrition.maintain()")]), (True, 1, []))
+
+
+def frozen(lab, scorer, url):
+    """PostgreSQL stops without a word: its processes are there and do nothing."""
+    pids = [int(row[0]) for row in lab.sql(url, "SELECT pid FROM pg_stat_activity WHERE application_name = 'attrition-http'")]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        codes = {answer[0] for answer in pool.map(lambda _: ask(scorer, "/employees/e1"), range(4))}
+        lab.check("a frozen PostgreSQL: 503 in time, or 200 on a fresh connection", 503 in codes <= {200, 503} and time.monotonic() - began < 12, (codes, time.monotonic() - began))
+    lab.equal("probes and predictions meanwhile", (scorer.get("/health/live")[0], predict(scorer)), (200, 200))
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    lab.equal("and 200 again, on fresh connections", ask(scorer, "/employees/e1")[0], 200)
+
+
 BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'attrition-http' AND state = 'active'"
 
 
@@ -276,13 +386,18 @@ with Lab(STATE_TOPIC="none") as lab:
     lab.ready(scorer)
     lists(lab, scorer, url)
     refusals(lab, scorer)
+    forgeries(lab, scorer)
     hostile(lab, scorer)
     one_employee(lab, scorer)
     alerts(lab, scorer, url)
     who_may(lab, scorer)
     who_saw_whom(lab, scorer, url)
     erased(lab, scorer, url)
+    wide(lab, broker, url, tokens)
+    dead_letters(lab, scorer, url)
+    quality(lab, scorer, url)
     leaves(lab, scorer, url)
+    frozen(lab, scorer, url)
     outage(lab, scorer, lab.dir / "pg")
     ending(lab, scorer, url)
     lab.check("no name and no token in the log", "employees/e1" not in scorer.text() and "Gespr" not in scorer.text() and "script>" not in scorer.text() and TOKENS["people"] not in scorer.text())

@@ -158,12 +158,46 @@ static void test_two_promote_at_once(void **state)
     registry_close(registry);
 }
 
+static void test_who_moves_is_who_is_named(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    struct alias_history history;
+    add_versions(registry, 2);
+    struct alias_move move = {.name = "m", .alias = "a", .version = "1", .by = "desk over HTTP"};
+    assert_int_equal(registry_move_alias(registry, &move, NULL, &err), STATUS_OK);
+    move = (struct alias_move){.name = "m", .alias = "a", .version = "2"};
+    assert_int_equal(registry_move_alias(registry, &move, NULL, &err), STATUS_OK);
+    assert_int_equal(registry_history(registry, "m", "a", &history, &err), STATUS_OK);
+    assert_int_equal(history.count, 2);
+    assert_string_equal(history.items[0].by, "desk over HTTP");
+    assert_non_null(strchr(history.items[1].by, '@'));
+    alias_history_clear(&history);
+    registry_close(registry);
+}
+
+static void test_what_a_uri_follows(void **state)
+{
+    (void)state;
+    char *name = NULL, *alias = NULL;
+    assert_int_equal(registry_followed_alias("models:/m@a", &name, &alias, &err), STATUS_OK);
+    assert_string_equal(name, "m");
+    assert_string_equal(alias, "a");
+    free(name);
+    free(alias);
+    assert_int_equal(registry_followed_alias("models:/m/3", &name, &alias, &err), STATUS_UNSUPPORTED);
+    assert_int_equal(registry_followed_alias("a/model.onnx", &name, &alias, &err), STATUS_UNSUPPORTED);
+    assert_int_equal(registry_followed_alias("models:/m", &name, &alias, &err), STATUS_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_where_a_rollback_leads),
         cmocka_unit_test(test_it_is_bounded),
         cmocka_unit_test(test_what_is_damaged_is_begun_again),
+        cmocka_unit_test_setup_teardown(test_who_moves_is_who_is_named, setup, teardown),
+        cmocka_unit_test(test_what_a_uri_follows),
         cmocka_unit_test_setup_teardown(test_two_promote_at_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "scorer/http/access_log.h"
 #include "scorer/http/access_control.h"
 #include "scorer/http/open_inference.h"
+#include "scorer/http/answer_unread.h"
 #include "scorer/http/parameters.h"
 #include "scorer/http/tokens.h"
 
@@ -330,9 +331,38 @@ static void errors_of_v2_have_a_member_for_its_clients(void **state)
     assert_completed(200, "/v2/x", plain, plain);
 }
 
+/* Sixteen clients that read nothing of 5 MiB each: twelve answers are kept, the rest are refused. */
+static void answers_that_nobody_reads_have_a_bound(void **state)
+{
+    (void)state;
+    atomic_size_t unread = 0;
+    struct answer answers[16] = {0};
+    size_t counted[16], kept = 0;
+    for (size_t a = 0; a < 16; a++) {
+        answers[a].status = 200;
+        buffer_grow(&answers[a].body, 5 << 20);
+        answers[a].body.bytes = 5 << 20;
+        counted[a] = answer_unread_count(&unread, &answers[a]);
+        kept += answers[a].status == 200;
+        assert_int_equal(answers[a].status, counted[a] ? 200 : 503);
+        assert_true(counted[a] || answers[a].body.bytes < 200);
+    }
+    assert_int_equal(kept, 12);
+    assert_int_equal(unread, 12 * (5 << 20));
+    unread -= counted[0];
+    answers[15].body.bytes = 0;
+    assert_int_equal(answer_unread_count(&unread, &answers[15]), 0);
+    buffer_grow(&answers[15].body, 5 << 20);
+    answers[15].body.bytes = 5 << 20;
+    assert_int_equal(answer_unread_count(&unread, &answers[15]), 5 << 20);
+    for (size_t a = 0; a < 16; a++)
+        buffer_free(&answers[a].body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_that_nobody_reads_have_a_bound),
         cmocka_unit_test(a_token_matches_whole_and_with_its_scheme),
         cmocka_unit_test(tokens_of_the_file_have_their_scopes),
         cmocka_unit_test(two_tokens_are_good_while_one_replaces_the_other),

@@ -196,6 +196,9 @@ static void cells_are_quoted_and_no_formulas(void **state)
     assert_string_equal(cell_of(SPAN_LITERAL("=1+1"), false), "\"'=1+1\"");
     assert_string_equal(cell_of(SPAN_LITERAL("-5"), false), "\"'-5\"");
     assert_string_equal(cell_of(SPAN_LITERAL("-5"), true), "-5");
+    assert_string_equal(cell_of(SPAN_LITERAL("-1.5e-05"), true), "-1.5e-05");
+    assert_string_equal(cell_of(SPAN_LITERAL("=1+1"), true), "\"'=1+1\"");
+    assert_string_equal(cell_of(SPAN_LITERAL("-cmd|' /C calc'!A0"), true), "\"'-cmd|' /C calc'!A0\"");
     assert_string_equal(cell_of(SPAN_LITERAL("\xEF\xBC\x9D"
                                              "1"),
                                 false),
