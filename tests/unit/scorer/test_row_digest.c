@@ -38,12 +38,12 @@ static void the_sink_and_the_audit_make_one_digest(void **state)
     const struct prediction prediction = {.reasons = reasons, .reason_count = 2, .change = {2, -1e-7}, .cells = cells};
     char made[ROW_DIGEST_BYTES], read[ROW_DIGEST_BYTES];
     struct sink_hash_chain *chain = sink_hash_chain_new(&schema);
-    sink_hash_chain_begin(evidence, SPAN_LITERAL("0123456789abcdef"));
-    sink_hash_chain_add(evidence, SPAN_LITERAL("event_id"), SPAN_LITERAL("e1"));
-    sink_hash_chain_add_input(evidence, cells);
-    sink_hash_chain_add_reasons(evidence, &prediction);
-    sink_hash_chain_add_change(evidence, &prediction);
-    sink_hash_chain_end(evidence, "out", 3, made);
+    sink_hash_chain_begin(chain, SPAN_LITERAL("0123456789abcdef"));
+    sink_hash_chain_add(chain, SPAN_LITERAL("event_id"), SPAN_LITERAL("e1"));
+    sink_hash_chain_add_input(chain, cells);
+    sink_hash_chain_add_reasons(chain, &prediction);
+    sink_hash_chain_add_change(chain, &prediction);
+    sink_hash_chain_end(chain, "out", 3, made);
     digest_of(
         "{\"Age\": 0.0, \"Job\": \"Q\\\"A\", \"Pay\": 0.0000001, \"Ages\": null}",
         "[{\"feature\": \"Age\", \"contribution\": 0.10000000000000001}, {\"feature\": \"Pay\", \"contribution\": -3}]",
@@ -54,26 +54,26 @@ static void the_sink_and_the_audit_make_one_digest(void **state)
         "[{\"feature\": \"Age\", \"contribution\": 0.10000000000000003}, {\"feature\": \"Pay\", \"contribution\": -3}]",
         read);
     assert_memory_not_equal(made, read, sizeof made);
-    assert_int_equal(sink_hash_chain_groups(evidence), 1);
-    const struct sink_link_group group = sink_hash_chain_group(evidence, 0);
+    assert_int_equal(sink_hash_chain_groups(chain), 1);
+    const struct sink_link_group group = sink_hash_chain_group(chain, 0);
     assert_int_equal(group.partition, 3);
     assert_true(span_equal(group.digests, (struct span){made, sizeof made}));
-    sink_hash_chain_clear(evidence);
-    assert_int_equal(sink_hash_chain_groups(evidence), 0);
-    sink_hash_chain_free(evidence);
+    sink_hash_chain_clear(chain);
+    assert_int_equal(sink_hash_chain_groups(chain), 0);
+    sink_hash_chain_free(chain);
 }
 
 static void salts_differ(void **state)
 {
     (void)state;
-    struct sink_hash_chain *evidence = sink_hash_chain_new(&schema);
+    struct sink_hash_chain *chain = sink_hash_chain_new(&schema);
     char salts[40][ROW_DIGEST_SALT_BYTES];
     for (size_t s = 0; s < 40; s++) {
-        sink_hash_chain_draw_salt(evidence, salts[s]);
+        sink_hash_chain_draw_salt(chain, salts[s]);
         for (size_t before = 0; before < s; before++)
             assert_memory_not_equal(salts[s], salts[before], ROW_DIGEST_SALT_BYTES);
     }
-    sink_hash_chain_free(evidence);
+    sink_hash_chain_free(chain);
 }
 
 static void what_is_no_json_is_taken_by_its_bytes(void **state)
