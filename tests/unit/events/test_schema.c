@@ -153,7 +153,7 @@ static void test_prediction_must_fit_the_event(void **state)
         UNIT_IDS, "\"change\" must be [null,{record:double,model:double}], not double");
     assert_files_refused(
         UNIT_PREDICTION("{\"name\":\"changes\",\"type\":\"double\"},", "{\"name\":\"count\",\"type\":\"int\"}"),
-        UNIT_IDS, "field \"changes\" stands where \"attributes\" is due");
+        UNIT_IDS, "found field \"changes\", expected \"attributes\"");
 }
 
 static void test_faulty_ids_are_refused(void **state)
