@@ -48,9 +48,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import (MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, PowerTransformer, QuantileTransformer,
+from sklearn.preprocessing import (MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer,
                                    RobustScaler, StandardScaler)
-from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 for model, name, converter in ((xgboost.XGBClassifier, "XGBoostXGBClassifier", convert_xgboost),
@@ -387,10 +386,8 @@ def refusals(seed, numbers, texts):
 
     scaled = (SimpleImputer(strategy="median"), StandardScaler())
     logistic = LogisticRegression(max_iter=500)
-    yield "SVMClassifier", features(*scaled), SVC(probability=True, random_state=seed)
     yield "TopK|CDist|Scan|LinearRegressor", features(*scaled), KNeighborsClassifier(3)
     yield "LinearClassifier", features(*scaled), SGDClassifier(random_state=seed)  # no probabilities
-    yield "Imputer", features(*scaled, PowerTransformer()), logistic
     yield "Flatten", features(*scaled, QuantileTransformer(n_quantiles=20)), logistic
 
 
