@@ -10,6 +10,7 @@ static int killed_by(int number, useconds_t pause_us)
 {
     pid_t child = fork();
     if (child == 0) {
+        signal(number, SIG_DFL); /* the test may itself run under nohup */
         stop_catch_signals();
         raise(number);
         usleep(pause_us);
