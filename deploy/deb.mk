@@ -21,8 +21,7 @@ deb: ## a Debian package of this tree, by debhelper
 	@cp deploy/systemd/attrition-scorer* $(DEB_TREE)/debian
 	@for u in service timer; do cp deploy/systemd/attrition-maintain.$$u $(DEB_TREE)/debian/attrition-scorer.attrition-maintain.$$u; done
 	@sed -i "s|@MAINTAINER@|$(MAINTAINER)|; s|@BUILD_DEPENDS@|$$(echo $(DEB_NEEDS) | sed 's/ /, /g')|" $(DEB_TREE)/debian/control
-	@{ printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: attrition-scorer\n\nFiles: *\nCopyright: %s\nLicense: Expat\n' \
-	  "$$(sed -n 's/^Copyright (c) //p' LICENSE)"; sed '1,/^Copyright/d; s/^$$/./; s/^/ /' LICENSE | sed 1d; } >$(DEB_TREE)/debian/copyright
+	@cp LICENSE $(DEB_TREE)/debian/copyright
 	@printf 'attrition-scorer (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' '$(VERSION)' "$(MAINTAINER)" \
 	  "$$(LC_ALL=C date -uRd @$(SOURCE_DATE_EPOCH))" >$(DEB_TREE)/debian/changelog
 	@cd $(DEB_TREE) && SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) MAKEFLAGS= dpkg-buildpackage -b -us -uc --no-check-builddeps -j$$(nproc) >../log 2>&1 || \

@@ -71,7 +71,8 @@ static void operand_need(struct listing *listing, uint32_t id)
     listing->needed[id] = true;
 }
 
-/* Its place is free behind the last step that reads it, but a constant's, which is written once for all blocks. */
+/* A value's slot is reused after the last step that reads it. Constants keep theirs: they are written once for all
+ * blocks. */
 static void operand_release(struct listing *listing, uint32_t id)
 {
     if (listing->last[id] != listing->reader || expr_at(listing->pool, id)->op == EXPR_NUMBER)
