@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "scorer/database_reader.h"
+#include "base/database_reader.h"
 
 struct audit_database {
     PGconn *connection;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "scorer/database_reader.h"
+#include "base/database_reader.h"
 
 struct explain_rows {
     PGconn *connection;

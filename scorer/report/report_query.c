@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "scorer/database_reader.h"
+#include "base/database_reader.h"
 
 enum { TIMESTAMPTZ = 1184 }; /* PostgreSQL's own number of the type */
 

@@ -1,5 +1,5 @@
 /* Connecting, and saying what failed: see database_reader.h. Never prints an address: a password may be in it. */
-#include "scorer/database_reader.h"
+#include "base/database_reader.h"
 
 #include <string.h>
 
