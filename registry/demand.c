@@ -54,16 +54,24 @@ enum status demands_read(const char *text, struct demand demands[DEMANDS_MOST], 
     return STATUS_OK;
 }
 
+/* "-": not known. */
+static void show_found(double found, char out[24])
+{
+    if (isnan(found))
+        snprintf(out, 24, "-");
+    else
+        snprintf(out, 24, "%.6g", found);
+}
+
 enum status demands_check(const struct demand *demands, size_t count, const struct replay *replay, struct error *err)
 {
     const struct demand *first = NULL;
     size_t unmet = 0;
+    char shown[24];
     for (size_t d = 0; d < count; d++) {
         double found = replay_figure(replay, demands[d].figure);
         bool met = demands[d].at_least ? found >= demands[d].bound : found <= demands[d].bound;
-        char shown[24] = "-";
-        if (!isnan(found))
-            snprintf(shown, sizeof shown, "%.6g", found);
+        show_found(found, shown);
         printf("  required: %s %s %g; found %s: %s\n", replay_figure_name(demands[d].figure),
                demands[d].at_least ? ">=" : "<=", demands[d].bound, shown,
                met            ? "met"
@@ -74,8 +82,9 @@ enum status demands_check(const struct demand *demands, size_t count, const stru
     }
     if (!unmet)
         return STATUS_OK;
+    show_found(replay_figure(replay, first->figure), shown);
     return error_set(err, STATUS_DENIED,
-                     "%zu of %zu requirements %s not met (first: %s %s %g, found %.6g), so the alias stays", unmet,
-                     count, unmet == 1 ? "is" : "are", replay_figure_name(first->figure),
-                     first->at_least ? ">=" : "<=", first->bound, replay_figure(replay, first->figure));
+                     "%zu of %zu requirements %s not met (first: %s %s %g, found %s), so the alias stays", unmet, count,
+                     unmet == 1 ? "is" : "are", replay_figure_name(first->figure),
+                     first->at_least ? ">=" : "<=", first->bound, shown);
 }

@@ -98,11 +98,11 @@ struct rehearsal {
 static enum status rehearse(const struct rehearsal *rehearsal, const struct pipeline *now, const struct demand *demands,
                             size_t demand_count, struct error *err)
 {
-    struct database_rows *rows;
+    struct log_reader *rows;
     struct replay replay;
     size_t count = (size_t)options_integer(rehearsal->options, OPTION_REPLAY);
     const char *conninfo = options_text(rehearsal->options, OPTION_DATABASE_URL);
-    enum status status = database_rows_open(conninfo, "attrition-replay", &rows, err);
+    enum status status = log_reader_open(conninfo, "attrition-replay", &rows, err);
     if (status != STATUS_OK)
         return status;
     status = replay_run(rows, rehearsal->schema, now, rehearsal->next, count, &replay, err);
@@ -111,7 +111,7 @@ static enum status rehearse(const struct rehearsal *rehearsal, const struct pipe
         status = demands_check(demands, demand_count, &replay, err);
         replay_clear(&replay);
     }
-    database_rows_close(rows);
+    log_reader_close(rows);
     return status;
 }
 
@@ -131,11 +131,8 @@ static enum status promote_replay(struct registry *registry, const struct rehear
         return STATUS_OK;
     if (rehearsal->current &&
         model_file_load_version(registry, rehearsal->schema, options_text(options, OPTION_POSITIVE_LABEL), name,
-                                rehearsal->current, NULL, &now, err) != STATUS_OK) {
+                                rehearsal->current, NULL, &now, err) != STATUS_OK)
         log_warn("registry", "version %s is compared with nothing: %s", rehearsal->current, err->text);
-        pipeline_free(now);
-        now = NULL;
-    }
     enum status status = rehearse(rehearsal, now, demands, demand_count, err);
     pipeline_free(now);
     return status;

@@ -115,7 +115,7 @@ static void block_add(struct replay_block *block, struct span input)
         block_score(block);
 }
 
-static enum status replay_read(struct database_rows *rows, struct replay_block *block, size_t count, struct error *err)
+static enum status replay_read(struct log_reader *rows, struct replay_block *block, size_t count, struct error *err)
 {
     /* The times alone are sorted, not the inputs; those of the same time as the Nth come too. */
     static const char sql[] =
@@ -126,12 +126,11 @@ static enum status replay_read(struct database_rows *rows, struct replay_block *
     const char *const values[] = {most};
     bool more = true;
     snprintf(most, sizeof most, "%zu", count);
-    enum status status =
-        database_rows_query(rows, "reading the prediction log (run sql/migrate?)", sql, 1, values, err);
+    enum status status = log_reader_query(rows, "reading the prediction log (run sql/migrate?)", sql, 1, values, err);
     while (status == STATUS_OK && more) {
-        status = database_rows_next(rows, &more, err);
+        status = log_reader_next(rows, &more, err);
         if (status == STATUS_OK && more)
-            block_add(block, database_rows_text(rows, 0));
+            block_add(block, log_reader_text(rows, 0));
     }
     if (status == STATUS_OK && block->rows)
         block_score(block);
@@ -156,7 +155,7 @@ static void replay_begin(struct replay *replay)
     replay->next.first_reasons = mem_zeroed(columns + 1, sizeof(size_t));
 }
 
-enum status replay_run(struct database_rows *rows, const struct schema *schema, const struct pipeline *now,
+enum status replay_run(struct log_reader *rows, const struct schema *schema, const struct pipeline *now,
                        const struct pipeline *next, size_t count, struct replay *out, struct error *err)
 {
     struct replay_block *block = mem_zeroed(1, sizeof *block);

@@ -7,7 +7,7 @@
 
 #include "events/schema.h"
 #include "pipeline/pipeline.h"
-#include "registry/database_rows.h"
+#include "registry/log_reader.h"
 
 enum { REPLAY_BINS = 1000, REPLAY_GROUP_LEAST = 30 };
 
@@ -56,7 +56,7 @@ struct replay {
 
 /* Reads the last `count` inputs and scores them by both. The pipelines are borrowed, `now` may be NULL. At most about
  * 10,000 inputs are explained, spread evenly. STATUS_NOT_FOUND: the log is empty. */
-MUST_USE enum status replay_run(struct database_rows *rows, const struct schema *schema, const struct pipeline *now,
+MUST_USE enum status replay_run(struct log_reader *rows, const struct schema *schema, const struct pipeline *now,
                                 const struct pipeline *next, size_t count, struct replay *out, struct error *err);
 void replay_clear(struct replay *replay);
 

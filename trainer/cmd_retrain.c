@@ -52,7 +52,7 @@ static enum status check_dates(const struct log_dates *dates, int64_t horizon_us
     return STATUS_OK;
 }
 
-static enum status read_dates(struct retraining *retraining, struct database_rows *rows, const struct log_dates *dates,
+static enum status read_dates(struct retraining *retraining, struct log_reader *rows, const struct log_dates *dates,
                               struct error *err)
 {
     int64_t horizon_us = options_duration_us(retraining->options, OPTION_HORIZON);
@@ -80,10 +80,10 @@ static enum status read_dates(struct retraining *retraining, struct database_row
 
 static enum status read_log(struct retraining *retraining, struct error *err)
 {
-    struct database_rows *rows;
+    struct log_reader *rows;
     struct log_dates dates;
     const char *conninfo = options_text(retraining->options, OPTION_DATABASE_URL);
-    enum status status = database_rows_open(conninfo, "attrition-retrain", &rows, err);
+    enum status status = log_reader_open(conninfo, "attrition-retrain", &rows, err);
     if (status != STATUS_OK)
         return status;
     status = log_dates_read(retraining->options, rows, 2, &dates, err);
@@ -91,7 +91,7 @@ static enum status read_log(struct retraining *retraining, struct error *err)
         status = read_dates(retraining, rows, &dates, err);
         log_dates_clear(&dates);
     }
-    database_rows_close(rows);
+    log_reader_close(rows);
     return status;
 }
 

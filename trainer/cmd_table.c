@@ -12,7 +12,7 @@
 #include "trainer/log_dates.h"
 #include "trainer/log_table.h"
 
-static enum status table_make(const struct options *options, const struct schema *schema, struct database_rows *rows,
+static enum status table_make(const struct options *options, const struct schema *schema, struct log_reader *rows,
                               struct buffer *out, struct error *err)
 {
     struct log_dates dates;
@@ -50,16 +50,16 @@ static enum status table_write(const struct options *options, struct span table,
 enum status command_table(const struct options *options, struct error *err)
 {
     struct schema *schema;
-    struct database_rows *rows = NULL;
+    struct log_reader *rows = NULL;
     struct buffer table = {0};
     if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err) != STATUS_OK)
         return err->status;
-    enum status status = database_rows_open(options_text(options, OPTION_DATABASE_URL), "attrition-table", &rows, err);
+    enum status status = log_reader_open(options_text(options, OPTION_DATABASE_URL), "attrition-table", &rows, err);
     if (status == STATUS_OK)
         status = table_make(options, schema, rows, &table, err);
     if (status == STATUS_OK)
         status = table_write(options, buffer_span(&table), err);
-    database_rows_close(rows);
+    log_reader_close(rows);
     buffer_free(&table);
     schema_free(schema);
     return status;

@@ -45,7 +45,7 @@ static enum status log_dates_given(const char *text, struct log_dates *out, stru
     return STATUS_OK;
 }
 
-static enum status log_dates_passed(struct database_rows *rows, int64_t horizon_us, size_t count, struct log_dates *out,
+static enum status log_dates_passed(struct log_reader *rows, int64_t horizon_us, size_t count, struct log_dates *out,
                                     struct error *err)
 {
     static const char sql[] = "SELECT to_char(now() - n * $1::interval, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') "
@@ -55,18 +55,18 @@ static enum status log_dates_passed(struct database_rows *rows, int64_t horizon_
     bool more = true;
     snprintf(horizon, sizeof horizon, "%" PRId64 " microseconds", horizon_us);
     snprintf(most, sizeof most, "%zu", count);
-    enum status status = database_rows_query(rows, "asking for the time", sql, 2, values, err);
+    enum status status = log_reader_query(rows, "asking for the time", sql, 2, values, err);
     while (status == STATUS_OK && more) {
-        status = database_rows_next(rows, &more, err);
+        status = log_reader_next(rows, &more, err);
         if (status != STATUS_OK || !more)
             break;
-        struct span text = database_rows_text(rows, 0);
+        struct span text = log_reader_text(rows, 0);
         out->items[out->count++] = mem_text_n(text.data, text.bytes);
     }
     return status;
 }
 
-enum status log_dates_read(const struct options *options, struct database_rows *rows, size_t fallback_count,
+enum status log_dates_read(const struct options *options, struct log_reader *rows, size_t fallback_count,
                            struct log_dates *out, struct error *err)
 {
     const char *given = options_text(options, OPTION_AS_OF);

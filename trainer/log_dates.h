@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/options.h"
-#include "registry/database_rows.h"
+#include "registry/log_reader.h"
 
 /* Texts that PostgreSQL reads, ascending, each once. log_dates_clear. */
 struct log_dates {
@@ -12,7 +12,7 @@ struct log_dates {
 
 /* Of --as-of. None given: the database's now less `fallback_count`, …, 2, 1 times the horizon. STATUS_INVALID: no
  * time. */
-MUST_USE enum status log_dates_read(const struct options *options, struct database_rows *rows, size_t fallback_count,
+MUST_USE enum status log_dates_read(const struct options *options, struct log_reader *rows, size_t fallback_count,
                                     struct log_dates *out, struct error *err);
 void log_dates_clear(struct log_dates *dates);
 /* Milliseconds since 1970. */

@@ -121,17 +121,17 @@ static void log_note_model(struct log_reading *reading, struct span model)
     free(name);
 }
 
-static void log_add_kept(struct log_reading *reading, const struct database_rows *rows)
+static void log_add_kept(struct log_reading *reading, const struct log_reader *rows)
 {
     const struct schema *schema = reading->schema;
     struct fault fault;
-    if (!log_read_row(reading, database_rows_text(rows, STANDING_INPUT), &fault)) {
+    if (!log_read_row(reading, log_reader_text(rows, STANDING_INPUT), &fault)) {
         if (reading->date->rows[LOG_ROW_REFUSED]++ == 0)
             snprintf(reading->date->refused, sizeof reading->date->refused, "%s", fault.text);
         return;
     }
-    bool leaves = *database_rows_text(rows, STANDING_LEAVES).data == 't';
-    csv_add_text(reading->out, database_rows_text(rows, STANDING_EMPLOYEE));
+    bool leaves = *log_reader_text(rows, STANDING_LEAVES).data == 't';
+    csv_add_text(reading->out, log_reader_text(rows, STANDING_EMPLOYEE));
     for (size_t c = 0; c < schema->column_count; c++) {
         buffer_add_text(reading->out, ",");
         csv_add_cell(reading->out, &schema->columns[c], &reading->cells[c]);
@@ -141,14 +141,14 @@ static void log_add_kept(struct log_reading *reading, const struct database_rows
     buffer_add_text(reading->out, "\n");
     reading->date->rows[LOG_ROW_KEPT]++;
     reading->date->positives += leaves;
-    reading->date->stale += *database_rows_text(rows, STANDING_STALE).data == 't';
-    log_note_model(reading, database_rows_text(rows, STANDING_MODEL));
+    reading->date->stale += *log_reader_text(rows, STANDING_STALE).data == 't';
+    log_note_model(reading, log_reader_text(rows, STANDING_MODEL));
 }
 
-static void log_add_row(struct log_reading *reading, const struct database_rows *rows)
+static void log_add_row(struct log_reading *reading, const struct log_reader *rows)
 {
-    struct span ends_as = database_rows_text(rows, STANDING_ENDS_AS);
-    if (!database_rows_text(rows, STANDING_EMPLOYEE).data)
+    struct span ends_as = log_reader_text(rows, STANDING_ENDS_AS);
+    if (!log_reader_text(rows, STANDING_EMPLOYEE).data)
         return; /* nobody has a record */
     if (span_equal(ends_as, SPAN_LITERAL("kept")))
         log_add_kept(reading, rows);
@@ -160,8 +160,8 @@ static void log_add_row(struct log_reading *reading, const struct database_rows 
         reading->date->rows[LOG_ROW_ERASED]++;
 }
 
-enum status log_table_add(struct database_rows *rows, const struct schema *schema, const char *as_of,
-                          int64_t horizon_us, struct buffer *out, struct log_table_date *date, struct error *err)
+enum status log_table_add(struct log_reader *rows, const struct schema *schema, const char *as_of, int64_t horizon_us,
+                          struct buffer *out, struct log_table_date *date, struct error *err)
 {
     char horizon[48];
     const char *const values[] = {as_of, horizon};
@@ -171,13 +171,13 @@ enum status log_table_add(struct database_rows *rows, const struct schema *schem
     *date = (struct log_table_date){.as_of = as_of};
     reading.cells = mem_zeroed(schema->column_count + 1, sizeof *reading.cells);
     enum status status =
-        database_rows_query(rows, "reading the prediction log (run sql/migrate?)", standing_sql, 2, values, err);
+        log_reader_query(rows, "reading the prediction log (run sql/migrate?)", standing_sql, 2, values, err);
     while (status == STATUS_OK && more) {
-        status = database_rows_next(rows, &more, err);
+        status = log_reader_next(rows, &more, err);
         if (status != STATUS_OK || !more)
             break;
         if (!date->unseen_exits)
-            date->unseen_exits = strtoul(database_rows_text(rows, STANDING_UNSEEN).data, NULL, 10);
+            date->unseen_exits = strtoul(log_reader_text(rows, STANDING_UNSEEN).data, NULL, 10);
         log_add_row(&reading, rows);
     }
     date->models = reading.models.count;

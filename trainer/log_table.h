@@ -2,7 +2,7 @@
 #pragma once
 
 #include "events/schema.h"
-#include "registry/database_rows.h"
+#include "registry/log_reader.h"
 
 /* What a record of the log comes to at a date. */
 enum log_row { LOG_ROW_KEPT, LOG_ROW_LEFT, LOG_ROW_CENSORED, LOG_ROW_ERASED, LOG_ROW_REFUSED, LOG_ROW_COUNT };
@@ -26,7 +26,7 @@ void log_table_header(const struct schema *schema, struct buffer *out);
  * is whether they left within the horizon after it. Left out, and counted: who had left by then; all, where the
  * horizon has not passed; whose erasure is pending; records that `train` would refuse under this schema. Every number
  * and text reads back as it was scored. as_of: a time as PostgreSQL reads it, UTC without a zone. */
-MUST_USE enum status log_table_add(struct database_rows *rows, const struct schema *schema, const char *as_of,
+MUST_USE enum status log_table_add(struct log_reader *rows, const struct schema *schema, const char *as_of,
                                    int64_t horizon_us, struct buffer *out, struct log_table_date *date,
                                    struct error *err);
 
