@@ -271,18 +271,11 @@ static enum status retrain(struct retraining *retraining, struct error *err)
     return status;
 }
 
-int command_retrain(const struct options *options)
+static enum status retrain_once(const struct options *options, const struct train_settings *settings,
+                                const struct run_labels *labels, struct error *err)
 {
-    struct train_settings settings;
-    struct run_labels labels;
-    struct error err;
-    if (train_settings_read(options, &settings, &err) != STATUS_OK ||
-        run_labels_read(options, &labels, &err) != STATUS_OK) {
-        log_error("trainer", "%s", err.text);
-        return 2;
-    }
-    struct retraining retraining = {.options = options, .settings = &settings, .labels = &labels};
-    enum status status = retrain(&retraining, &err);
+    struct retraining retraining = {.options = options, .settings = settings, .labels = labels};
+    enum status status = retrain(&retraining, err);
     evaluation_clear(&retraining.in_use);
     pipeline_free(retraining.in_use_pipeline);
     free(retraining.in_use_version);
@@ -290,9 +283,10 @@ int command_retrain(const struct options *options)
     schema_free(retraining.schema);
     buffer_free(&retraining.csv);
     buffer_free(&retraining.name);
-    run_labels_clear(&labels);
-    if (status == STATUS_OK)
-        return 0;
-    log_error("trainer", "%s", err.text);
-    return 1;
+    return status;
+}
+
+int command_retrain(const struct options *options)
+{
+    return train_command(options, retrain_once);
 }

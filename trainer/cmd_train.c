@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "trainer/commands.h"
 #include "trainer/findings.h"
@@ -122,18 +121,5 @@ static enum status train(const struct options *options, const struct train_setti
 
 int command_train(const struct options *options)
 {
-    struct train_settings settings;
-    struct run_labels labels;
-    struct error err;
-    if (train_settings_read(options, &settings, &err) != STATUS_OK ||
-        run_labels_read(options, &labels, &err) != STATUS_OK) {
-        log_error("trainer", "%s", err.text);
-        return 2;
-    }
-    enum status status = train(options, &settings, &labels, &err);
-    run_labels_clear(&labels);
-    if (status == STATUS_OK)
-        return 0;
-    log_error("trainer", "%s", err.text);
-    return 1;
+    return train_command(options, train);
 }

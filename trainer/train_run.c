@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "trainer/export.h"
 #include "trainer/kinds/kinds.h"
@@ -94,4 +95,22 @@ void train_run_clear(struct train_run *run)
     model_clear(&run->model);
     evaluation_clear(&run->evaluation);
     buffer_free(&run->file);
+}
+
+int train_command(const struct options *options, train_call *run)
+{
+    struct train_settings settings;
+    struct run_labels labels;
+    struct error err;
+    if (train_settings_read(options, &settings, &err) != STATUS_OK ||
+        run_labels_read(options, &labels, &err) != STATUS_OK) {
+        log_error("trainer", "%s", err.text);
+        return 2;
+    }
+    enum status status = run(options, &settings, &labels, &err);
+    run_labels_clear(&labels);
+    if (status == STATUS_OK)
+        return 0;
+    log_error("trainer", "%s", err.text);
+    return 1;
 }

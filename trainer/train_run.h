@@ -19,3 +19,8 @@ struct train_run {
 MUST_USE enum status train_run_make(const struct options *options, size_t later_from, struct training *training,
                                     struct train_run *run, struct error *err);
 void train_run_clear(struct train_run *run);
+
+/* A subcommand that trains: reads the settings of a training, calls it, logs why it failed. Its exit status. */
+typedef enum status train_call(const struct options *options, const struct train_settings *settings,
+                               const struct run_labels *labels, struct error *err);
+int train_command(const struct options *options, train_call *run);
