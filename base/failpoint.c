@@ -34,9 +34,10 @@ static void read_wanted(void)
     }
 }
 
+/* raise, not kill: a signal to the process may go to a thread that has to wait for a core, and this one goes on. */
 static void strike(void)
 {
-    kill(getpid(), strcmp(wanted.action, "kill") ? SIGSTOP : SIGKILL);
+    raise(strcmp(wanted.action, "kill") ? SIGSTOP : SIGKILL);
 }
 
 static void *strike_later(void *unused)
