@@ -352,14 +352,17 @@ bool sink_batch_is_unstored(const struct sink_batch *batch)
     return sink_batch_count(batch) || sink_batch_is_ahead(batch);
 }
 
-/* Sets every partition's target to one past its last item before `end` or, when those are all, to where it was read. */
+/* Sets every partition's target to where it was read or, if items at or after `end` remain of it, to one past its last
+ * item before. */
 static void aim_partitions(struct sink_batch *batch, size_t end)
 {
     for (size_t p = 0; p < batch->partition_count; p++) {
         struct sink_partition *partition = &batch->partitions[p];
-        partition->target = end == batch->count && is_ahead(partition) ? partition->next : SINK_NO_OFFSET;
+        partition->target = is_ahead(partition) ? partition->next : SINK_NO_OFFSET;
         partition->target_offset = SINK_NO_OFFSET;
     }
+    for (size_t i = end; i < batch->count; i++)
+        batch->partitions[batch->items[i].partition].target = SINK_NO_OFFSET;
     for (size_t i = end; i-- > batch->first;) {
         struct sink_partition *partition = &batch->partitions[batch->items[i].partition];
         if (partition->target_offset != SINK_NO_OFFSET)
