@@ -255,6 +255,31 @@ static void a_position_at_the_end_waits_for_the_records_before_it(void **state)
     fixture_close(&f);
 }
 
+/* Once all of a partition is stored, so is the marker behind it: retention may delete both before the next write. */
+static void a_position_at_the_end_does_not_wait_for_other_partitions(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error err;
+    fixture_open(&f, postgres.url, "cluster-a");
+    sync_now(&f);
+    static const struct record_plan bad = {.event_id = "a\0b", .event_id_bytes = 3};
+    add_plan(&f, 1, 0, &bad);
+    sink_batch_partition(f.batch, SINK_TOPIC_OUTPUT, 1)->next = 2; /* the marker is at 1 */
+    for (int64_t offset = 0; offset < 40; offset++)
+        add_prediction(&f, 0, offset);
+    sink_batch_partition(f.batch, SINK_TOPIC_OUTPUT, 0)->next = 45;
+    refuse("57P03", "event-70");
+    assert_int_equal(sink_batch_write(f.batch, &err), STATUS_UNAVAILABLE);
+    static const char sql[] = "SELECT string_agg(concat_ws(' ', partition, next_offset, last_offset), ', ' "
+                              "ORDER BY partition) FROM attrition.sink_offsets";
+    assert_text(sql, "0 19 18, 1 2 0");
+    refuse_no_more();
+    write_now(&f);
+    assert_text(sql, "0 45 39, 1 2 0");
+    fixture_close(&f);
+}
+
 static void headers_count_for_the_size_of_a_batch(void **state)
 {
     (void)state;
@@ -665,6 +690,7 @@ int main(void)
         cmocka_unit_test_setup(another_group_stores_nothing_twice, empty_tables),
         cmocka_unit_test_setup(positions_move_without_records, empty_tables),
         cmocka_unit_test_setup(a_position_at_the_end_waits_for_the_records_before_it, empty_tables),
+        cmocka_unit_test_setup(a_position_at_the_end_does_not_wait_for_other_partitions, empty_tables),
         cmocka_unit_test_setup(headers_count_for_the_size_of_a_batch, empty_tables),
         cmocka_unit_test_setup(erasures_follow_the_source, empty_tables),
         cmocka_unit_test_setup(the_slower_of_two_sinks_stores_nothing_twice, empty_tables),
