@@ -23,7 +23,7 @@ __attribute__((cold, pure)) size_t text_rows_find_other(const struct text_rows *
 /* The cell's row. */
 static inline size_t text_rows_find(const struct text_rows *rows, const struct cell *cell)
 {
-    return cell->code == CELL_OTHER ? text_rows_find_other(rows, cell) : (size_t)(cell->code + 2);
+    return __builtin_expect(cell->code == CELL_OTHER, 0) ? text_rows_find_other(rows, cell) : (size_t)cell->code + 2;
 }
 
 /* One row of cells, all missing but the column at work, and the texts that its functions compare with. Plain data. */
