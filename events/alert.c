@@ -32,10 +32,8 @@ struct span alert_cause_name(enum alert_cause cause)
 
 /* --- into bytes --- */
 
-#define record_put_label avro_put_long
 #define record_put_kind avro_put_long
 #define record_put_cause avro_put_long
-#define record_bytes_label(value) AVRO_VARINT_MAX
 #define record_bytes_kind(value) AVRO_VARINT_MAX
 #define record_bytes_cause(value) AVRO_VARINT_MAX
 
@@ -154,11 +152,6 @@ static bool read_symbol(struct record_reading *reading, size_t count, uint32_t *
     return avro_read_symbol(&reading->in, (uint32_t)count, out, &reading->padded);
 }
 
-static bool record_read_label(struct record_reading *reading, uint32_t *out)
-{
-    return read_symbol(reading, reading->parts->schema.target_count, out);
-}
-
 static bool record_read_kind(struct record_reading *reading, enum alert_kind *out)
 {
     uint32_t symbol = 0;
@@ -175,15 +168,6 @@ static bool record_read_cause(struct record_reading *reading, enum alert_cause *
     return known;
 }
 
-static bool read_present(struct record_reading *reading, bool *present)
-{
-    uint32_t branch;
-    if (!avro_read_branch(&reading->in, 2, &branch, &reading->padded))
-        return false;
-    *present = branch;
-    return true;
-}
-
 static bool read_model(struct record_reading *reading, struct alert_assessment *record)
 {
     return true ALERT_MODEL(RECORD_READ);
@@ -196,7 +180,7 @@ static bool read_assessment(struct record_reading *reading, struct alert_assessm
 
 static bool read_before(struct record_reading *reading, struct alert *alert)
 {
-    return read_present(reading, &alert->has_before) &&
+    return record_read_present(reading, &alert->has_before) &&
            (!alert->has_before || read_assessment(reading, &alert->before));
 }
 
@@ -219,7 +203,7 @@ static bool read_drivers(struct record_reading *reading, struct alert *alert)
         .read_item = read_driver,
     };
     void *items = NULL;
-    bool fine = read_present(reading, &alert->has_drivers) &&
+    bool fine = record_read_present(reading, &alert->has_drivers) &&
                 (!alert->has_drivers || record_read_array(reading, &drivers, &items, &alert->driver_count));
     alert->drivers = items;
     return fine;

@@ -1,22 +1,17 @@
 /* Current records into bytes and back: see employee_state.h. On a score loop's thread; written once per event, read
- * when a partition's records are restored. What an older version wrote takes the way through Avro's JSON form, slow and
- * simple. */
+ * when a partition's records are restored. */
 #include "events/employee_state.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "avro/from_json.h"
 #include "events/event_encoder_private.h"
 #include "events/fault.h"
 #include "events/frame.h"
 #include "events/record_codec.h"
-#include "events/writer_schemas.h"
+#include "events/record_versions.h"
 
 /* --- into bytes --- */
-
-#define record_put_label avro_put_long
-#define record_bytes_label(value) AVRO_VARINT_MAX
 
 static char *put_source(const struct schema_parts *parts, const struct employee_state *record, char *at)
 {
@@ -72,10 +67,8 @@ void employee_state_encode(const struct schema *schema, const struct employee_st
 
 struct employee_state_reader {
     const struct schema_parts *parts;
-    struct writer_schemas *writers;
-    struct machine *machine;
-    struct buffer json, ours; /* of one datum of another version */
-    struct arena arena;
+    struct record_versions *records;
+    struct arena arena; /* of one record */
 };
 
 struct employee_state_reader *employee_state_reader_new(const struct schema *schema)
@@ -84,12 +77,7 @@ struct employee_state_reader *employee_state_reader_new(const struct schema *sch
     struct employee_state_reader *reader = mem_zeroed(1, sizeof *reader);
     assert(parts->state);
     reader->parts = parts;
-    reader->machine = machine_new();
-    reader->writers = writer_schemas_new(schema->state, NULL);
-    for (size_t v = 0; v < parts->states.count; v++) {
-        const struct schema_key key = schema_key_of_id(parts->states.items[v].id);
-        (void)writer_schemas_add(reader->writers, &key, avro_schema_type(parts->states.items[v].schema), NULL);
-    }
+    reader->records = record_versions_new(schema->state, &parts->states, &schema->state_schema_id);
     return reader;
 }
 
@@ -97,26 +85,9 @@ void employee_state_reader_free(struct employee_state_reader *reader)
 {
     if (!reader)
         return;
-    writer_schemas_free(reader->writers);
-    machine_free(reader->machine);
-    buffer_free(&reader->json);
-    buffer_free(&reader->ours);
+    record_versions_free(reader->records);
     arena_free(&reader->arena);
     free(reader);
-}
-
-static inline bool record_read_label(struct record_reading *reading, uint32_t *out)
-{
-    return avro_read_symbol(&reading->in, (uint32_t)reading->parts->schema.target_count, out, &reading->padded);
-}
-
-static bool read_present(struct record_reading *reading, bool *present)
-{
-    uint32_t branch;
-    if (!avro_read_branch(&reading->in, 2, &branch, &reading->padded))
-        return false;
-    *present = branch;
-    return true;
 }
 
 static bool read_source(struct record_reading *reading, struct employee_state *record)
@@ -126,12 +97,12 @@ static bool read_source(struct record_reading *reading, struct employee_state *r
 
 static bool read_prediction(struct record_reading *reading, struct employee_state *record)
 {
-    return read_present(reading, &record->scored) && (!record->scored || (true STATE_PREDICTION(RECORD_READ)));
+    return record_read_present(reading, &record->scored) && (!record->scored || (true STATE_PREDICTION(RECORD_READ)));
 }
 
 static bool read_alerted(struct record_reading *reading, struct employee_state *record)
 {
-    return read_present(reading, &record->alerted) && (!record->alerted || (true STATE_ALERTED(RECORD_READ)));
+    return record_read_present(reading, &record->alerted) && (!record->alerted || (true STATE_ALERTED(RECORD_READ)));
 }
 
 static bool read_cells(struct record_reading *reading, struct employee_state *record)
@@ -145,7 +116,7 @@ static bool read_cells(struct record_reading *reading, struct employee_state *re
 static bool read_attributes(struct record_reading *reading, struct employee_state *record)
 {
     bool present = false;
-    return read_present(reading, &present) && (!present || read_cells(reading, record));
+    return record_read_present(reading, &present) && (!present || read_cells(reading, record));
 }
 
 static bool read_record(struct record_reading *reading, struct employee_state *record)
@@ -165,35 +136,13 @@ static enum event_code decode(struct employee_state_reader *reader, struct span 
     return EVENT_OK;
 }
 
-/* Resolved, and written again in our own layout. */
-static enum event_code rewrite(struct employee_state_reader *reader, const struct writer_schema *writer,
-                               struct span datum, struct fault *fault)
-{
-    struct datum_fault why;
-    buffer_clear(&reader->json);
-    buffer_clear(&reader->ours);
-    if (plan_run_json(writer->plan, reader->machine, datum, &reader->json, &why) != DATUM_OK)
-        return fault_set_datum(fault, &why);
-    json_t *json = json_loadb(reader->json.data, reader->json.bytes, JSON_ALLOW_NUL, NULL);
-    if (!json)
-        return fault_set(fault, EVENT_LIMIT, FAULT_NO_COLUMN, "nested deeper than can be read");
-    avro_from_json(reader->parts->schema.state, json, &reader->ours);
-    json_decref(json);
-    return EVENT_OK;
-}
-
 enum event_code employee_state_read(struct employee_state_reader *reader, struct span value, struct employee_state *out,
                                     struct fault *fault)
 {
-    struct frame frame;
-    const struct writer_schema *writer;
+    struct span datum;
     bool waits;
     arena_reset(&reader->arena);
-    enum event_code code = frame_read(value, SPAN_NULL, &frame, fault);
-    if (code == EVENT_OK)
-        code = writer_schemas_find(reader->writers, &frame.key, &writer, fault, &waits);
-    if (code != EVENT_OK || writer->same)
-        return code != EVENT_OK ? code : decode(reader, frame.datum, out, fault);
-    code = rewrite(reader, writer, frame.datum, fault);
-    return code == EVENT_OK ? decode(reader, buffer_span(&reader->ours), out, fault) : code;
+    enum event_code code =
+        record_versions_read(reader->records, value, SPAN_NULL, &reader->arena, &datum, fault, &waits);
+    return code == EVENT_OK ? decode(reader, datum, out, fault) : code;
 }

@@ -18,9 +18,7 @@ struct span channel_name(enum channel channel)
 
 /* --- codecs and parts of this record --- */
 
-#define record_put_label avro_put_long
 #define record_put_channel avro_put_long
-#define record_bytes_label(value) AVRO_VARINT_MAX
 #define record_bytes_channel(value) AVRO_VARINT_MAX
 
 static inline char *put_feature(const struct schema_parts *parts, const struct reason *reason, char *at)

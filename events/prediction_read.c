@@ -7,11 +7,6 @@
 
 /* --- codecs and parts of this record --- */
 
-static inline bool record_read_label(struct record_reading *reading, uint32_t *out)
-{
-    return avro_read_symbol(&reading->in, (uint32_t)reading->parts->schema.target_count, out, &reading->padded);
-}
-
 static inline bool record_read_channel(struct record_reading *reading, enum channel *out)
 {
     uint32_t symbol;

@@ -41,6 +41,7 @@
 #define record_put_double avro_put_double
 #define record_put_time_ms avro_put_long
 #define record_put_time_us avro_put_long
+#define record_put_label avro_put_long
 
 #define record_bytes_text(value) (AVRO_VARINT_MAX + (value).bytes)
 #define record_bytes_optional_text(value) (AVRO_BRANCH_BYTES + record_bytes_text(value))
@@ -49,6 +50,7 @@
 #define record_bytes_double(value) sizeof(double)
 #define record_bytes_time_ms(value) AVRO_VARINT_MAX
 #define record_bytes_time_us(value) AVRO_VARINT_MAX
+#define record_bytes_label(value) AVRO_VARINT_MAX
 
 #define RECORD_LEAST_text 1 /* its length */
 #define RECORD_LEAST_double sizeof(double)
@@ -95,6 +97,22 @@ static inline bool record_read_double(struct record_reading *reading, double *ou
 #define record_read_time_ms record_read_long
 #define record_read_time_us record_read_long
 
+/* An index of the schema's target values. */
+static inline bool record_read_label(struct record_reading *reading, uint32_t *out)
+{
+    return avro_read_symbol(&reading->in, (uint32_t)reading->parts->schema.target_count, out, &reading->padded);
+}
+
+/* The branch of a union with null first. */
+static inline bool record_read_present(struct record_reading *reading, bool *present)
+{
+    uint32_t branch;
+    if (!avro_read_branch(&reading->in, 2, &branch, &reading->padded))
+        return false;
+    *present = branch;
+    return true;
+}
+
 /* An array of items of `item_bytes`, which take at least `least` bytes on the wire. */
 struct record_array {
     size_t item_bytes, least;
@@ -121,6 +139,7 @@ struct record_field {
 
 extern const struct record_form record_form_text, record_form_optional_text, record_form_int, record_form_long,
     record_form_double, record_form_time_ms, record_form_time_us, record_form_enum, record_form_any;
+#define record_form_label record_form_enum
 
 /* Whether a field of an .avsc is the one that is due. `what` names the record in messages. */
 MUST_USE enum status record_check_field(const struct avro_field *field, const struct record_field *due,

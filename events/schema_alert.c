@@ -4,7 +4,6 @@
 
 static const char file[] = "alert.avsc";
 
-#define record_form_label record_form_enum
 #define record_form_kind record_form_enum
 #define record_form_cause record_form_enum
 

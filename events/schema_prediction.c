@@ -10,7 +10,6 @@ static const char prediction_avsc[] = "prediction.avsc";
 
 /* --- forms of this record --- */
 
-#define record_form_label record_form_enum
 #define record_form_channel record_form_enum
 #define form_feature record_form_text
 #define form_attributes record_form_any

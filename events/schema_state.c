@@ -5,7 +5,6 @@
 
 static const char file[] = "employee_state.avsc";
 
-#define record_form_label record_form_enum
 #define form_attributes record_form_any
 
 #define FORM_COUNT(fields) (sizeof(fields) / sizeof *(fields))

@@ -253,21 +253,26 @@ uint32_t expr_linear(struct expr_pool *pool, enum dtype dtype, const struct expr
     return expr_finish(pool, &expr);
 }
 
-uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32_t class)
+/* One class of an estimator that reads many columns. */
+static struct expr class_leaf(enum expr_op op, uint32_t class)
 {
-    struct expr expr = expr_leaf(EXPR_TREES, DTYPE_FLOAT);
-    expr.trees = trees;
+    struct expr expr = expr_leaf(op, DTYPE_FLOAT);
     expr.b = class;
     expr.column = EXPR_MANY_COLUMNS;
+    return expr;
+}
+
+uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32_t class)
+{
+    struct expr expr = class_leaf(EXPR_TREES, class);
+    expr.trees = trees;
     return expr_push(pool, &expr);
 }
 
 uint32_t expr_vectors(struct expr_pool *pool, const struct support_vectors *vectors, uint32_t class)
 {
-    struct expr expr = expr_leaf(EXPR_VECTORS, DTYPE_FLOAT);
+    struct expr expr = class_leaf(EXPR_VECTORS, class);
     expr.vectors = vectors;
-    expr.b = class;
-    expr.column = EXPR_MANY_COLUMNS;
     return expr_push(pool, &expr);
 }
 

@@ -1,8 +1,8 @@
 /* Cells → the floats that trees compare. features_compile is called by trees_compile.c at load; features_write by
  * trees.c for every row on any thread, and must not allocate.
  *
- * A nominal column's features are functions of one text, so they are tabulated for every text that schema or model
- * knows, as in linear_compile.c. A number's are a formula where they are one, else evaluated expression by expression.
+ * A nominal column's features are tabulated (tabulation.h). A number's are a formula where they are one, else evaluated
+ * expression by expression.
  *
  * Nodes compare floats whatever the graph's type. Float graphs: the values themselves. Double graphs with thresholds
  * that are floats: x rounded up to a float, since then x ≤ t exactly where up(x) ≤ t. Other double graphs: the number
@@ -14,6 +14,7 @@
 
 #include "base/order.h"
 #include "pipeline/expr_shapes.h"
+#include "pipeline/tabulation.h"
 
 enum conversion { CONVERT_FLOAT, CONVERT_UP, CONVERT_RANK };
 
@@ -30,17 +31,11 @@ struct number_feature {
     float missing; /* the value of a missing cell */
 };
 
-struct text_value {
-    struct span text;
-    const float *row;
-};
-
 /* All slots of a nominal column, side by side. */
 struct text_features {
-    uint32_t column, first_slot, count;
-    const float *rows;              /* [(code + 2) × count]: unknown text, missing, then the schema's values */
-    const struct text_value *known; /* sorted by texts_order: what CELL_OTHER may still be */
-    size_t known_count;
+    struct text_rows texts;
+    uint32_t first_slot, count;
+    const float *rows; /* [row × count] */
 };
 
 struct mixed_feature {
@@ -64,9 +59,7 @@ struct features {
 
 struct feature_fold {
     struct features *features;
-    struct expr_memo memo;
-    struct text_keys keys;
-    struct cell *cells; /* one row, all missing but the column at work */
+    struct tabulation tabulation;
     uint32_t mixed_cost;
     struct error *err;
 };
@@ -182,11 +175,6 @@ static bool feature_read(const struct features *features, uint32_t feature)
     return features->list[feature].at.slot || features->list[feature].at.low;
 }
 
-static double value_now(struct feature_fold *fold, uint32_t expr)
-{
-    return expr_evaluate_memo(fold->features->pool, &fold->memo, expr, fold->cells).number;
-}
-
 /* A formula, perhaps rounded to float at its end (what is computed in doubles and cast for the trees). */
 static bool number_match(const struct features *features, uint32_t expr, struct number_feature *out)
 {
@@ -201,8 +189,8 @@ static enum status fold_number_feature(struct feature_fold *fold, uint32_t featu
     uint32_t expr = features->ensemble->inputs[feature];
     struct number_feature number = {.feature = feature};
     if (number_match(features, expr, &number)) {
-        expr_memo_next_row(&fold->memo);
-        number.missing = convert(features, feature, value_now(fold, expr));
+        tabulation_set_missing(&fold->tabulation, number.formula.column);
+        number.missing = convert(features, feature, tabulation_value(&fold->tabulation, expr));
         features->numbers[features->number_count++] = number;
         return STATUS_OK;
     }
@@ -213,19 +201,16 @@ static enum status fold_number_feature(struct feature_fold *fold, uint32_t featu
     return STATUS_OK;
 }
 
-/* The column's slots for one text. */
-static void text_row(struct feature_fold *fold, const struct text_features *column, struct span text, float *row)
+/* The column's slots for the text at work. */
+static void text_row(struct feature_fold *fold, const struct text_features *column, float *row)
 {
     struct features *features = fold->features;
-    fold->cells[column->column] =
-        (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = CELL_OTHER};
-    expr_memo_next_row(&fold->memo);
     for (uint32_t f = 0; f < features->ensemble->input_count; f++) {
         uint32_t expr = features->ensemble->inputs[f];
-        if (expr_at(features->pool, expr)->column != (int32_t)column->column || !feature_read(features, f))
+        if (expr_at(features->pool, expr)->column != (int32_t)column->texts.column || !feature_read(features, f))
             continue;
         struct feature_slot at = features->list[f].at;
-        float value = convert(features, f, value_now(fold, expr));
+        float value = convert(features, f, tabulation_value(&fold->tabulation, expr));
         if (at.slot)
             row[at.slot - column->first_slot] = value;
         if (at.low)
@@ -233,34 +218,24 @@ static void text_row(struct feature_fold *fold, const struct text_features *colu
     }
 }
 
-static enum status fold_text_features(struct feature_fold *fold, struct text_features *column)
+static enum status fold_text_features(struct feature_fold *fold, uint32_t column, struct text_features *out)
 {
     struct features *features = fold->features;
-    const struct column *schema = &features->pool->columns[column->column];
-    text_keys_clear(&fold->keys);
-    for (uint32_t f = 0; f < features->ensemble->input_count; f++)
-        if (expr_at(features->pool, features->ensemble->inputs[f])->column == (int32_t)column->column)
-            text_keys_collect(&fold->keys, features->pool, features->ensemble->inputs[f]);
-    text_keys_sort(&fold->keys);
-    size_t rows = fold->keys.count + schema->value_count + 2;
-    if (!text_keys_fit(&fold->keys, schema->value_count + 2, features->ensemble->input_count))
-        return error_set(fold->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name,
-                         fold->keys.count);
-    float *values = features_take(features, rows * column->count, sizeof *values);
-    column->rows = values;
-    text_row(fold, column, (struct span){EXPR_UNKNOWN, sizeof EXPR_UNKNOWN}, values);
-    text_row(fold, column, SPAN_LITERAL(""), values + column->count);
-    for (size_t v = 0; v < schema->value_count; v++)
-        text_row(fold, column, schema->values[v], values + (v + 2) * column->count);
-    struct text_value *known = features_take(features, fold->keys.count, sizeof *known);
-    for (size_t k = 0; k < fold->keys.count; k++) {
-        float *row = values + (schema->value_count + 2 + k) * column->count;
-        text_row(fold, column, fold->keys.texts[k], row);
-        known[k] = (struct text_value){fold->keys.texts[k], row};
+    struct tabulation *tabulation = &fold->tabulation;
+    const struct ensemble *ensemble = features->ensemble;
+    tabulation_begin(tabulation);
+    for (uint32_t f = 0; f < ensemble->input_count; f++)
+        if (expr_at(features->pool, ensemble->inputs[f])->column == (int32_t)column)
+            tabulation_add(tabulation, ensemble->inputs[f]);
+    if (tabulation_end(tabulation, column, ensemble->input_count, &out->texts, fold->err) != STATUS_OK)
+        return fold->err->status;
+    float *rows = features_take(features, text_rows_count(&out->texts) * out->count, sizeof *rows);
+    for (size_t row = 0; row < text_rows_count(&out->texts); row++) {
+        tabulation_set_row(tabulation, &out->texts, row);
+        text_row(fold, out, rows + row * out->count);
     }
-    column->known = known;
-    column->known_count = fold->keys.count;
-    fold->cells[column->column] = cell_missing(schema);
+    tabulation_set_missing(tabulation, column);
+    out->rows = rows;
     return STATUS_OK;
 }
 
@@ -282,8 +257,8 @@ static enum status fold_column(struct feature_fold *fold, int32_t column)
     if (status != STATUS_OK || !text || count == 0)
         return status;
     struct text_features *into = &features->texts[features->text_count++];
-    *into = (struct text_features){.column = (uint32_t)column, .first_slot = first, .count = count};
-    return fold_text_features(fold, into);
+    *into = (struct text_features){.first_slot = first, .count = count};
+    return fold_text_features(fold, (uint32_t)column, into);
 }
 
 static enum status fold_given(struct feature_fold *fold)
@@ -347,15 +322,9 @@ enum status features_compile(const struct expr_pool *pool, const struct ensemble
             features_free(features);
         return status;
     }
-    expr_memo_init(&fold.memo, pool);
-    text_keys_init(&fold.keys, pool);
-    fold.cells = mem_zeroed(column_count, sizeof *fold.cells);
-    for (size_t c = 0; c < column_count; c++)
-        fold.cells[c] = cell_missing(&pool->columns[c]);
+    tabulation_init(&fold.tabulation, pool, column_count, &features->arena, &features->bytes);
     enum status status = fold_all(&fold);
-    expr_memo_clear(&fold.memo);
-    text_keys_free(&fold.keys);
-    free(fold.cells);
+    tabulation_free(&fold.tabulation);
     if (status != STATUS_OK)
         features_free(features);
     else
@@ -429,25 +398,13 @@ static void numbers_write(const struct features *features, const struct cell *ce
     }
 }
 
-/* A text that the schema does not list: the model may know it all the same. */
-static __attribute__((noinline, cold, pure)) const float *text_other(const struct text_features *column,
-                                                                     const struct cell *cell)
-{
-    struct span text = {cell->text, cell->text_bytes};
-    const struct text_value *known =
-        bsearch(&text, column->known, column->known_count, sizeof *column->known, texts_order);
-    return known ? known->row : column->rows;
-}
-
 void features_write(const struct features *features, const struct cell *cells, float *x)
 {
     x[0] = -INFINITY;
     numbers_write(features, cells, x);
     for (size_t t = 0; t < features->text_count; t++) {
         const struct text_features *column = &features->texts[t];
-        const struct cell *cell = &cells[column->column];
-        const float *row = cell->code == CELL_OTHER ? text_other(column, cell)
-                                                    : column->rows + (size_t)(cell->code + 2) * column->count;
+        const float *row = column->rows + text_rows_find(&column->texts, &cells[column->texts.column]) * column->count;
         for (uint32_t s = 0; s < column->count; s++)
             x[(column->first_slot + s) * FEATURE_LANES] = row[s];
     }

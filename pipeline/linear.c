@@ -73,14 +73,6 @@ static double formula_term_value(const struct formula_term *term, const struct c
     return term->weight * (term->multiply ? centred * term->factor : centred / term->factor);
 }
 
-/* A text that the schema does not list: the model may know it all the same. */
-static __attribute__((noinline, cold, pure)) double table_other(const struct table_term *term, const struct cell *cell)
-{
-    struct span text = {cell->text, cell->text_bytes};
-    const struct known_text *known = bsearch(&text, term->known, term->known_count, sizeof *term->known, texts_order);
-    return known ? known->value : term->values[0];
-}
-
 static __attribute__((noinline)) double mixed_value(const struct linear *linear, const struct mixed_term *term,
                                                     const struct cell *cells)
 {
@@ -95,8 +87,7 @@ static double table_terms(const struct linear *linear, const struct cell *cells,
     const struct table_term *end = linear->tables + linear->table_count;
     double sum = 0;
     for (const struct table_term *term = linear->tables; term < end; term++) {
-        const struct cell *cell = &cells[term->column];
-        double value = cell->code == CELL_OTHER ? table_other(term, cell) : term->values[cell->code + 2];
+        double value = term->values[text_rows_find(&term->texts, &cells[term->texts.column])];
         terms[term->position] = value;
         sum += value;
     }

@@ -1,8 +1,5 @@
 /* Expressions → struct linear: groups the features of a logistic regression by the column they come from, and folds
- * imputation, scaling, one-hot and weight of each column into one term. Called by pipeline_load, at load only.
- *
- * A nominal column's term is a function of a text, so it is evaluated for every text that schema or model knows, for
- * the missing one and for one that nobody knows: exact by construction, whatever operators made it. */
+ * imputation, scaling, one-hot and weight of each column into one term. Called by pipeline_load, at load only. */
 #include "pipeline/expr_shapes.h"
 #include "pipeline/linear_program.h"
 
@@ -18,9 +15,7 @@ struct column_parts {
 struct fold {
     const struct expr_pool *pool;
     struct linear *linear;
-    struct expr_memo memo;
-    struct cell *cells; /* one row, all missing but the column at work */
-    struct text_keys keys;
+    struct tabulation tabulation;
     uint32_t mixed_cost;
     struct error *err;
 };
@@ -118,10 +113,8 @@ static const struct expr *score_find(const struct fold *fold, const struct compi
 static double parts_value(struct fold *fold, const struct expr_terms *parts)
 {
     double sum = 0;
-    expr_memo_next_row(&fold->memo);
     for (size_t p = 0; p < parts->count; p++)
-        sum += parts->terms[p].weight *
-               expr_evaluate_memo(fold->pool, &fold->memo, parts->terms[p].expr, fold->cells).number;
+        sum += parts->terms[p].weight * tabulation_value(&fold->tabulation, parts->terms[p].expr);
     return sum;
 }
 
@@ -160,7 +153,8 @@ static enum status fold_number(struct fold *fold, const struct column_parts *col
                                    .offset = shape.offset,
                                    .factor = shape.factor};
     formula.weight = column->parts.terms[0].weight;
-    formula.missing = parts_value(fold, &column->parts); /* the row's cells are all missing */
+    tabulation_set_missing(&fold->tabulation, column->column);
+    formula.missing = parts_value(fold, &column->parts);
     if (formula.dtype == DTYPE_DOUBLE && !formula.multiply)
         number_terms_add(&linear->numbers, &formula);
     else
@@ -168,39 +162,24 @@ static enum status fold_number(struct fold *fold, const struct column_parts *col
     return STATUS_OK;
 }
 
-static void known_gather(struct fold *fold, const struct column_parts *column)
-{
-    text_keys_clear(&fold->keys);
-    for (size_t p = 0; p < column->parts.count; p++)
-        text_keys_collect(&fold->keys, fold->pool, column->parts.terms[p].expr);
-    text_keys_sort(&fold->keys);
-}
-
-static double fold_text_value(struct fold *fold, const struct column_parts *column, const char *text, size_t bytes)
-{
-    fold->cells[column->column] = (struct cell){.text = text, .text_bytes = (uint32_t)bytes, .code = CELL_OTHER};
-    return parts_value(fold, &column->parts);
-}
-
 static enum status fold_table(struct fold *fold, const struct column_parts *column)
 {
-    const struct column *schema = &fold->pool->columns[column->column];
-    known_gather(fold, column);
-    if (!text_keys_fit(&fold->keys, schema->value_count + 2, column->parts.count))
-        return error_set(fold->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name,
-                         fold->keys.count);
-    double *values = linear_take(fold->linear, schema->value_count + 2, sizeof *values);
-    values[0] = fold_text_value(fold, column, EXPR_UNKNOWN, sizeof EXPR_UNKNOWN);
-    values[1] = fold_text_value(fold, column, "", 0);
-    for (size_t v = 0; v < schema->value_count; v++)
-        values[v + 2] = fold_text_value(fold, column, schema->values[v].data, schema->values[v].bytes);
-    struct known_text *known = linear_take(fold->linear, fold->keys.count, sizeof *known);
-    for (size_t k = 0; k < fold->keys.count; k++)
-        known[k] = (struct known_text){
-            fold->keys.texts[k], fold_text_value(fold, column, fold->keys.texts[k].data, fold->keys.texts[k].bytes)};
-    fold->cells[column->column] = cell_missing(schema);
-    fold->linear->tables[fold->linear->table_count++] =
-        (struct table_term){column->column, 0, values, known, fold->keys.count};
+    struct linear *linear = fold->linear;
+    struct tabulation *tabulation = &fold->tabulation;
+    struct table_term table = {0};
+    tabulation_begin(tabulation);
+    for (size_t p = 0; p < column->parts.count; p++)
+        tabulation_add(tabulation, column->parts.terms[p].expr);
+    if (tabulation_end(tabulation, column->column, column->parts.count, &table.texts, fold->err) != STATUS_OK)
+        return fold->err->status;
+    double *values = linear_take(linear, text_rows_count(&table.texts), sizeof *values);
+    for (size_t row = 0; row < text_rows_count(&table.texts); row++) {
+        tabulation_set_row(tabulation, &table.texts, row);
+        values[row] = parts_value(fold, &column->parts);
+    }
+    tabulation_set_missing(tabulation, column->column);
+    table.values = values;
+    linear->tables[linear->table_count++] = table;
     return STATUS_OK;
 }
 
@@ -255,7 +234,7 @@ static void positions_assign(struct linear *linear)
     for (size_t t = 0; t < linear->numbers.count; t++)
         position_set(linear, linear->numbers.columns[t], &position);
     for (size_t t = 0; t < linear->table_count; t++)
-        position_set(linear, linear->tables[t].column, &linear->tables[t].position);
+        position_set(linear, linear->tables[t].texts.column, &linear->tables[t].position);
     for (size_t t = 0; t < linear->formula_count; t++)
         position_set(linear, linear->formulas[t].column, &linear->formulas[t].position);
     for (size_t t = 0; t < linear->mixed_count; t++)
@@ -272,7 +251,7 @@ static void spreads_find(const struct linear *linear, const struct column *colum
     for (size_t t = 0; t < linear->table_count; t++) {
         const struct table_term *table = &linear->tables[t];
         double low = INFINITY, high = -INFINITY;
-        for (size_t v = 0; v < columns[table->column].value_count; v++) {
+        for (size_t v = 0; v < columns[table->texts.column].value_count; v++) {
             low = fmin(low, table->values[v + 2]);
             high = fmax(high, table->values[v + 2]);
         }
@@ -347,15 +326,9 @@ enum status linear_compile(const struct expr_pool *pool, const struct compiled *
     linear->column_count = column_count;
     linear->bytes = sizeof *linear;
     struct fold fold = {.pool = pool, .linear = linear, .err = err};
-    expr_memo_init(&fold.memo, pool);
-    fold.cells = mem_zeroed(column_count, sizeof *fold.cells);
-    text_keys_init(&fold.keys, pool);
-    for (size_t c = 0; c < column_count; c++)
-        fold.cells[c] = cell_missing(&pool->columns[c]);
+    tabulation_init(&fold.tabulation, pool, column_count, &linear->arena, &linear->bytes);
     enum status status = fold_run(&fold, compiled, positive);
-    expr_memo_clear(&fold.memo);
-    free(fold.cells);
-    text_keys_free(&fold.keys);
+    tabulation_free(&fold.tabulation);
     if (status != STATUS_OK)
         linear_free(linear);
     else

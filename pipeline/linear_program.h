@@ -4,6 +4,7 @@
 
 #include "pipeline/expr_shapes.h"
 #include "pipeline/linear.h"
+#include "pipeline/tabulation.h"
 
 /* weight × ((x − offset) / divisor) in double: our trainer's form, and the hot loop. Each list is one array, so that
  * two columns are computed at a time; their positions are 0, 1, 2, … */
@@ -22,17 +23,11 @@ struct formula_term {
     double offset, factor, weight, missing;
 };
 
-struct known_text {
-    struct span text;
-    double value;
-};
-
-/* A nominal column: every text the schema or the model knows has its value. */
+/* A nominal column: each of its texts has its value. */
 struct table_term {
-    uint32_t column, position;
-    const double *values;           /* [code + 2]: unknown text, missing, then the schema's values */
-    const struct known_text *known; /* sorted by texts_order: what CELL_OTHER may still be */
-    size_t known_count;
+    struct text_rows texts;
+    uint32_t position;
+    const double *values; /* by row */
 };
 
 /* What fits none of the above: evaluated expression by expression. Slow, exact. */

@@ -37,19 +37,11 @@ static void numbers_load(const struct block *block, const struct step *step)
     }
 }
 
-static const double *text_row(const struct step_texts *texts, const struct cell *cell)
-{
-    struct span text = {cell->text, cell->text_bytes};
-    if (cell->code != CELL_OTHER)
-        return texts->rows + (size_t)(cell->code + 2) * texts->count;
-    const struct step_text *known = bsearch(&text, texts->known, texts->known_count, sizeof *texts->known, texts_order);
-    return known ? known->row : texts->rows;
-}
-
 static void texts_load(const struct block *block, const struct step_texts *texts)
 {
     for (size_t r = 0; r < block->rows; r++) {
-        const double *row = text_row(texts, cell_at(block, r, texts->column));
+        const double *row =
+            texts->rows + text_rows_find(&texts->texts, cell_at(block, r, texts->texts.column)) * texts->count;
         double *to = place_at(block, texts->first) + r;
         for (uint32_t t = 0; t < texts->count; t++)
             to[t * block->steps->rows] = row[t];

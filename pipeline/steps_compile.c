@@ -1,8 +1,8 @@
 /* Expressions → struct steps. Called by pipeline_load, at load only.
  *
  * What the result needs is found from the end, since operands stand before what reads them; each such expression gets
- * a place and one step. Functions of one nominal column are tabulated for every text that schema or model knows, as in
- * linear_compile.c, so that no text is compared while scoring. */
+ * a place and one step. Functions of one nominal column are tabulated (tabulation.h), so that no text is compared while
+ * scoring. */
 #include "pipeline/steps_program.h"
 
 #include <math.h>
@@ -20,9 +20,7 @@ struct listing {
     uint32_t *free;   /* places that nobody reads any more */
     size_t free_count;
     uint32_t reader; /* at work */
-    struct expr_memo memo;
-    struct text_keys keys;
-    struct cell *cells; /* one row, all missing but the column at work */
+    struct tabulation tabulation;
     size_t work;
     struct error *err;
 };
@@ -113,41 +111,22 @@ static enum status steps_need(struct listing *listing, uint32_t result)
     return STATUS_OK;
 }
 
-static void table_row(struct listing *listing, const struct step_texts *texts, const uint32_t *ids, struct span text,
-                      double *row)
+static enum status table_make(struct listing *listing, uint32_t column, const uint32_t *ids, struct step_texts *texts)
 {
-    listing->cells[texts->column] =
-        (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = CELL_OTHER};
-    expr_memo_next_row(&listing->memo);
+    struct tabulation *tabulation = &listing->tabulation;
+    tabulation_begin(tabulation);
     for (uint32_t t = 0; t < texts->count; t++)
-        row[t] = expr_evaluate_memo(listing->pool, &listing->memo, ids[t], listing->cells).number;
-}
-
-static enum status table_make(struct listing *listing, struct step_texts *texts, const uint32_t *ids)
-{
-    const struct column *schema = &listing->pool->columns[texts->column];
-    text_keys_clear(&listing->keys);
-    for (uint32_t t = 0; t < texts->count; t++)
-        text_keys_collect(&listing->keys, listing->pool, ids[t]);
-    text_keys_sort(&listing->keys);
-    size_t fixed = schema->value_count + 2, count = listing->keys.count;
-    if (!text_keys_fit(&listing->keys, fixed, texts->count))
-        return error_set(listing->err, STATUS_LIMIT, "column %s: %zu categories are too many", schema->name, count);
-    double *rows = steps_take(listing->steps, (fixed + count) * texts->count, sizeof *rows);
-    struct step_text *known = steps_take(listing->steps, count, sizeof *known);
-    table_row(listing, texts, ids, (struct span){EXPR_UNKNOWN, sizeof EXPR_UNKNOWN}, rows);
-    table_row(listing, texts, ids, SPAN_LITERAL(""), rows + texts->count);
-    for (size_t v = 0; v < schema->value_count; v++)
-        table_row(listing, texts, ids, schema->values[v], rows + (v + 2) * texts->count);
-    for (size_t k = 0; k < count; k++) {
-        double *row = rows + (fixed + k) * texts->count;
-        table_row(listing, texts, ids, listing->keys.texts[k], row);
-        known[k] = (struct step_text){listing->keys.texts[k], row};
+        tabulation_add(tabulation, ids[t]);
+    if (tabulation_end(tabulation, column, texts->count, &texts->texts, listing->err) != STATUS_OK)
+        return listing->err->status;
+    double *rows = steps_take(listing->steps, text_rows_count(&texts->texts) * texts->count, sizeof *rows);
+    for (size_t row = 0; row < text_rows_count(&texts->texts); row++) {
+        tabulation_set_row(tabulation, &texts->texts, row);
+        for (uint32_t t = 0; t < texts->count; t++)
+            rows[row * texts->count + t] = tabulation_value(tabulation, ids[t]);
     }
-    listing->cells[texts->column] = cell_missing(schema);
+    tabulation_set_missing(tabulation, column);
     texts->rows = rows;
-    texts->known = known;
-    texts->known_count = count;
     return STATUS_OK;
 }
 
@@ -155,7 +134,7 @@ static enum status table_make(struct listing *listing, struct step_texts *texts,
 static enum status texts_list(struct listing *listing, uint32_t column, uint32_t *ids)
 {
     struct steps *steps = listing->steps;
-    struct step_texts texts = {.column = column, .first = (uint32_t)steps->place_count};
+    struct step_texts texts = {.first = (uint32_t)steps->place_count};
     for (uint32_t id = 0; id < listing->pool->count; id++)
         if (listing->needed[id] && expr_at(listing->pool, id)->column == (int32_t)column) {
             ids[texts.count++] = id;
@@ -163,7 +142,7 @@ static enum status texts_list(struct listing *listing, uint32_t column, uint32_t
         }
     if (texts.count == 0)
         return STATUS_OK;
-    enum status status = table_make(listing, &texts, ids);
+    enum status status = table_make(listing, column, ids, &texts);
     steps->texts[steps->text_count++] = texts;
     return status;
 }
@@ -256,21 +235,15 @@ enum status steps_compile(const struct expr_pool *pool, const struct compiled *c
     listing.places = mem_zeroed(pool->count, sizeof *listing.places);
     listing.last = mem_zeroed(pool->count, sizeof *listing.last);
     listing.free = mem_zeroed(pool->count, sizeof *listing.free);
-    listing.cells = mem_zeroed(column_count, sizeof *listing.cells);
     uint32_t *ids = mem_zeroed(pool->count, sizeof *ids);
-    expr_memo_init(&listing.memo, pool);
-    text_keys_init(&listing.keys, pool);
-    for (size_t c = 0; c < column_count; c++)
-        listing.cells[c] = cell_missing(&pool->columns[c]);
+    tabulation_init(&listing.tabulation, pool, column_count, &steps->arena, &steps->bytes);
     enum status status = steps_list(&listing, compiled->probabilities[positive], ids);
     free(listing.needed);
     free(listing.places);
     free(listing.last);
     free(listing.free);
-    free(listing.cells);
     free(ids);
-    expr_memo_clear(&listing.memo);
-    text_keys_free(&listing.keys);
+    tabulation_free(&listing.tabulation);
     if (status != STATUS_OK)
         steps_free(steps);
     else
@@ -340,7 +313,7 @@ bool steps_use(const struct steps *steps, uint32_t column)
 {
     bool used = false;
     for (size_t t = 0; t < steps->text_count; t++)
-        used |= steps->texts[t].column == column;
+        used |= steps->texts[t].texts.column == column;
     for (size_t s = 0; s < steps->count; s++)
         used |= steps->list[s].kind == STEP_NUMBER && steps->list[s].expr->column == (int32_t)column;
     return used;

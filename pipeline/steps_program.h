@@ -2,8 +2,8 @@
  * includes this. */
 #pragma once
 
-#include "pipeline/expr_shapes.h"
 #include "pipeline/steps.h"
+#include "pipeline/tabulation.h"
 #include "pipeline/trees.h"
 
 /* Numbers of all rows of a block, on the stack (128 KiB); numbers that one row may take, all of them at once in the
@@ -21,17 +21,11 @@ struct step {
     struct trees *members; /* TREES */
 };
 
-struct step_text {
-    struct span text;
-    const double *row;
-};
-
 /* All functions of a nominal column, side by side from place `first` on. */
 struct step_texts {
-    uint32_t column, first, count;
-    const double *rows;            /* [(code + 2) × count]: unknown text, missing, then the schema's values */
-    const struct step_text *known; /* sorted by texts_order: what CELL_OTHER may still be */
-    size_t known_count;
+    struct text_rows texts;
+    uint32_t first, count;
+    const double *rows; /* [row × count] */
 };
 
 struct step_constant {

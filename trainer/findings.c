@@ -130,19 +130,6 @@ static bool check_column(const struct sample *sample, size_t column, const char 
 
 /* --- rows --- */
 
-struct hashed_row {
-    uint64_t hash;
-    uint32_t row;
-};
-
-static int compare_hashed(const void *a, const void *b)
-{
-    const struct hashed_row *left = a, *right = b;
-    if (left->hash != right->hash)
-        return left->hash < right->hash ? -1 : 1;
-    return (left->row > right->row) - (left->row < right->row);
-}
-
 static size_t check_ids(const struct table *table, const char *path)
 {
     if (!table->ids)
@@ -151,7 +138,7 @@ static size_t check_ids(const struct table *table, const char *path)
     struct hashed_row *list = mem_zeroed(count + 1, sizeof *list);
     for (size_t r = 0; r < count; r++)
         list[r] = (struct hashed_row){table->ids[r], (uint32_t)r};
-    qsort(list, count, sizeof *list, compare_hashed);
+    qsort(list, count, sizeof *list, order_hashed_rows);
     for (size_t from = 0, to; from < count; from = to) {
         for (to = from + 1; to < count && list[to].hash == list[from].hash;)
             to++;
@@ -198,7 +185,7 @@ static size_t check_contradictions(const struct table *table, const char *path)
     struct hashed_row *list = mem_zeroed(count + 1, sizeof *list);
     for (size_t r = 0; r < count; r++)
         list[r] = (struct hashed_row){hash_features(table, r), (uint32_t)r};
-    qsort(list, count, sizeof *list, compare_hashed);
+    qsort(list, count, sizeof *list, order_hashed_rows);
     for (size_t from = 0, to; from < count; from = to) {
         size_t other = 0;
         for (to = from + 1; to < count && same_features(table, list[from].row, list[to].row); to++)

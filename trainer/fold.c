@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "trainer/hash.h"
 #include "trainer/random.h"
 
 /* Rows of one id stay together: they go where their first row goes, and count as positive where one of them is. */
@@ -14,31 +15,18 @@ struct dealing {
     size_t count;
 };
 
-struct place {
-    uint64_t id;
-    uint32_t place;
-};
-
-static int compare_places(const void *a, const void *b)
-{
-    const struct place *left = a, *right = b;
-    if (left->id != right->id)
-        return left->id < right->id ? -1 : 1;
-    return (left->place > right->place) - (left->place < right->place);
-}
-
 static void join_ids(const struct table *table, const uint32_t *rows, struct dealing *dealing)
 {
-    struct place *places = mem_zeroed(dealing->count + 1, sizeof *places);
+    struct hashed_row *places = mem_zeroed(dealing->count + 1, sizeof *places); /* row: the place in `rows` */
     size_t leader = 0;
     for (size_t r = 0; r < dealing->count; r++)
-        places[r] = (struct place){table->ids[rows[r]], (uint32_t)r};
-    qsort(places, dealing->count, sizeof *places, compare_places);
+        places[r] = (struct hashed_row){table->ids[rows[r]], (uint32_t)r};
+    qsort(places, dealing->count, sizeof *places, order_hashed_rows);
     for (size_t p = 1; p < dealing->count; p++) {
-        leader = places[p].id == places[leader].id && places[p].id ? leader : p;
-        uint32_t first = places[leader].place;
-        dealing->leaders[places[p].place] = first;
-        dealing->labels[first] |= dealing->labels[places[p].place];
+        leader = places[p].hash == places[leader].hash && places[p].hash ? leader : p;
+        uint32_t first = places[leader].row;
+        dealing->leaders[places[p].row] = first;
+        dealing->labels[first] |= dealing->labels[places[p].row];
     }
     free(places);
 }

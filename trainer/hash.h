@@ -13,3 +13,18 @@ static inline uint64_t hash_bytes(struct span bytes, uint64_t seed)
         seed = (seed ^ (uint8_t)bytes.data[b]) * UINT64_C(1099511628211);
     return seed;
 }
+
+/* A row under its hash, or the hash of its id. */
+struct hashed_row {
+    uint64_t hash;
+    uint32_t row;
+};
+
+/* For qsort: equal hashes stand together, rows ascending. */
+static inline int order_hashed_rows(const void *a, const void *b)
+{
+    const struct hashed_row *left = a, *right = b;
+    if (left->hash != right->hash)
+        return left->hash < right->hash ? -1 : 1;
+    return (left->row > right->row) - (left->row < right->row);
+}

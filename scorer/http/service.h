@@ -43,7 +43,7 @@ route_answer alerts_answer;       /* alert_list.c */
 route_answer groups_answer;       /* groups.c */
 route_answer dead_letters_answer; /* dead_letters.c */
 route_answer quality_answer;      /* quality.c */
-route_answer model_answer;        /* model_alias.c; and: */
+route_answer model_answer;        /* model_promotion.c; and: */
 route_answer promote_answer;
 route_answer rollback_answer;
 route_answer docs_answer;         /* docs.c */

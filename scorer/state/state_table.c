@@ -370,13 +370,6 @@ void state_table_put_block(struct state_table *table, struct span block)
     state_table_put(table, &record);
 }
 
-struct span state_block_employee(struct span block)
-{
-    struct block head;
-    memcpy(&head, block.data, sizeof head);
-    return (struct span){block.data + sizeof head, head.id_bytes};
-}
-
 /* --- copies --- */
 
 /* What a larger record has left behind it stays out. */

@@ -44,7 +44,6 @@ bool state_table_remove(struct state_table *table, struct span employee_id);
 /* The block of a record as it lies in the table, to be kept and put back; SPAN_NULL: there is none. */
 struct span state_table_block(const struct state_table *table, struct span employee_id);
 void state_table_put_block(struct state_table *table, struct span block);
-struct span state_block_employee(struct span block);
 void state_block_read(struct span block, struct state_record *out); /* borrows from it */
 /* As state_table_set_score, of a block that was kept. */
 bool state_block_set_score(char *block, const struct state_record *scored);
