@@ -9,8 +9,8 @@
 /* By node; one past the last stands for all leaves. */
 enum { NAME(SINGLE_PLACES) = TREESHAP_SINGLE_NODES + 32 };
 struct NAME(single_state) {
-    lanes product[NAME(SINGLE_PLACES)][PARTS], mean[NAME(SINGLE_PLACES)][PARTS];
-    lanes share[NAME(SINGLE_PLACES)][PARTS];                    /* on the way up: what the node adds, but for P and e */
+    lanes state[NAME(SINGLE_PLACES)][PARTS], share[NAME(SINGLE_PLACES)][PARTS]; /* P, on the way up the mean; h */
+    double four[NAME(SINGLE_PLACES)][4];                        /* what the node adds, but for e: points by fours */
     double pull[NAME(SINGLE_PLACES)], sum[NAME(SINGLE_PLACES)]; /* e; what the node adds, but for e */
     int32_t left[NAME(SINGLE_PLACES)];                          /* −1: the row goes there; else 0 */
     bool
@@ -39,9 +39,9 @@ void NAME(single_pulls)(struct NAME(single_state) * state, const struct treeshap
 
 /* The place of a child. */
 INLINE(TARGET)
-lanes *NAME(single_child)(lanes (*places)[PARTS], uint16_t child)
+lanes *NAME(single_child)(struct NAME(single_state) * state, uint16_t child)
 {
-    return (lanes *)((double *)places + child);
+    return (lanes *)((double *)state->state + child);
 }
 
 /* h of a node. */
@@ -56,11 +56,11 @@ NAME(single_share)(const struct NAME(single_state) * state, const struct treesha
 INLINE(TARGET)
 void NAME(single_down)(struct NAME(single_state) * state, const struct treeshap_single *node, size_t n)
 {
-    lanes *first = NAME(single_child)(state->product, node->child[0]);
-    lanes *second = NAME(single_child)(state->product, node->child[1]);
+    lanes *first = NAME(single_child)(state, node->child[0]);
+    lanes *second = NAME(single_child)(state, node->child[1]);
     EACH_PART
     {
-        lanes product = state->product[n][i], share = NAME(single_share)(state, node, n, i);
+        lanes product = state->state[n][i], share = NAME(single_share)(state, node, n, i);
         state->share[n][i] = share;
         first[i] = product * share;
         second[i] = NAME(fused)(-product, share, product);
@@ -71,12 +71,10 @@ INLINE(TARGET)
 void NAME(single_turn)(struct NAME(single_state) * state, const struct treeshap_single *node, size_t n)
 {
     const double *gain = state->again[node->again].gain;
-    EACH_PART
-    {
-        lanes leaf = NAME(fill)(node->leaf);
-        state->mean[n][i] = NAME(fused)(NAME(single_share)(state, node, n, i), leaf, NAME(fill)(node->rest));
-        state->share[n][i] = leaf * NAME(load)(gain + i * WIDTH);
-    }
+    lanes leaf = NAME(fill)(node->leaf), step[PARTS];
+    EACH_PART step[i] = leaf * NAME(load)(gain + i * WIDTH);
+    NAME(four_add)(state->state[n], step, state->four[n]);
+    EACH_PART state->state[n][i] = NAME(fused)(NAME(single_share)(state, node, n, i), leaf, NAME(fill)(node->rest));
 }
 
 /* A leaf's mean is 0: what it is stands in its parent's `rest`, which is 0 where there is none. */
@@ -84,14 +82,17 @@ INLINE(TARGET)
 void NAME(single_up)(struct NAME(single_state) * state, const struct treeshap_single *node, size_t n)
 {
     const double *gain = state->again[node->again].gain;
-    const lanes *first = NAME(single_child)(state->mean, node->child[0]);
-    const lanes *second = NAME(single_child)(state->mean, node->child[1]);
+    const lanes *first = NAME(single_child)(state, node->child[0]);
+    const lanes *second = NAME(single_child)(state, node->child[1]);
+    lanes mean[PARTS], step[PARTS];
     EACH_PART
     {
-        lanes step = first[i] - second[i];
-        state->mean[n][i] = NAME(fused)(state->share[n][i], step, second[i] + node->rest);
-        state->share[n][i] = step * NAME(load)(gain + i * WIDTH);
+        step[i] = first[i] - second[i];
+        mean[i] = NAME(fused)(state->share[n][i], step[i], second[i] + node->rest);
+        step[i] *= NAME(load)(gain + i * WIDTH);
     }
+    NAME(four_add)(state->state[n], step, state->four[n]);
+    EACH_PART state->state[n][i] = mean[i];
 }
 
 TARGET static void NAME(single)(const struct treeshap *shap, const struct treeshap_tree *tree, size_t chunk,
@@ -106,18 +107,17 @@ TARGET static void NAME(single)(const struct treeshap *shap, const struct treesh
     size_t count = tree->count;
     state->again = shap->again + tree->again + chunk * tree->again_count;
     NAME(single_pulls)(state, nodes, tests, x, tree, shap->repeats + tree->repeat);
-    EACH_PART state->product[0][i] = NAME(load)(weight + i * WIDTH);
+    EACH_PART state->state[0][i] = NAME(load)(weight + i * WIDTH);
     for (size_t n = 0; n < tree->inner; n++)
         NAME(single_down)(state, &nodes[n], n);
     for (size_t n = tree->inner; n < count; n++)
         NAME(single_turn)(state, &nodes[n], n);
-    for (size_t n = count; n < count + TREESHAP_TESTS; n++)
-        EACH_PART state->product[n][i] = state->share[n][i] = (lanes){0};
-    EACH_PART state->mean[count][i] = (lanes){0};
+    EACH_PART state->state[count][i] = (lanes){0};
+    memset(state->four[count], 0, (TREESHAP_TESTS - 1) * sizeof *state->four);
     for (size_t n = tree->inner; n-- > 0;)
         NAME(single_up)(state, &nodes[n], n);
     for (size_t n = 0; n < count; n += TREESHAP_TESTS, tests++)
-        NAME(points_add)((double *)state->product[n], (double *)state->share[n], tests->known, &state->sum[n]);
+        NAME(fours_add)(state->four[n], tests->known, &state->sum[n]);
     for (const struct treeshap_end *end = ends; end < ends + count; end++) {
         double *contribution = &contributions[(size_t)end->column * 2 * WIDTH];
         *contribution = fma(state->sum[end->node], state->pull[end->node], *contribution);

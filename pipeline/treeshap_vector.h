@@ -87,8 +87,7 @@ NAME(lanes) NAME(keep)(NAME(rows) of, NAME(lanes) a)
 }
 #endif
 
-/* Of four nodes: whether the row goes left, and e. Then the products of their eight points, one node's after another,
- * each node's added as treeshap_lanes.h adds them. */
+/* Of four nodes: whether the row goes left, and e; then the four sums of each node's points (four_add), in pairs. */
 #if WIDTH == 2
 INLINE(TARGET)
 void NAME(tests_ask)(const struct treeshap_tests *tests, const float *x, int32_t *left, double *pull)
@@ -100,14 +99,10 @@ void NAME(tests_ask)(const struct treeshap_tests *tests, const float *x, int32_t
 }
 
 INLINE(TARGET)
-void NAME(points_add)(const double *a, const double *b, const double *known, double *sums)
+void NAME(fours_add)(const double *four, const double *known, double *sums)
 {
-    for (size_t n = 0; n < TREESHAP_TESTS; n++, a += TREESHAP_CHUNK, b += TREESHAP_CHUNK) {
-        double four[4];
-        for (size_t i = 0; i < 4; i++)
-            four[i] = fma(a[4 + i], b[4 + i], a[i] * b[i]);
+    for (size_t n = 0; n < TREESHAP_TESTS; n++, four += 4)
         sums[n] = (four[0] + four[1]) + (four[2] + four[3]) + known[n];
-    }
 }
 #else
 INLINE(TARGET)
@@ -122,18 +117,33 @@ void NAME(tests_ask)(const struct treeshap_tests *tests, const float *x, int32_t
 }
 
 INLINE(TARGET)
-__m256d NAME(four_sums)(const double *a, const double *b)
+void NAME(fours_add)(const double *four, const double *known, double *sums)
 {
-    return _mm256_fmadd_pd(_mm256_loadu_pd(a + 4), _mm256_loadu_pd(b + 4), _mm256_loadu_pd(a) * _mm256_loadu_pd(b));
-}
-
-INLINE(TARGET)
-void NAME(points_add)(const double *a, const double *b, const double *known, double *sums)
-{
-    __m256d low = _mm256_hadd_pd(NAME(four_sums)(a, b), NAME(four_sums)(a + TREESHAP_CHUNK, b + TREESHAP_CHUNK));
-    __m256d high = _mm256_hadd_pd(NAME(four_sums)(a + 2 * TREESHAP_CHUNK, b + 2 * TREESHAP_CHUNK),
-                                  NAME(four_sums)(a + 3 * TREESHAP_CHUNK, b + 3 * TREESHAP_CHUNK));
+    __m256d low = _mm256_hadd_pd(_mm256_loadu_pd(four), _mm256_loadu_pd(four + 4));
+    __m256d high = _mm256_hadd_pd(_mm256_loadu_pd(four + 8), _mm256_loadu_pd(four + 12));
     _mm256_storeu_pd(sums,
                      _mm256_blend_pd(low, high, 12) + _mm256_permute2f128_pd(low, high, 33) + _mm256_loadu_pd(known));
+}
+#endif
+
+/* The products of a node's eight points, as treeshap_lanes.h adds them: four sums of two. */
+#if WIDTH == 8
+INLINE(TARGET)
+void NAME(four_add)(const NAME(lanes) * a, const NAME(lanes) * b, double *four)
+{
+    __m512d x = (__m512d)*a, y = (__m512d)*b;
+    __m256d low = _mm512_castpd512_pd256(x) * _mm512_castpd512_pd256(y);
+    _mm256_storeu_pd(four, _mm256_fmadd_pd(_mm512_extractf64x4_pd(x, 1), _mm512_extractf64x4_pd(y, 1), low));
+}
+#else
+INLINE(TARGET)
+void NAME(four_add)(const NAME(lanes) * a, const NAME(lanes) * b, double *four)
+{
+    enum { FOUR = 4 / WIDTH };
+    _Pragma("GCC unroll 2") for (size_t i = 0; i < FOUR; i++)
+    {
+        NAME(lanes) sum = NAME(fused)(a[FOUR + i], b[FOUR + i], a[i] * b[i]);
+        memcpy(four + i * WIDTH, &sum, sizeof sum);
+    }
 }
 #endif
