@@ -12,6 +12,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pipeline/trees_program.h"
 
@@ -182,7 +183,7 @@ static void sides_make(struct builder *builder, uint32_t n, uint32_t different, 
 static void repeat_add(struct builder *builder, uint32_t node, uint32_t above, double passed)
 {
     struct treeshap_repeat *repeat = &builder->shap->repeats[builder->tree->repeat + builder->passed_count];
-    *repeat = (struct treeshap_repeat){node, builder->path[above].node, builder->path[above].side == 0};
+    *repeat = (struct treeshap_repeat){node, builder->path[above].node, -(builder->path[above].side == 0)};
     builder->passed[builder->passed_count++] = passed;
 }
 
@@ -190,18 +191,22 @@ static void repeat_add(struct builder *builder, uint32_t node, uint32_t above, d
 static void single_make(struct builder *builder, uint32_t n, const struct treeshap_node *node, bool first_is_left)
 {
     uint32_t place = builder->branches[n], left = builder->nodes[n].left;
+    struct treeshap_tests *tests = &builder->shap->tests[builder->tree->tests + place / TREESHAP_TESTS];
     builder->shap->singles[builder->tree->first + place] =
         (struct treeshap_single){.share = node->share,
                                  .leaf = node->leaf,
                                  .rest = node->rest,
-                                 .threshold = node->threshold,
-                                 .slot = (uint16_t)node->slot,
                                  .again = (uint16_t)node->again,
-                                 .child = {(uint16_t)builder->branches[left + !first_is_left],
-                                           (uint16_t)builder->branches[left + first_is_left]},
-                                 .first_is_left = first_is_left};
+                                 .child = {(uint16_t)(builder->branches[left + !first_is_left] * TREESHAP_CHUNK),
+                                           (uint16_t)(builder->branches[left + first_is_left] * TREESHAP_CHUNK)}};
+    place %= TREESHAP_TESTS;
+    tests->share[place] = node->share;
+    tests->known[place] = node->known;
+    tests->threshold[place] = node->threshold;
+    tests->slot[place] = (int32_t)node->slot * TREESHAP_LANES;
+    tests->right[place] = -!first_is_left;
     builder->shap->ends[builder->tree->first + builder->ended++] =
-        (struct treeshap_end){node->known, node->column, place};
+        (struct treeshap_end){(uint16_t)node->column, (uint16_t)builder->branches[n]};
 }
 
 /* The branch n, whose edge has this depth, and all below it. `different`: features on the path so far; zero: what
@@ -282,10 +287,10 @@ static void means_fill(struct builder *builder, size_t count)
 static void known_weigh(struct treeshap *shap, const struct treeshap_tree *tree)
 {
     double points = (double)tree->points + 1, weight = 1 / (points * points * (double)tree->chunks);
-    for (size_t n = tree->first; n < shap->node_count; n++) {
+    for (size_t n = tree->first; n < shap->node_count; n++)
         shap->nodes[n].known *= weight;
-        shap->ends[n].known *= weight;
-    }
+    for (size_t n = 0; n < tree->count; n++)
+        shap->tests[tree->tests + n / TREESHAP_TESTS].known[n % TREESHAP_TESTS] *= weight;
 }
 
 /* Room for the tree's nodes. */
@@ -303,9 +308,13 @@ static void tree_begin(struct builder *builder, size_t t, const double *sums)
     branches_place(builder, ensemble->starts[t + 1] - start);
     builder->tree->first = (uint32_t)shap->node_count;
     builder->tree->repeat = (uint32_t)shap->repeat_count;
+    builder->tree->tests = (uint32_t)shap->test_count;
     shap->node_count += builder->tree->count;
+    shap->test_count += (builder->tree->count + TREESHAP_TESTS - 1) / TREESHAP_TESTS;
     shap->nodes = mem_resize(shap->nodes, shap->node_count + 1, sizeof *shap->nodes);
     shap->singles = mem_resize(shap->singles, shap->node_count + 1, sizeof *shap->singles);
+    shap->tests = mem_resize(shap->tests, shap->test_count + 1, sizeof *shap->tests);
+    memset(&shap->tests[builder->tree->tests], 0, (shap->test_count - builder->tree->tests) * sizeof *shap->tests);
     shap->ends = mem_resize(shap->ends, shap->node_count + 1, sizeof *shap->ends);
     shap->repeats = mem_resize(shap->repeats, shap->repeat_count + builder->tree->count + 1, sizeof *shap->repeats);
 }
@@ -420,6 +429,7 @@ void treeshap_free(struct treeshap *shap)
         return;
     free(shap->nodes);
     free(shap->singles);
+    free(shap->tests);
     free(shap->ends);
     free(shap->again);
     free(shap->repeats);
@@ -443,6 +453,6 @@ size_t treeshap_bytes(const struct treeshap *shap)
 {
     return sizeof *shap + shap->tree_count * sizeof *shap->trees +
            shap->node_count * (sizeof *shap->nodes + sizeof *shap->singles + sizeof *shap->ends) +
-           shap->again_count * sizeof *shap->again + shap->repeat_count * sizeof *shap->repeats +
-           shap->column_count * sizeof *shap->columns;
+           shap->test_count * sizeof *shap->tests + shap->again_count * sizeof *shap->again +
+           shap->repeat_count * sizeof *shap->repeats + shap->column_count * sizeof *shap->columns;
 }

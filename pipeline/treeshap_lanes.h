@@ -27,11 +27,10 @@ struct treeshap_walk {
     rows passed[TREESHAP_EDGES][PARTS]; /* by treeshap_edge: those that pass all its feature's conditions so far */
 };
 
-/* A node begins: e and h. */
+/* A node begins: e. */
 INLINE(TARGET)
-void JOIN(NAME(enter), POINTS)(struct treeshap_walk *walk, const struct treeshap_node *node, lanes *pull, lanes *share)
+void JOIN(NAME(enter), POINTS)(struct treeshap_walk *walk, const struct treeshap_node *node, lanes *pull)
 {
-    const double *at = walk->again[node->again].pull;
     EACH_PART
     {
         rows left = NAME(rows_left)(walk->x[h] + (size_t)node->slot * TREESHAP_LANES, node->threshold);
@@ -44,22 +43,29 @@ void JOIN(NAME(enter), POINTS)(struct treeshap_walk *walk, const struct treeshap
             walk->passed[treeshap_edge((size_t)node->depth + 1, 1)][h] = passed & ~left;
         }
     }
-    EACH_POINT share[i] = fused(NAME(fill)(at[i / PARTS]), pull[i % PARTS], NAME(fill)(node->share));
 }
 
-/* A node ends: of the mean of its first child less that of its second comes its contribution. Points are
- * added as treeshap_single_row.h adds them: four sums, and those in pairs. */
+/* h of a node at a point. */
+INLINE(TARGET)
+lanes JOIN(NAME(share), POINTS)(const struct treeshap_walk *walk, const struct treeshap_node *node, const lanes *pull,
+                                size_t i)
+{
+    return fused(NAME(fill)(walk->again[node->again].pull[i / PARTS]), pull[i % PARTS], NAME(fill)(node->share));
+}
+
+/* Points are added as treeshap_single_row.h adds them: four sums, and those in pairs. */
+INLINE(TARGET)
+void JOIN(NAME(add), POINTS)(lanes *sum, size_t i, lanes product, lanes step)
+{
+    sum[i % (4 * PARTS)] = i < 4 * PARTS ? product * step : fused(product, step, sum[i % (4 * PARTS)]);
+}
+
+/* A node ends: its contribution is the sum over the points of P times its first child's mean less its second's. */
 INLINE(TARGET)
 void JOIN(NAME(contribute), POINTS)(const struct treeshap_walk *walk, const struct treeshap_node *node,
-                                    const lanes *pull, const lanes *product, lanes *step)
+                                    const lanes *pull, const lanes *sum)
 {
-    lanes *contribution = &walk->contributions[(size_t)node->column * 2], sum[4 * PARTS] = {{0}};
-    if (node->again) {
-        const double *gain = walk->again[node->again].gain;
-        EACH_POINT step[i] *= gain[i / PARTS];
-    }
-    EACH_POINT sum[i % (4 * PARTS)] =
-        i < 4 * PARTS ? product[i] * step[i] : fused(product[i], step[i], sum[i % (4 * PARTS)]);
+    lanes *contribution = &walk->contributions[(size_t)node->column * 2];
     EACH_PART contribution[h] = fused(
         (sum[h] + sum[PARTS + h]) + (sum[2 * PARTS + h] + sum[3 * PARTS + h]) + node->known, pull[h], contribution[h]);
 }
@@ -67,39 +73,48 @@ void JOIN(NAME(contribute), POINTS)(const struct treeshap_walk *walk, const stru
 /* A node over two leaves: P becomes its mean. */
 INLINE(TARGET)
 void JOIN(NAME(turn), POINTS)(const struct treeshap_walk *walk, const struct treeshap_node *node, const lanes *pull,
-                              const lanes *share, lanes *state)
+                              lanes *state, bool again)
 {
-    lanes mean[ALL], step[ALL], leaf = NAME(fill)(node->leaf), rest = NAME(fill)(node->rest);
+    const double *gain = walk->again[node->again].gain;
+    lanes leaf = NAME(fill)(node->leaf), rest = NAME(fill)(node->rest), sum[4 * PARTS] = {{0}};
     EACH_POINT
     {
-        step[i] = leaf;
-        mean[i] = fused(share[i], leaf, rest);
+        JOIN(NAME(add), POINTS)(sum, i, state[i], again ? leaf * gain[i / PARTS] : leaf);
+        state[i] = fused(JOIN(NAME(share), POINTS)(walk, node, pull, i), leaf, rest);
     }
-    JOIN(NAME(contribute), POINTS)(walk, node, pull, state, step);
-    EACH_POINT state[i] = mean[i];
+    JOIN(NAME(contribute), POINTS)(walk, node, pull, sum);
 }
 
 /* The mean of its last child becomes the node's. */
 INLINE(TARGET)
-void JOIN(NAME(leave), POINTS)(const struct treeshap_walk *walk, const struct treeshap_level *level, lanes *state)
+void JOIN(NAME(leave), POINTS)(const struct treeshap_walk *walk, const struct treeshap_level *level, lanes *state,
+                               bool both, bool again)
 {
     const struct treeshap_node *node = level->node;
-    lanes step[ALL];
-    if (node->both) {
-        EACH_POINT
-        {
-            step[i] = level->first[i] - state[i];
-            state[i] = fused(level->share[i], step[i], state[i]);
-        }
-    } else {
-        lanes rest = NAME(fill)(node->rest);
-        EACH_POINT
-        {
-            step[i] = state[i];
-            state[i] = fused(level->share[i], step[i], rest);
-        }
+    const double *gain = walk->again[node->again].gain;
+    lanes rest = NAME(fill)(node->rest), sum[4 * PARTS] = {{0}};
+    EACH_POINT
+    {
+        lanes step = both ? level->first[i] - state[i] : state[i];
+        state[i] = fused(level->share[i], step, both ? state[i] : rest);
+        JOIN(NAME(add), POINTS)(sum, i, level->product[i], again ? step * gain[i / PARTS] : step);
     }
-    JOIN(NAME(contribute), POINTS)(walk, node, level->pull, level->product, step);
+    JOIN(NAME(contribute), POINTS)(walk, node, level->pull, sum);
+}
+
+/* A case for each kind of node: what differs between them is decided once, not at every point. */
+INLINE(TARGET)
+void JOIN(NAME(leave_any), POINTS)(const struct treeshap_walk *walk, const struct treeshap_level *level, lanes *state)
+{
+    const struct treeshap_node *node = level->node;
+    if (node->both && node->again)
+        JOIN(NAME(leave), POINTS)(walk, level, state, true, true);
+    else if (node->both)
+        JOIN(NAME(leave), POINTS)(walk, level, state, true, false);
+    else if (node->again)
+        JOIN(NAME(leave), POINTS)(walk, level, state, false, true);
+    else
+        JOIN(NAME(leave), POINTS)(walk, level, state, false, false);
 }
 
 /* Adds one tree's contributions, at the points of one chunk, for the rows at x. */
@@ -124,22 +139,26 @@ TARGET static void JOIN(NAME(tree), POINTS)(const struct treeshap *shap, const s
                 level[-1].first[i] = state[i];
                 state[i] = fused(-level[-1].product[i], level[-1].share[i], level[-1].product[i]);
             }
-        lanes pull[PARTS], share[ALL];
-        JOIN(NAME(enter), POINTS)(walk, node, pull, share);
+        lanes pull[PARTS];
+        JOIN(NAME(enter), POINTS)(walk, node, pull);
         if (!node->last) {
             level->node = node;
             EACH_PART level->pull[h] = pull[h];
             EACH_POINT
             {
+                lanes share = JOIN(NAME(share), POINTS)(walk, node, pull, i);
                 level->product[i] = state[i];
-                level->share[i] = share[i];
-                state[i] *= share[i];
+                level->share[i] = share;
+                state[i] *= share;
             }
             continue;
         }
-        JOIN(NAME(turn), POINTS)(walk, node, pull, share, state);
+        if (node->again)
+            JOIN(NAME(turn), POINTS)(walk, node, pull, state, true);
+        else
+            JOIN(NAME(turn), POINTS)(walk, node, pull, state, false);
         for (size_t up = node->ends; up > 0; up--)
-            JOIN(NAME(leave), POINTS)(walk, --level, state);
+            JOIN(NAME(leave_any), POINTS)(walk, --level, state);
     }
 }
 _Static_assert(sizeof(struct treeshap_walk) <= TREESHAP_ROOM, "a walk fits its room");

@@ -42,21 +42,27 @@ struct treeshap_node {
 /* The same for one row alone: level by level, those over two leaves behind all others. */
 struct treeshap_single {
     double share, leaf, rest;
-    float threshold;
-    uint16_t slot, again, child[2]; /* first, second: its place in the tree; one past the last: a leaf */
-    bool first_is_left;
+    uint16_t again, child[2]; /* first, second: its place in the tree × TREESHAP_CHUNK; one past the last: a leaf */
+};
+
+/* What four nodes of treeshap_single, side by side, ask of a row. */
+enum { TREESHAP_TESTS = 4 };
+struct treeshap_tests {
+    double share[TREESHAP_TESTS], known[TREESHAP_TESTS];
+    float threshold[TREESHAP_TESTS];
+    int32_t slot[TREESHAP_TESTS];  /* × TREESHAP_LANES */
+    int32_t right[TREESHAP_TESTS]; /* −1: the first child is the right one; else 0 */
 };
 
 /* A node of treeshap_single in the order in which nodes end: children before their parent. */
 struct treeshap_end {
-    double known;
-    uint32_t column, node;
+    uint16_t column, node;
 };
 
 /* A node of treeshap_single whose feature stands on its path already, and the edge where it does. By `again`. */
 struct treeshap_repeat {
     uint32_t node, above;
-    bool left;
+    int32_t left; /* −1: the edge is the left one; else 0 */
 };
 
 /* An edge's place among those that a node's path may use: by its depth, left and right side by side. */
@@ -81,6 +87,7 @@ struct treeshap_tree {
     uint32_t first, count; /* nodes; count 0: a leaf alone */
     uint32_t inner;        /* nodes of treeshap_single that are not over two leaves */
     uint32_t repeat;       /* first; of again_count */
+    uint32_t tests;        /* first */
     uint32_t points;       /* how many make the sums exact */
     uint32_t again_count;
     size_t again; /* first; a list of again_count for each chunk */
@@ -101,11 +108,12 @@ struct treeshap_walk {
 struct treeshap {
     struct treeshap_node *nodes;
     struct treeshap_single *singles; /* by tree like the nodes */
-    struct treeshap_end *ends;       /* likewise */
+    struct treeshap_tests *tests;
+    struct treeshap_end *ends; /* by tree like the nodes */
     struct treeshap_again *again;
     struct treeshap_repeat *repeats;
     struct treeshap_tree *trees;
-    size_t tree_count, node_count, again_count, repeat_count;
+    size_t tree_count, node_count, test_count, again_count, repeat_count;
     uint32_t *columns;
     size_t column_count;
     double base;

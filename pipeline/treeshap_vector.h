@@ -87,31 +87,63 @@ NAME(lanes) NAME(keep)(NAME(rows) of, NAME(lanes) a)
 }
 #endif
 
-/* The products of eight points of four nodes, one after another, each node's added as treeshap_lanes.h adds them. */
+/* Of four nodes: whether the row goes left, and e; then the four sums of each node's points (four_add), in pairs. */
 #if WIDTH == 2
 INLINE(TARGET)
-void NAME(points_add)(const double *a, const double *b, double *sums)
+void NAME(tests_ask)(const struct treeshap_tests *tests, const float *x, int32_t *left, double *pull)
 {
-    for (size_t n = 0; n < 4; n++, a += TREESHAP_CHUNK, b += TREESHAP_CHUNK) {
-        double four[4];
-        for (size_t i = 0; i < 4; i++)
-            four[i] = fma(a[4 + i], b[4 + i], a[i] * b[i]);
-        sums[n] = (four[0] + four[1]) + (four[2] + four[3]);
+    for (size_t n = 0; n < TREESHAP_TESTS; n++) {
+        left[n] = -(x[tests->slot[n]] <= tests->threshold[n]);
+        pull[n] = -(left[n] ^ tests->right[n]) - tests->share[n];
     }
-}
-#else
-INLINE(TARGET)
-__m256d NAME(four_sums)(const double *a, const double *b)
-{
-    return _mm256_fmadd_pd(_mm256_loadu_pd(a + 4), _mm256_loadu_pd(b + 4), _mm256_loadu_pd(a) * _mm256_loadu_pd(b));
 }
 
 INLINE(TARGET)
-void NAME(points_add)(const double *a, const double *b, double *sums)
+void NAME(fours_add)(const double *four, const double *known, double *sums)
 {
-    __m256d low = _mm256_hadd_pd(NAME(four_sums)(a, b), NAME(four_sums)(a + TREESHAP_CHUNK, b + TREESHAP_CHUNK));
-    __m256d high = _mm256_hadd_pd(NAME(four_sums)(a + 2 * TREESHAP_CHUNK, b + 2 * TREESHAP_CHUNK),
-                                  NAME(four_sums)(a + 3 * TREESHAP_CHUNK, b + 3 * TREESHAP_CHUNK));
-    _mm256_storeu_pd(sums, _mm256_blend_pd(low, high, 12) + _mm256_permute2f128_pd(low, high, 33));
+    for (size_t n = 0; n < TREESHAP_TESTS; n++, four += 4)
+        sums[n] = (four[0] + four[1]) + (four[2] + four[3]) + known[n];
+}
+#else
+INLINE(TARGET)
+void NAME(tests_ask)(const struct treeshap_tests *tests, const float *x, int32_t *left, double *pull)
+{
+    __m128 value = _mm_i32gather_ps(x, _mm_loadu_si128((const __m128i *)tests->slot), sizeof *x);
+    __m128 below = _mm_cmp_ps(value, _mm_loadu_ps(tests->threshold), _CMP_LE_OQ);
+    __m128 first = _mm_xor_ps(below, _mm_loadu_ps((const float *)tests->right));
+    __m256i chosen = _mm256_cvtepi32_epi64(_mm_castps_si128(first));
+    _mm_storeu_si128((__m128i *)left, _mm_castps_si128(below));
+    _mm256_storeu_pd(pull, _mm256_and_pd((__m256d)chosen, _mm256_set1_pd(1)) - _mm256_loadu_pd(tests->share));
+}
+
+INLINE(TARGET)
+void NAME(fours_add)(const double *four, const double *known, double *sums)
+{
+    __m256d low = _mm256_hadd_pd(_mm256_loadu_pd(four), _mm256_loadu_pd(four + 4));
+    __m256d high = _mm256_hadd_pd(_mm256_loadu_pd(four + 8), _mm256_loadu_pd(four + 12));
+    _mm256_storeu_pd(sums,
+                     _mm256_blend_pd(low, high, 12) + _mm256_permute2f128_pd(low, high, 33) + _mm256_loadu_pd(known));
+}
+#endif
+
+/* The products of a node's eight points, as treeshap_lanes.h adds them: four sums of two. */
+#if WIDTH == 8
+INLINE(TARGET)
+void NAME(four_add)(const NAME(lanes) * a, const NAME(lanes) * b, double *four)
+{
+    __m512d x = (__m512d)*a, y = (__m512d)*b;
+    __m256d low = _mm512_castpd512_pd256(x) * _mm512_castpd512_pd256(y);
+    _mm256_storeu_pd(four, _mm256_fmadd_pd(_mm512_extractf64x4_pd(x, 1), _mm512_extractf64x4_pd(y, 1), low));
+}
+#else
+INLINE(TARGET)
+void NAME(four_add)(const NAME(lanes) * a, const NAME(lanes) * b, double *four)
+{
+    enum { FOUR = 4 / WIDTH };
+    _Pragma("GCC unroll 2") for (size_t i = 0; i < FOUR; i++)
+    {
+        NAME(lanes) sum = NAME(fused)(a[FOUR + i], b[FOUR + i], a[i] * b[i]);
+        memcpy(four + i * WIDTH, &sum, sizeof sum);
+    }
 }
 #endif
