@@ -133,6 +133,15 @@ void print_evaluation(const struct evaluation *evaluation, const char *rows)
     printf("threshold %g (%s)\n", evaluation->threshold, evaluation->rule.kind == THRESHOLD_GIVEN ? "given" : rule);
 }
 
+static void print_search(const struct search *search)
+{
+    char text[TRAIN_SETTINGS_TEXT_BYTES];
+    const struct trial *chosen = &search->trials[0];
+    search_describe(search, chosen, text, sizeof text);
+    printf("search: trial %zu of %zu was chosen: log_loss %.4f on %zu rows with %s\n", chosen->number,
+           search->trial_count, chosen->metrics.log_loss, chosen->rows, text);
+}
+
 void print_training(const struct training *training)
 {
     const struct span *labels = training->table->schema->target_values;
@@ -146,6 +155,8 @@ void print_training(const struct training *training)
     if (excluded.bytes)
         printf("kept out of the model: %s\n", excluded.data);
     buffer_free(&excluded);
+    if (training->search)
+        print_search(training->search);
     print_evaluation(training->evaluation, "rows held out of all fitting and choosing");
 }
 

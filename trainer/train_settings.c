@@ -46,6 +46,12 @@ size_t train_settings_params(const struct train_settings *settings, double chose
     return count;
 }
 
+bool train_settings_set(const char *name, const char *value, struct train_settings *settings)
+{
+    const struct option_pair pair = {.name = name, .value = value};
+    return read_param(&pair, settings, ERROR_IGNORED) == STATUS_OK;
+}
+
 /* --- the rest of the options --- */
 
 static enum status read_kind(const char *name, struct train_settings *out, struct error *err)
@@ -80,6 +86,7 @@ static void read_counts(const struct options *options, struct train_settings *ou
     out->folds_given = options_given(options, OPTION_FOLDS);
     out->repeat_count = folds ? (unsigned)repeats : 0;
     out->threads = threads > 0 ? (unsigned)threads : 1;
+    out->search_trials = (unsigned)options_integer(options, OPTION_SEARCH);
     out->test_share = options_share(options, OPTION_TEST_SIZE);
 }
 

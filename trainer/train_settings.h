@@ -31,12 +31,16 @@ struct train_settings {
     struct threshold_rule threshold;
     unsigned fold_count, repeat_count; /* 0 folds: no cross-validation */
     bool folds_given;
-    double test_share; /* of the rows, held out of everything; 0: none */
+    unsigned search_trials; /* of --search; 0: no search */
+    double test_share;      /* of the rows, held out of everything; 0: none */
 };
 
 /* From --model, --param, --seed, --threshold, --folds, --repeats, --test-size and --threads. STATUS_INVALID: a name or
  * value that is none, with those that are. */
 MUST_USE enum status train_settings_read(const struct options *options, struct train_settings *out, struct error *err);
+
+/* One parameter as --param would set it; false: no such name or value. The value is borrowed. */
+bool train_settings_set(const char *name, const char *value, struct train_settings *settings);
 
 /* Parameters as they are written to the run: names and values, in the order of the table. For the one that was chosen,
  * `chosen` is shown. The values are in `texts`. */

@@ -106,6 +106,12 @@ static const struct model_param params[] = {
     {"bootstrap", read_bootstrap, show_bootstrap, "True or False"},
 };
 
+static const struct search_range space[] = {
+    {"max_depth", 3, 32, .logarithmic = true, .whole = true},
+    {"min_samples_leaf", 1, 50, .logarithmic = true, .whole = true},
+    {"max_features", 0.03, 0.9, .logarithmic = true},
+};
+
 static void set_defaults(struct train_settings *out)
 {
     out->forest = (struct forest_settings){.n_estimators = 100,
@@ -224,6 +230,8 @@ const struct model_kind kind_random_forest = {
                "Base plus all reasons is the raw score.",
     .params = params,
     .param_count = sizeof params / sizeof *params,
+    .space = space,
+    .space_count = sizeof space / sizeof *space,
     .set_defaults = set_defaults,
     .golden_tolerance = 2e-6, /* trees add up to as many floats as there are trees */
     .fit = fit_forest,
