@@ -104,6 +104,17 @@ static void print_importance(const struct evaluation *evaluation)
     putchar('\n');
 }
 
+static void print_permuted(const struct evaluation *evaluation)
+{
+    if (evaluation->permuted_count == 0)
+        return;
+    printf("what the AUC falls by when a column is shuffled (mean of %zu, deviation):", evaluation->permuted_draws);
+    for (size_t p = 0; p < evaluation->permuted_count && p < SHOWN_COLUMNS; p++)
+        printf("%s %s %.4f (%.4f)", p ? "," : "", evaluation->schema->columns[evaluation->permuted[p].column].name,
+               evaluation->permuted[p].mean, evaluation->permuted[p].deviation);
+    putchar('\n');
+}
+
 static void print_assessment(const struct assessment *assessment, const struct schema *schema, const char *how)
 {
     print_metrics(assessment, schema, how);
@@ -129,6 +140,7 @@ void print_evaluation(const struct evaluation *evaluation, const char *rows)
         print_assessment(&evaluation->held_out, evaluation->schema, "");
     }
     print_importance(evaluation);
+    print_permuted(evaluation);
     threshold_describe(&evaluation->rule, rule);
     printf("threshold %g (%s)\n", evaluation->threshold, evaluation->rule.kind == THRESHOLD_GIVEN ? "given" : rule);
 }

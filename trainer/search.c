@@ -86,6 +86,7 @@ enum status search_plan(const struct table *table, const uint32_t *rows, size_t 
     trial_settings.fold_count = settings->fold_count ? settings->fold_count : SEARCH_FOLDS;
     trial_settings.folds_given = false;
     trial_settings.repeat_count = 1;
+    trial_settings.permutations = 0;
     trial_settings.seed = settings->seed + 1; /* other folds than those of the evaluation */
     out->trial_count = settings->search_trials;
     out->round_count = count_rounds(out->trial_count, fold_most(table, rows, row_count));

@@ -6,8 +6,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "trainer/dependence.h"
 #include "trainer/export.h"
 #include "trainer/kinds/kinds.h"
+#include "trainer/permutation.h"
 #include "trainer/random.h"
 #include "trainer/search_runs.h"
 
@@ -65,6 +67,7 @@ static enum status train_search(const struct options *options, struct training *
     run->settings.fold_count = asked.fold_count;
     run->settings.folds_given = asked.folds_given;
     run->settings.repeat_count = asked.repeat_count;
+    run->settings.permutations = asked.permutations;
     training->settings = &run->settings;
     training->search = &run->search;
     return STATUS_OK;
@@ -98,6 +101,21 @@ static void assess_held_out(const struct training *training, struct train_run *r
     free(uncalibrated);
 }
 
+/* Shuffled columns of held-out rows, where no folds had them; what the model gives by value. */
+static void measure_columns(const struct training *training, struct train_run *run)
+{
+    const struct train_settings *settings = training->settings;
+    const struct fold_rows *split = &run->split;
+    const struct predictor predictor = model_predictor(&run->model);
+    if (settings->permutations == 0)
+        return;
+    if (run->evaluation.repeat_count == 0)
+        permutation_measure(&predictor, training->table, split->assessed, split->assessed_count, settings->permutations,
+                            settings->seed, settings->threads, &run->evaluation);
+    dependence_measure(&predictor, training->table, split->training, split->training_count, settings->threads,
+                       &run->evaluation);
+}
+
 /* The fit to all training rows, the file, and what the file says of itself. */
 static enum status train_run_fit(const struct training *training, struct train_run *run, struct error *err)
 {
@@ -109,6 +127,7 @@ static enum status train_run_fit(const struct training *training, struct train_r
     if (status != STATUS_OK)
         return status;
     assess_held_out(training, run);
+    measure_columns(training, run);
     if (export_model(&run->model, training->table, rows, count, &run->evaluation, &run->file, err) != STATUS_OK)
         return err->status;
     return evaluation_explain(buffer_span(&run->file), training->table, rows, count, &run->evaluation, err);

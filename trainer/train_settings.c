@@ -76,16 +76,22 @@ static void read_calibration(const char *how, struct train_settings *out)
             out->calibration = (enum calibration_method)c;
 }
 
-static void read_counts(const struct options *options, struct train_settings *out)
+unsigned train_settings_threads(const struct options *options)
 {
-    int64_t folds = options_integer(options, OPTION_FOLDS), repeats = options_integer(options, OPTION_REPEATS);
     int64_t threads = options_integer(options, OPTION_THREADS);
     if (threads == 0)
         threads = sysconf(_SC_NPROCESSORS_ONLN);
+    return threads > 0 ? (unsigned)threads : 1;
+}
+
+static void read_counts(const struct options *options, struct train_settings *out)
+{
+    int64_t folds = options_integer(options, OPTION_FOLDS), repeats = options_integer(options, OPTION_REPEATS);
     out->fold_count = (unsigned)folds;
     out->folds_given = options_given(options, OPTION_FOLDS);
     out->repeat_count = folds ? (unsigned)repeats : 0;
-    out->threads = threads > 0 ? (unsigned)threads : 1;
+    out->threads = train_settings_threads(options);
+    out->permutations = (unsigned)options_integer(options, OPTION_PERMUTATIONS);
     out->search_trials = (unsigned)options_integer(options, OPTION_SEARCH);
     out->test_share = options_share(options, OPTION_TEST_SIZE);
 }

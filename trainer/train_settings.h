@@ -31,6 +31,7 @@ struct train_settings {
     struct threshold_rule threshold;
     unsigned fold_count, repeat_count; /* 0 folds: no cross-validation */
     bool folds_given;
+    unsigned permutations;  /* of each column in each fold, for its importance; 0: none */
     unsigned search_trials; /* of --search; 0: no search */
     double test_share;      /* of the rows, held out of everything; 0: none */
 };
@@ -51,5 +52,6 @@ enum { TRAIN_SETTINGS_PARAM_MOST = 16, TRAIN_SETTINGS_TEXT_BYTES = 256 };
 size_t train_settings_params(const struct train_settings *settings, double chosen, struct train_settings_param *out,
                              char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES]);
 
+unsigned train_settings_threads(const struct options *options); /* of --threads; at least 1 */
 /* As `--calibrate` takes it. */
 const char *train_settings_calibration(enum calibration_method calibration);

@@ -152,6 +152,24 @@ static void card_add_importance(const struct evaluation *evaluation, struct buff
     }
 }
 
+static void card_add_permuted(const struct evaluation *evaluation, struct buffer *out)
+{
+    if (evaluation->permuted_count == 0)
+        return;
+    buffer_printf(out,
+                  "\nWhat the AUC falls by when a column's values are shuffled among rows that the model has not seen, "
+                  "over %zu shuffles:\n\n| column | mean | deviation |\n|---|---|---|\n",
+                  evaluation->permuted_draws);
+    for (size_t p = 0; p < evaluation->permuted_count; p++) {
+        buffer_add_text(out, "| ");
+        add_plain(out, evaluation->schema->columns[evaluation->permuted[p].column].name);
+        buffer_add_text(out, " |");
+        card_add_number(out, evaluation->permuted[p].mean);
+        card_add_number(out, evaluation->permuted[p].deviation);
+        buffer_add_u8(out, '\n');
+    }
+}
+
 static void add_reference(const struct table *table, struct buffer *out)
 {
     buffer_add_text(out, "\n## Reference for drift\n\nShares of the training table's rows; the same in numbers: "
@@ -198,5 +216,6 @@ void report_write_card(const struct training *training, struct buffer *out)
         card_add_search(training->search, out);
     buffer_printf(out, "\n## Reasons\n\n%s\n", report_reasons(training));
     card_add_importance(evaluation, out);
+    card_add_permuted(evaluation, out);
     add_reference(training->table, out);
 }
