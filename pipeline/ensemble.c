@@ -287,8 +287,10 @@ static enum status ensemble_read(struct operation *operation, const struct value
                               .target_count = target_count,
                               .feature_count = input->count};
     enum status status = ensemble_lists_read(&reading);
-    if (status != STATUS_OK || operation->pool->overflow)
+    if (status != STATUS_OK || operation->pool->overflow) {
+        arena_free(&reading.scratch);
         return status;
+    }
     reading.keys = mem_zeroed(reading.count, sizeof *reading.keys);
     reading.values = mem_zeroed(reading.count, sizeof *reading.values);
     reading.weighted = mem_zeroed(reading.count, sizeof *reading.weighted);
@@ -298,6 +300,7 @@ static enum status ensemble_read(struct operation *operation, const struct value
     free(reading.values);
     free(reading.weighted);
     free(reading.order);
+    arena_free(&reading.scratch);
     if (status == STATUS_OK)
         *out = ensemble;
     return status;

@@ -277,26 +277,26 @@ static enum status tree_join(struct reading *reading, const struct apart *apart,
     return STATUS_OK;
 }
 
-static void joined_make(struct reading *reading, const struct apart *apart, struct joined *out)
+static void joined_make(struct reading *reading, const struct apart *apart, size_t most, struct joined *out)
 {
-    struct expr_pool *pool = reading->operation->pool;
-    size_t most = 3 * apart->count;
+    struct arena *arena = &reading->scratch;
     int64_t **const LISTS[] = {&out->trees,   &out->ids,          &out->features,   &out->trues,         &out->falses,
                                &out->missing, &out->weight_trees, &out->weight_ids, &out->weight_classes};
     for (size_t l = 0; l < sizeof LISTS / sizeof *LISTS; l++)
-        *LISTS[l] = expr_pool_take(pool, most, sizeof **LISTS[l]);
-    out->modes = expr_pool_take(pool, most, sizeof *out->modes);
-    out->thresholds = expr_pool_take(pool, most, sizeof *out->thresholds);
-    out->weights = expr_pool_take(pool, most, sizeof *out->weights);
-    out->sets = apart->sets ? expr_pool_take(pool, most, sizeof *out->sets) : NULL;
+        *LISTS[l] = arena_zeroed(arena, most, sizeof **LISTS[l]);
+    out->modes = arena_zeroed(arena, most, sizeof *out->modes);
+    out->thresholds = arena_zeroed(arena, most, sizeof *out->thresholds);
+    out->weights = arena_zeroed(arena, most, sizeof *out->weights);
+    out->sets = apart->sets ? arena_zeroed(arena, most, sizeof *out->sets) : NULL;
 }
 
 static enum status apart_join(struct reading *reading, const struct apart *apart)
 {
     struct joined joined = {0};
-    if (!expr_pool_room(reading->operation->pool, 3 * apart->count, 16 * sizeof(int64_t)))
-        return STATUS_OK; /* reported by the caller */
-    joined_make(reading, apart, &joined);
+    size_t most = apart->root_count < apart->count ? 2 * apart->count + apart->root_count : 3 * apart->count;
+    if (count_check(reading, most) != STATUS_OK)
+        return reading->operation->err->status;
+    joined_make(reading, apart, most, &joined);
     bool *seen = mem_zeroed(apart->count, sizeof *seen);
     int64_t *waiting = mem_zeroed(apart->count + 2, sizeof *waiting);
     enum status status = STATUS_OK;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "pipeline/ensemble.h"
 
 /* Numbers of an attribute that may be a list of floats or, as NAME_as_tensor, a tensor of doubles. */
@@ -35,6 +36,7 @@ struct node_key {
 struct reading {
     struct operation *operation;
     struct ensemble *ensemble;
+    struct arena scratch; /* what is not needed any more once the ensemble is there */
     bool targets;                                                     /* a regressor's: scores, not classes */
     size_t target_count;                                              /* then */
     size_t feature_count;                                             /* of the operator's input */

@@ -10,26 +10,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "onnx/onnx.pb-c.h"
+#include "pipeline/onnx/onnx_writer.h"
 
-enum { NODE_ATTRIBUTES = 16 };                     /* of one node at most */
 enum { IR_VERSION = 8, OPSET = 15, OPSET_ML = 2 }; /* the newest that both Debian 12's libonnx and onnxruntime read */
 
-#define FLOAT32 ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
-#define FLOAT64 ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE
-#define INT64 ONNX__TENSOR_PROTO__DATA_TYPE__INT64
-#define TEXT ONNX__TENSOR_PROTO__DATA_TYPE__STRING
-
-struct onnx_writer {
-    const struct linear_model *model;
-    const struct written_trees *trees; /* NULL: linear */
-    struct arena arena;
-    Onnx__GraphProto graph;
-    size_t number_count, feature_count; /* numeric columns; columns of the design matrix */
-};
-
-static char *writer_text(struct onnx_writer *writer, const char *text)
+char *writer_text(struct onnx_writer *writer, const char *text)
 {
     return arena_text(&writer->arena, text, strlen(text));
 }
@@ -39,8 +24,7 @@ static ProtobufCBinaryData writer_bytes(struct onnx_writer *writer, struct span 
     return (ProtobufCBinaryData){span.bytes, (uint8_t *)arena_text(&writer->arena, span.data, span.bytes)};
 }
 
-/* An initializer of a graph; its data arrays are the caller's to fill. */
-static Onnx__TensorProto *writer_tensor(struct onnx_writer *writer, const char *name, int32_t type, const int64_t *dims,
+Onnx__TensorProto *writer_tensor(struct onnx_writer *writer, const char *name, int32_t type, const int64_t *dims,
                                         size_t rank)
 {
     Onnx__TensorProto *tensor = arena_zeroed(&writer->arena, 1, sizeof *tensor);
@@ -83,8 +67,7 @@ static Onnx__NodeProto *writer_node_list(struct onnx_writer *writer, const char 
     return node;
 }
 
-/* b and c may be NULL. */
-static Onnx__NodeProto *writer_node(struct onnx_writer *writer, const char *op, const char *domain, const char *a,
+Onnx__NodeProto *writer_node(struct onnx_writer *writer, const char *op, const char *domain, const char *a,
                                     const char *b, const char *c, const char *output)
 {
     const char *given[3] = {a, b, c};
@@ -97,7 +80,7 @@ static Onnx__NodeProto *writer_node(struct onnx_writer *writer, const char *op, 
     return writer_node_list(writer, op, domain, inputs, count, output);
 }
 
-static Onnx__AttributeProto *node_attribute(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name,
+Onnx__AttributeProto *node_attribute(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name,
                                             Onnx__AttributeProto__AttributeType type)
 {
     Onnx__AttributeProto *attribute = arena_zeroed(&writer->arena, 1, sizeof *attribute);
@@ -109,7 +92,7 @@ static Onnx__AttributeProto *node_attribute(struct onnx_writer *writer, Onnx__No
     return attribute;
 }
 
-static void node_int(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, int64_t value)
+void node_int(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, int64_t value)
 {
     Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
     attribute->has_i = 1;
@@ -285,7 +268,7 @@ static void write_classifier(struct onnx_writer *writer, const char *features)
 }
 
 /* the label: the class of the larger score, as scikit-learn's predict; the threshold is metadata */
-static void write_label(struct onnx_writer *writer, const char *scores)
+void write_label(struct onnx_writer *writer, const char *scores, int32_t type)
 {
     Onnx__NodeProto *argmax = writer_node(writer, "ArgMax", NULL, scores, NULL, NULL, "model.class");
     node_int(writer, argmax, "axis", 1);
@@ -301,7 +284,7 @@ static void write_label(struct onnx_writer *writer, const char *scores)
     writer->graph.n_output = 2;
     writer->graph.output = arena_zeroed(&writer->arena, 2, sizeof *writer->graph.output);
     writer->graph.output[0] = writer_value(writer, "label", TEXT, 0);
-    writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT64, 2);
+    writer->graph.output[1] = writer_value(writer, "probabilities", type, 2);
 }
 
 /* --- trees --- */
@@ -505,7 +488,7 @@ static void write_isotonic(struct onnx_writer *writer)
     writer_node(writer, "Min", NULL, "isotonic.above", "isotonic.width", NULL, "isotonic.within");
     writer_node(writer, "MatMul", NULL, "isotonic.within", "isotonic.slope", NULL, "isotonic.rise");
     writer_node(writer, "Add", NULL, "isotonic.rise", "isotonic.first", NULL, "probabilities");
-    write_label(writer, "probabilities");
+    write_label(writer, "probabilities", FLOAT64);
 }
 
 static void write_model(struct onnx_writer *writer)
@@ -519,12 +502,18 @@ static void write_model(struct onnx_writer *writer)
     if (writer->trees) {
         Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, features, NULL, NULL, "model.floats");
         node_int(writer, cast, "to", FLOAT32);
-        onnx_write_ensemble(writer);
+        if (writer->trees->logistic) {
+            onnx_write_ensemble(writer);
+            return;
+        }
+        onnx_write_shares(writer, writer->model->isotonic ? "model.probabilities" : "probabilities");
+        if (!writer->model->isotonic)
+            write_label(writer, "probabilities", FLOAT32);
         return;
     }
     write_classifier(writer, features);
     if (!writer->model->isotonic)
-        write_label(writer, "model.scores");
+        write_label(writer, "model.scores", FLOAT64);
 }
 
 static void write_graph(struct onnx_writer *writer)
@@ -561,7 +550,7 @@ static void onnx_write_proto(struct onnx_writer *writer, Onnx__ModelProto *file)
     file->n_opset_import = 2;
     file->opset_import = arena_zeroed(&writer->arena, 2, sizeof *file->opset_import);
     file->opset_import[0] = writer_opset(writer, "", OPSET);
-    file->opset_import[1] = writer_opset(writer, "ai.onnx.ml", OPSET_ML);
+    file->opset_import[1] = writer_opset(writer, "ai.onnx.ml", writer->opset_ml);
     file->graph = &writer->graph;
     file->n_metadata_props = model->property_count;
     file->metadata_props = arena_zeroed(&writer->arena, model->property_count, sizeof *file->metadata_props);
@@ -650,20 +639,22 @@ static enum status write(struct onnx_writer *writer, struct buffer *out, struct 
     onnx_write_proto(writer, &file);
     size_t bytes = onnx__model_proto__get_packed_size(&file);
     out->bytes += onnx__model_proto__pack(&file, (uint8_t *)buffer_reserve(out, bytes));
+    for (size_t p = 0; p < writer->packed_count; p++)
+        buffer_free(&writer->packed[p]);
     arena_free(&writer->arena);
     return STATUS_OK;
 }
 
 enum status onnx_write_linear(const struct linear_model *model, struct buffer *out, struct error *err)
 {
-    struct onnx_writer writer = {.model = model};
+    struct onnx_writer writer = {.opset_ml = OPSET_ML, .model = model};
     return write(&writer, out, err);
 }
 
 enum status onnx_write_trees(const struct linear_model *model, const struct written_trees *trees, struct buffer *out,
                              struct error *err)
 {
-    struct onnx_writer writer = {.model = model, .trees = trees};
+    struct onnx_writer writer = {.opset_ml = OPSET_ML, .model = model, .trees = trees};
     if (trees->node_count == 0)
         return error_set(err, STATUS_INVALID, "a forest needs at least one node");
     return write(&writer, out, err);

@@ -74,7 +74,7 @@ static void draw_categories(struct plot *plot, const struct dependence *dependen
         svg_dot(plot->out, "first", x, y);
         if (row >= 9)
             draw_label(plot->out, "soft", "end", plot->left - 6, y + 4,
-                       column->values[(size_t)dependence->points[p].value].data, 14);
+                       column->values[(size_t)dependence->points[p].value].data, 11);
     }
     svg_line(plot->out, "axis", plot->left, plot->top, plot->left, bottom);
     svg_line(plot->out, "axis", plot->left, bottom, plot->left + plot->width, bottom);
