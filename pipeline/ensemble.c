@@ -16,6 +16,10 @@ static enum status invalid(struct reading *reading, const char *what)
 
 static enum status keys_sort(struct reading *reading)
 {
+    if (reading->by_place)
+        return STATUS_OK;
+    free(reading->keys);
+    reading->keys = mem_zeroed(reading->count + 1, sizeof *reading->keys);
     for (size_t n = 0; n < reading->count; n++)
         reading->keys[n] = (struct node_key){reading->trees[n], reading->ids[n], (uint32_t)n};
     qsort(reading->keys, reading->count, sizeof *reading->keys, ensemble_key_order);
@@ -260,6 +264,7 @@ static enum status reading_run(struct reading *reading)
     enum status status = keys_sort(reading);
     if (status == STATUS_OK)
         status = ensemble_chains_merge(reading, &merged);
+    reading->by_place = reading->by_place && !merged;
     if (status == STATUS_OK && merged)
         status = keys_sort(reading);
     ensemble->node_count = reading->count;
@@ -291,7 +296,6 @@ static enum status ensemble_read(struct operation *operation, const struct value
         arena_free(&reading.scratch);
         return status;
     }
-    reading.keys = mem_zeroed(reading.count, sizeof *reading.keys);
     reading.values = mem_zeroed(reading.count, sizeof *reading.values);
     reading.weighted = mem_zeroed(reading.count, sizeof *reading.weighted);
     reading.order = mem_zeroed(reading.count + 2, sizeof *reading.order);

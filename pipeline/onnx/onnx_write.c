@@ -25,7 +25,7 @@ static ProtobufCBinaryData writer_bytes(struct onnx_writer *writer, struct span 
 }
 
 Onnx__TensorProto *writer_tensor(struct onnx_writer *writer, const char *name, int32_t type, const int64_t *dims,
-                                        size_t rank)
+                                 size_t rank)
 {
     Onnx__TensorProto *tensor = arena_zeroed(&writer->arena, 1, sizeof *tensor);
     onnx__tensor_proto__init(tensor);
@@ -68,7 +68,7 @@ static Onnx__NodeProto *writer_node_list(struct onnx_writer *writer, const char 
 }
 
 Onnx__NodeProto *writer_node(struct onnx_writer *writer, const char *op, const char *domain, const char *a,
-                                    const char *b, const char *c, const char *output)
+                             const char *b, const char *c, const char *output)
 {
     const char *given[3] = {a, b, c};
     char **inputs = arena_zeroed(&writer->arena, 3, sizeof *inputs);
@@ -81,7 +81,7 @@ Onnx__NodeProto *writer_node(struct onnx_writer *writer, const char *op, const c
 }
 
 Onnx__AttributeProto *node_attribute(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name,
-                                            Onnx__AttributeProto__AttributeType type)
+                                     Onnx__AttributeProto__AttributeType type)
 {
     Onnx__AttributeProto *attribute = arena_zeroed(&writer->arena, 1, sizeof *attribute);
     onnx__attribute_proto__init(attribute);

@@ -1,5 +1,5 @@
-/* A forest as TreeEnsemble of ai.onnx.ml 5: see onnx_writer.h. Lists are packed (one field for all their numbers), leaves
- * of one weight are one, and a branch takes about 13 bytes; TreeEnsembleClassifier needs 60. */
+/* A forest as TreeEnsemble of ai.onnx.ml 5: see onnx_writer.h. Lists are packed (one field for all their numbers),
+ * leaves of one weight are one, and a branch takes about 13 bytes; TreeEnsembleClassifier needs 60. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,8 +123,8 @@ static size_t child_of(const struct layout *layout, size_t n, bool left)
 
 static void write_children(struct onnx_writer *writer, Onnx__NodeProto *ensemble, const struct layout *layout)
 {
-    static const char *const ids[] = {"nodes_falsenodeids", "nodes_truenodeids"},
-                             *const leaves[] = {"nodes_falseleafs", "nodes_trueleafs"};
+    static const char *const ids[] = {"nodes_falsenodeids", "nodes_truenodeids"}, *const leaves[] = {"nodes_falseleafs",
+                                                                                                     "nodes_trueleafs"};
     struct buffer values = {0};
     for (int side = 0; side < 2; side++) {
         for (size_t n = 0; n < layout->node_count; n++)

@@ -167,7 +167,8 @@ static void add_cover(struct json_writer *json, const struct forest_node *node)
         json_write_double(json, NULL, (double)node->cover);
 }
 
-/* Of the leaves in the order of the file: of its own list, or (TreeEnsemble) as branches name them, a lone leaf twice. */
+/* Of the leaves in the order of the file: of its own list, or (TreeEnsemble) as branches name them, a lone leaf twice.
+ */
 static void add_covers(struct json_writer *json, const struct forest_tree *tree, bool by_branch)
 {
     const struct forest_node *nodes = tree->nodes;
