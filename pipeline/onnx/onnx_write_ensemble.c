@@ -1,9 +1,9 @@
-/* A forest as TreeEnsemble of ai.onnx.ml 5: see onnx_writer.h. Lists are packed (one field for all their numbers),
- * leaves of one weight are one, and a branch takes about 13 bytes; TreeEnsembleClassifier needs 60. */
+/* A forest as TreeEnsemble of ai.onnx.ml 5: see onnx_write_ensemble.h. Lists are packed (one field for all their
+ * numbers), leaves of one weight are one, and a branch takes about 13 bytes; TreeEnsembleClassifier needs 60. */
+#include "pipeline/onnx/onnx_write_ensemble.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "pipeline/onnx/onnx_writer.h"
 
 enum { TREE_ENSEMBLE_ML = 5, FIELD_INTS = 8 };
 

@@ -1,9 +1,10 @@
-/* Inside of onnx_write.c: making the messages of a file. Everything lives in the writer's arena, but packed lists. */
+/* Inside of onnx_write.c and onnx_write_ensemble.c: making the messages of a file. Everything lives in the writer's
+ * arena, but packed lists. */
 #pragma once
 
 #include "base/memory.h"
 #include "onnx/onnx.pb-c.h"
-#include "pipeline/onnx/onnx_write.h"
+#include "pipeline/onnx/onnx_model.h"
 
 #define FLOAT32 ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
 #define FLOAT64 ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE
@@ -25,6 +26,12 @@ struct onnx_writer {
 };
 
 char *writer_text(struct onnx_writer *writer, const char *text);
+ProtobufCBinaryData writer_bytes(struct onnx_writer *writer, struct span span);
+/* An initializer of doubles, to be filled. */
+double *writer_doubles(struct onnx_writer *writer, const char *name, int64_t rows, int64_t columns);
+/* A node with up to `count` inputs from a list, one output, named after its output. */
+Onnx__NodeProto *writer_node_list(struct onnx_writer *writer, const char *op, const char *domain, char **inputs,
+                                  size_t count, const char *output);
 /* b and c may be NULL. */
 Onnx__NodeProto *writer_node(struct onnx_writer *writer, const char *op, const char *domain, const char *a,
                              const char *b, const char *c, const char *output);
@@ -34,8 +41,6 @@ Onnx__TensorProto *writer_tensor(struct onnx_writer *writer, const char *name, i
 Onnx__AttributeProto *node_attribute(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name,
                                      Onnx__AttributeProto__AttributeType type);
 void node_int(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, int64_t value);
-/* The label of the scores, and the graph's outputs; type: of the probabilities. */
-void write_label(struct onnx_writer *writer, const char *scores, int32_t type);
-
-/* onnx_write_ensemble.c: model.floats → TreeEnsemble → `output`, the two classes' probabilities. */
-void onnx_write_shares(struct onnx_writer *writer, const char *output);
+int64_t *node_ints(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, size_t count);
+/* An input or output; width 0: a list. */
+Onnx__ValueInfoProto *writer_value(struct onnx_writer *writer, const char *name, int32_t type, int64_t width);

@@ -1,7 +1,7 @@
 /* Inside of plots.c: pictures of what columns do. */
 #pragma once
 
-#include "trainer/report/plots.h"
+#include "trainer/report/plot_kind.h"
 
 void plot_draw_permutation(const struct plot_kind *kind, const struct evaluation *evaluation, bool alone,
                            struct buffer *out);
