@@ -323,6 +323,10 @@
            .help = "a tag of the run; repeatable") \
     OPTION(CALIBRATE, .flag = "calibrate", .type = OPTION_WORD, .words = {"none", "sigmoid", "isotonic"}, .fallback = "none", .programs = T, .only = "train retrain", .metavar = "HOW", \
            .help = "correct the probabilities by a sigmoid (Platt) or isotonic regression (no reasons then), fitted to predictions on folds of the training rows") \
+    OPTION(SEARCH, .flag = "search", .type = OPTION_INTEGER, .minimum = "1", .maximum = "1000", .programs = T, .only = "train", .metavar = "N", \
+           .help = "choose the kind's parameters among N random draws by successive halving (docs/TRAINING.md); those of --param stay; the same command goes on where it was ended") \
+    OPTION(PERMUTATIONS, .flag = "permutations", .type = OPTION_INTEGER, .fallback = "5", .minimum = "0", .maximum = "100", .programs = T, .only = "train retrain evaluate", .metavar = "N", \
+           .help = "shuffle each column N times, in each fold, to measure what the AUC loses by it; 0: neither that nor partial dependence") \
     OPTION(FOLDS, .flag = "folds", .type = OPTION_INTEGER, .fallback = "5", .minimum = "2", .maximum = "20", .or_zero = true, .programs = T, .metavar = "N", \
            .help = "train: folds of the cross-validation; 0: none") \
     OPTION(REPEATS, .flag = "repeats", .type = OPTION_INTEGER, .fallback = "1", .minimum = "1", .maximum = "100", .programs = T, .metavar = "N", \

@@ -16,6 +16,10 @@ static enum status invalid(struct reading *reading, const char *what)
 
 static enum status keys_sort(struct reading *reading)
 {
+    if (reading->by_place)
+        return STATUS_OK;
+    free(reading->keys);
+    reading->keys = mem_zeroed(reading->count + 1, sizeof *reading->keys);
     for (size_t n = 0; n < reading->count; n++)
         reading->keys[n] = (struct node_key){reading->trees[n], reading->ids[n], (uint32_t)n};
     qsort(reading->keys, reading->count, sizeof *reading->keys, ensemble_key_order);
@@ -260,6 +264,7 @@ static enum status reading_run(struct reading *reading)
     enum status status = keys_sort(reading);
     if (status == STATUS_OK)
         status = ensemble_chains_merge(reading, &merged);
+    reading->by_place = reading->by_place && !merged;
     if (status == STATUS_OK && merged)
         status = keys_sort(reading);
     ensemble->node_count = reading->count;
@@ -287,9 +292,10 @@ static enum status ensemble_read(struct operation *operation, const struct value
                               .target_count = target_count,
                               .feature_count = input->count};
     enum status status = ensemble_lists_read(&reading);
-    if (status != STATUS_OK || operation->pool->overflow)
+    if (status != STATUS_OK || operation->pool->overflow) {
+        arena_free(&reading.scratch);
         return status;
-    reading.keys = mem_zeroed(reading.count, sizeof *reading.keys);
+    }
     reading.values = mem_zeroed(reading.count, sizeof *reading.values);
     reading.weighted = mem_zeroed(reading.count, sizeof *reading.weighted);
     reading.order = mem_zeroed(reading.count + 2, sizeof *reading.order);
@@ -298,6 +304,7 @@ static enum status ensemble_read(struct operation *operation, const struct value
     free(reading.values);
     free(reading.weighted);
     free(reading.order);
+    arena_free(&reading.scratch);
     if (status == STATUS_OK)
         *out = ensemble;
     return status;

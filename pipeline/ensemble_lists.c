@@ -132,6 +132,7 @@ struct apart {
 /* What it becomes, `count` so far. */
 struct joined {
     int64_t *trees, *ids, *features, *trues, *falses, *missing, *weight_trees, *weight_ids, *weight_classes;
+    int64_t *places; /* by branch: where it stands */
     uint8_t *modes;
     double *thresholds, *weights;
     struct node_set *sets;
@@ -220,7 +221,7 @@ static enum status leaf_join(struct reading *reading, const struct apart *apart,
     if (leaf < 0 || (uint64_t)leaf >= apart->leaf_count)
         return invalid(reading, "a leaf that is not there");
     size_t n = out->count++, w = out->weight_count++;
-    *id = (int64_t)(apart->count + n);
+    *id = (int64_t)n;
     out->trees[n] = out->weight_trees[w] = tree;
     out->ids[n] = out->weight_ids[w] = *id;
     out->modes[n] = NODE_LEAF;
@@ -237,11 +238,13 @@ static enum status branch_join(struct reading *reading, const struct apart *apar
     if (apart->modes[b] > NODE_MEMBER)
         return operation_unsupported(reading->operation, "nodes_modes beyond BRANCH_MEMBER");
     out->trees[n] = tree;
-    out->ids[n] = (int64_t)b;
+    out->ids[n] = (int64_t)n;
+    out->places[b] = (int64_t)n;
     out->modes[n] = (uint8_t)apart->modes[b];
     out->features[n] = apart->features[b];
     out->thresholds[n] = apart->splits[b];
-    out->missing[n] = apart->missing && apart->missing[b];
+    if (apart->missing)
+        out->missing[n] = apart->missing[b] != 0;
     if (apart->sets)
         out->sets[n] = apart->sets[b];
     out->trues[n] = apart->trues[b];
@@ -277,26 +280,40 @@ static enum status tree_join(struct reading *reading, const struct apart *apart,
     return STATUS_OK;
 }
 
-static void joined_make(struct reading *reading, const struct apart *apart, struct joined *out)
+static void joined_make(struct reading *reading, const struct apart *apart, size_t most, struct joined *out)
 {
-    struct expr_pool *pool = reading->operation->pool;
-    size_t most = 3 * apart->count;
-    int64_t **const LISTS[] = {&out->trees,   &out->ids,          &out->features,   &out->trues,         &out->falses,
-                               &out->missing, &out->weight_trees, &out->weight_ids, &out->weight_classes};
+    struct arena *arena = &reading->scratch;
+    int64_t **const LISTS[] = {&out->trees,  &out->ids,          &out->features,   &out->trues,
+                               &out->falses, &out->weight_trees, &out->weight_ids, &out->weight_classes};
     for (size_t l = 0; l < sizeof LISTS / sizeof *LISTS; l++)
-        *LISTS[l] = expr_pool_take(pool, most, sizeof **LISTS[l]);
-    out->modes = expr_pool_take(pool, most, sizeof *out->modes);
-    out->thresholds = expr_pool_take(pool, most, sizeof *out->thresholds);
-    out->weights = expr_pool_take(pool, most, sizeof *out->weights);
-    out->sets = apart->sets ? expr_pool_take(pool, most, sizeof *out->sets) : NULL;
+        *LISTS[l] = arena_zeroed(arena, most, sizeof **LISTS[l]);
+    out->places = arena_zeroed(arena, apart->count, sizeof *out->places);
+    out->missing = apart->missing ? arena_zeroed(arena, most, sizeof *out->missing) : NULL;
+    out->modes = arena_zeroed(arena, most, sizeof *out->modes);
+    out->thresholds = arena_zeroed(arena, most, sizeof *out->thresholds);
+    out->weights = arena_zeroed(arena, most, sizeof *out->weights);
+    out->sets = apart->sets ? arena_zeroed(arena, most, sizeof *out->sets) : NULL;
+}
+
+/* Children that are branches get their places as ids, as leaves have them. */
+static void children_name(const struct apart *apart, struct joined *out)
+{
+    for (size_t b = 0; b < apart->count; b++) {
+        size_t n = (size_t)out->places[b];
+        if (!apart->true_leaves[b])
+            out->trues[n] = out->places[apart->trues[b]];
+        if (!apart->false_leaves[b])
+            out->falses[n] = out->places[apart->falses[b]];
+    }
 }
 
 static enum status apart_join(struct reading *reading, const struct apart *apart)
 {
     struct joined joined = {0};
-    if (!expr_pool_room(reading->operation->pool, 3 * apart->count, 16 * sizeof(int64_t)))
-        return STATUS_OK; /* reported by the caller */
-    joined_make(reading, apart, &joined);
+    size_t most = apart->root_count < apart->count ? 2 * apart->count + apart->root_count : 3 * apart->count;
+    if (count_check(reading, most) != STATUS_OK)
+        return reading->operation->err->status;
+    joined_make(reading, apart, most, &joined);
     bool *seen = mem_zeroed(apart->count, sizeof *seen);
     int64_t *waiting = mem_zeroed(apart->count + 2, sizeof *waiting);
     enum status status = STATUS_OK;
@@ -307,6 +324,9 @@ static enum status apart_join(struct reading *reading, const struct apart *apart
             status = invalid(reading, "nodes that no root reaches");
     free(seen);
     free(waiting);
+    if (status == STATUS_OK)
+        children_name(apart, &joined);
+    reading->by_place = true;
     reading->trees = joined.trees;
     reading->ids = joined.ids;
     reading->features = joined.features;

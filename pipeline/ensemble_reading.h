@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "pipeline/ensemble.h"
 
 /* Numbers of an attribute that may be a list of floats or, as NAME_as_tensor, a tensor of doubles. */
@@ -35,9 +36,10 @@ struct node_key {
 struct reading {
     struct operation *operation;
     struct ensemble *ensemble;
-    bool targets;                                                     /* a regressor's: scores, not classes */
-    size_t target_count;                                              /* then */
-    size_t feature_count;                                             /* of the operator's input */
+    struct arena scratch; /* what is not needed any more once the ensemble is there */
+    bool targets;         /* a regressor's: scores, not classes */
+    size_t target_count;  /* then */
+    size_t feature_count; /* of the operator's input */
     const int64_t *trees, *ids, *features, *trues, *falses, *missing; /* missing: NULL where the file has none */
     const uint8_t *modes;                                             /* enum node_mode */
     const struct node_set *sets;                                      /* by node; NULL: no MEMBER */
@@ -45,6 +47,7 @@ struct reading {
     struct number_list thresholds, weights;
     const int64_t *weight_trees, *weight_ids, *weight_classes;
     size_t count;
+    bool by_place;                 /* ids are places in the lists, and keys is NULL */
     struct node_key *keys;         /* sorted by tree and node */
     double (*values)[CLASS_COUNT]; /* by index in the lists */
     uint8_t *weighted;             /* bit per class */
@@ -60,9 +63,12 @@ static inline int ensemble_key_order(const void *a, const void *b)
     return (left->node > right->node) - (left->node < right->node);
 }
 
-/* The index in the lists, or count; by the sorted keys. */
+/* The index in the lists, or count; by the sorted keys where ids are not places. */
 static inline size_t ensemble_node_find(const struct reading *reading, int64_t tree, int64_t node)
 {
+    if (reading->by_place)
+        return node >= 0 && (uint64_t)node < reading->count && reading->trees[node] == tree ? (size_t)node
+                                                                                            : reading->count;
     const struct node_key key = {tree, node, 0};
     const struct node_key *found =
         (const struct node_key *)bsearch(&key, reading->keys, reading->count, sizeof key, ensemble_key_order);

@@ -21,6 +21,7 @@ struct rest;
 struct backend {
     void (*close)(struct registry *registry);
     enum status (*log_run)(struct registry *registry, const struct run *run, char **run_id, struct error *err);
+    enum status (*begin_run)(struct registry *registry, const struct run *run, char **run_id, struct error *err);
     enum status (*run)(const struct registry *registry, const char *run_id, struct run_details *out, struct error *err);
     enum status (*runs)(const struct registry *registry, const char *experiment, struct run_list *out,
                         struct error *err);

@@ -274,6 +274,7 @@ static enum status directory_read(struct registry *registry, const struct model_
 const struct backend store_backend = {
     .close = directory_close,
     .log_run = store_log_run,
+    .begin_run = store_begin_run,
     .run = directory_run,
     .runs = directory_runs,
     .metric = directory_metric,

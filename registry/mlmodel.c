@@ -14,7 +14,7 @@ enum { SIGNATURE_MOST = 1 << 18 }; /* bytes; an MLmodel stays far below STORE_TE
 
 /* Python's side. Ranges, not versions: no Python wrote the file, so none is owed. 3.11 is Debian 12's. */
 static const char python_version[] = "3.11.2";
-static const char *const packages[] = {"mlflow>=2.9", "numpy", "onnx>=1.12", "onnxruntime>=1.14"};
+static const char *const packages[] = {"mlflow>=2.9", "numpy", "onnx>=1.16", "onnxruntime>=1.21"};
 enum { PACKAGES = sizeof packages / sizeof *packages };
 
 bool mlmodel_file(struct span text, struct buffer *file)

@@ -269,6 +269,13 @@ enum status registry_read(struct registry *registry, const struct model_version 
     return status;
 }
 
+enum status registry_begin_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
+{
+    if (store_check_name("experiment name", run->experiment, err) != STATUS_OK)
+        return err->status;
+    return registry->backend->begin_run(registry, run, run_id, err);
+}
+
 enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     if (store_check_name("experiment name", run->experiment, err) != STATUS_OK)

@@ -46,6 +46,10 @@ MUST_USE enum status registry_followed_alias(const char *model_uri, char **name,
 MUST_USE enum status registry_read(struct registry *registry, const struct model_version *version, struct buffer *out,
                                    struct error *err);
 
+/* The id that the run of run->key will have, for what is nested in it: the caller's to free. On a server the run is
+ * begun; a directory shows it when it is logged. */
+MUST_USE enum status registry_begin_run(struct registry *registry, const struct run *run, char **run_id,
+                                        struct error *err);
 /* Logs a finished run; run_id (32 hex digits) is the caller's to free. */
 MUST_USE enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id,
                                       struct error *err);

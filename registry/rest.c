@@ -47,6 +47,7 @@ enum status rest_open(const struct registry_settings *settings, struct rest **ou
 const struct backend rest_backend = {
     .close = rest_close,
     .log_run = rest_log_run,
+    .begin_run = rest_begin_run,
     .run = rest_run,
     .runs = rest_runs,
     .metric = rest_metric,

@@ -200,6 +200,20 @@ static enum status run_fill(const struct registry *registry, const struct begun 
     return run_end(registry, begun->run_id, "FINISHED", run->ended_ms, err);
 }
 
+enum status rest_begin_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
+{
+    char *experiment;
+    struct begun begun = {0};
+    if (rest_experiment_ensure(registry, run->experiment, &experiment, err) != STATUS_OK)
+        return err->status;
+    enum status status = run_begin(registry, experiment, run, &begun, err);
+    free(experiment);
+    if (status == STATUS_OK)
+        *run_id = mem_text(begun.run_id);
+    begun_clear(&begun);
+    return status;
+}
+
 enum status rest_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     char *experiment;

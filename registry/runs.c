@@ -204,13 +204,23 @@ static enum status write_run(const char *built, const char *place, const struct 
     return status;
 }
 
+enum status store_begin_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
+{
+    (void)registry, (void)err;
+    *run_id = mem_text(run->key);
+    return STATUS_OK;
+}
+
 enum status store_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     char id[33], *experiment = NULL;
     if (store_prepare(registry, err) != STATUS_OK ||
         directory_experiment_ensure(registry, run->experiment, &experiment, err) != STATUS_OK)
         return err->status;
-    random_hex(id, 32);
+    if (run->key)
+        snprintf(id, sizeof id, "%s", run->key);
+    else
+        random_hex(id, 32);
     char *built = store_new_path(registry), *place = store_path(registry, "%s/%s", experiment, id);
     enum status status = write_run(built, place, run, experiment, id, err);
     if (status == STATUS_OK)

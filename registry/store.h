@@ -82,6 +82,8 @@ bool store_experiment_name(const struct registry *registry, const char *id, stru
 char *store_find_experiment(const struct registry *registry, const char *name);
 
 /* What the directory's backend is made of; see backend.h. */
+MUST_USE enum status store_begin_run(struct registry *registry, const struct run *run, char **run_id,
+                                     struct error *err);
 MUST_USE enum status store_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err);
 MUST_USE enum status store_create_version(struct registry *registry, const char *name, const char *run_id,
                                           const struct run_pair *tags, size_t tag_count, char **version,

@@ -56,7 +56,8 @@ struct run_kept {
 struct run {
     const char *experiment, *run_name;
     const struct run_kept *kept; /* NULL, or a note for `registry sync`; for a directory */
-    /* NULL, or what identifies this run: on a server a run that was begun with it goes on. */
+    /* NULL, or what identifies this run, 32 hexadecimal digits: on a server a run that was begun with it goes on, in a
+     * directory it is the run's id. */
     const char *key;
     int64_t started_ms, ended_ms;
     const struct run_pair *params, *tags;

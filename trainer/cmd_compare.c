@@ -209,6 +209,19 @@ static enum status read_lines(const struct registry *registry, const struct run_
     return status;
 }
 
+/* Trials of a search are not compared: the run that they are nested in is. */
+static void leave_out_nested(struct run_list *runs)
+{
+    size_t kept = 0;
+    for (size_t r = 0; r < runs->count; r++) {
+        if (run_details_tag(&runs->items[r], "mlflow.parentRunId"))
+            run_details_clear(&runs->items[r]);
+        else
+            runs->items[kept++] = runs->items[r];
+    }
+    runs->count = kept;
+}
+
 enum status command_compare(const struct options *options, struct error *err)
 {
     struct registry *registry;
@@ -217,6 +230,7 @@ enum status command_compare(const struct options *options, struct error *err)
     if (registry_open_options(options, &registry, err) != STATUS_OK)
         return err->status;
     enum status status = registry_runs(registry, options_text(options, OPTION_EXPERIMENT), &runs, err);
+    leave_out_nested(&runs);
     if (status == STATUS_OK && runs.count == 0)
         status = error_set(err, STATUS_NOT_FOUND, "experiment %.100s has no runs: `trainer train` logs one",
                            options_text(options, OPTION_EXPERIMENT));

@@ -6,9 +6,12 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "pipeline/pipeline.h"
 #include "registry/model_file.h"
 #include "trainer/commands.h"
+#include "trainer/dependence.h"
 #include "trainer/evaluation_json.h"
+#include "trainer/permutation.h"
 #include "trainer/print.h"
 
 static enum status read_threshold(const struct options *options, const struct pipeline *pipeline,
@@ -35,6 +38,27 @@ static void warn_if_known(const struct pipeline *pipeline, const struct table *t
                             "cross-validation are in its run");
 }
 
+static void predict_by_file(const void *context, const struct cell *cells, size_t count, double *probabilities)
+{
+    struct score *scores = mem_zeroed(count + 1, sizeof *scores);
+    pipeline_score(context, cells, count, 0, scores, NULL);
+    for (size_t r = 0; r < count; r++)
+        probabilities[r] = scores[r].probability;
+    free(scores);
+}
+
+static void evaluate_columns(const struct options *options, const struct pipeline *pipeline, const struct table *table,
+                             const uint32_t *rows, struct evaluation *out)
+{
+    const struct predictor predictor = {predict_by_file, pipeline};
+    size_t times = (size_t)options_integer(options, OPTION_PERMUTATIONS), threads = train_settings_threads(options);
+    if (times == 0)
+        return;
+    permutation_measure(&predictor, table, rows, table->row_count, times,
+                        (uint64_t)options_integer(options, OPTION_SEED), threads, out);
+    dependence_measure(&predictor, table, rows, table->row_count, threads, out);
+}
+
 static enum status evaluate_table(const struct options *options, struct span file, const struct table *table,
                                   struct error *err)
 {
@@ -52,6 +76,7 @@ static enum status evaluate_table(const struct options *options, struct span fil
         evaluation_predict(pipeline, table, 0, table->row_count, probabilities);
         evaluation_hold_out(table, rows, table->row_count, probabilities, NULL,
                             (uint64_t)options_integer(options, OPTION_SEED), &evaluation);
+        evaluate_columns(options, pipeline, table, rows, &evaluation);
         status = evaluation_explain(file, table, rows, table->row_count, &evaluation, err);
         free(probabilities);
         free(rows);

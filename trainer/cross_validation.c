@@ -11,8 +11,10 @@
 #include "trainer/groups.h"
 #include "trainer/intervals.h"
 #include "trainer/parallel.h"
+#include "trainer/permutation.h"
 #include "trainer/random.h"
 
+enum { PERMUTATION_STREAM = 8000009 };
 enum { JOB_ROWS_MOST = 200000 }; /* beyond it the fits come one after the other: each takes memory by row */
 
 /* A validation at work. Arrays of predictions have an entry a row and repeat: repeat × row_count + place in rows. */
@@ -24,6 +26,7 @@ struct work {
     uint8_t *folds, *labels, *calls;
     double *probabilities, *uncalibrated;
     uint32_t *assessed_rows;
+    double *drops;            /* of the first repeat: permutations a column, columns a fold */
     struct outcome *outcomes; /* one a fit */
 };
 
@@ -32,6 +35,17 @@ struct outcome {
     struct error err;
     bool converged;
 };
+
+/* Rows of the first repeat alone: each row once. */
+static void permute_fold(struct work *work, const struct model *model, const struct fold_rows *part, size_t fold)
+{
+    size_t times = work->settings.permutations, columns = work->table->schema->column_count;
+    const struct predictor predictor = model_predictor(model);
+    if (times)
+        permutation_drops(&predictor, work->table, part->assessed, part->assessed_count, times,
+                          random_stream(work->settings.seed, PERMUTATION_STREAM + fold), work->settings.threads,
+                          work->drops + fold * columns * times);
+}
 
 /* Fold `number % fold_count` of repeat `number / fold_count`: fits on the others, predicts its rows. */
 static void predict_fold(void *context, size_t number)
@@ -56,6 +70,8 @@ static void predict_fold(void *context, size_t number)
         }
         free(uncalibrated);
         outcome->converged = model_converged(&model);
+        if (number < work->fold_count)
+            permute_fold(work, &model, &part, number);
         free(probabilities);
         model_clear(&model);
     }
@@ -193,6 +209,8 @@ static enum status validate_folds(struct work *work, const char *folds_path, str
         return err->status;
     assess_folds(work, out);
     assess_all(work, out);
+    if (work->settings.permutations)
+        permutation_summarise(work->drops, work->fold_count, work->settings.permutations, out);
     return STATUS_OK;
 }
 
@@ -233,6 +251,8 @@ enum status evaluation_cross_validate(const struct table *table, const uint32_t 
     work.probabilities = mem_zeroed(count + 1, sizeof *work.probabilities);
     work.uncalibrated = mem_zeroed(count + 1, sizeof *work.uncalibrated);
     work.assessed_rows = mem_zeroed(count + 1, sizeof *work.assessed_rows);
+    work.drops =
+        mem_zeroed(table->schema->column_count * work.fold_count * settings->permutations + 1, sizeof *work.drops);
     work.outcomes = mem_zeroed(work.fold_count * work.repeat_count + 1, sizeof *work.outcomes);
     enum status status = validate_folds(&work, folds_path, out, err);
     free(work.folds);
@@ -241,6 +261,7 @@ enum status evaluation_cross_validate(const struct table *table, const uint32_t 
     free(work.probabilities);
     free(work.uncalibrated);
     free(work.assessed_rows);
+    free(work.drops);
     free(work.outcomes);
     return status;
 }

@@ -19,6 +19,8 @@ void evaluation_clear(struct evaluation *evaluation)
     free(evaluation->folds);
     free(evaluation->fold_thresholds);
     free(evaluation->importance);
+    free(evaluation->permuted);
+    free(evaluation->dependence);
     *evaluation = (struct evaluation){0};
 }
 

@@ -14,6 +14,24 @@ struct importance {
     double mean_magnitude;
 };
 
+/* What the AUC falls by when a column's values are shuffled among rows that the model has not seen. */
+struct permuted {
+    uint32_t column; /* index in the schema */
+    double mean, deviation;
+};
+
+enum { DEPENDENCE_MOST = 8, DEPENDENCE_POINTS = 20 };
+
+/* Mean probability when the column has the same value in every row. */
+struct dependence {
+    uint32_t column;
+    size_t count;
+    struct dependence_point {
+        double value; /* nominal: index among the column's values */
+        double probability;
+    } points[DEPENDENCE_POINTS]; /* by value */
+};
+
 /* Plain data but for the lists; evaluation_clear. */
 struct evaluation {
     const struct schema *schema; /* borrowed */
@@ -36,6 +54,12 @@ struct evaluation {
     /* Largest first; none where the model gives no reasons. */
     struct importance *importance;
     size_t importance_count, importance_rows;
+
+    /* Largest first; none where it was not asked for. Draws: shuffles of each column, over all folds. */
+    struct permuted *permuted;
+    size_t permuted_count, permuted_draws;
+    struct dependence *dependence; /* of the first ones of permuted, under the model that was fitted last */
+    size_t dependence_count, dependence_rows;
 };
 
 void evaluation_clear(struct evaluation *evaluation);

@@ -139,6 +139,44 @@ static void json_add_importance(struct json_writer *json, const struct evaluatio
     json_end_array(json);
 }
 
+static void add_permuted(struct json_writer *json, const struct evaluation *evaluation)
+{
+    json_write_uint(json, "permutations", evaluation->permuted_draws);
+    json_begin_array(json, "permutation_importance");
+    for (size_t p = 0; p < evaluation->permuted_count; p++) {
+        json_begin_object(json, NULL);
+        json_write_string(json, "column", evaluation->schema->columns[evaluation->permuted[p].column].name);
+        json_write_finite(json, "roc_auc_drop", evaluation->permuted[p].mean);
+        json_write_finite(json, "deviation", evaluation->permuted[p].deviation);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
+static void add_dependence(struct json_writer *json, const struct evaluation *evaluation)
+{
+    json_begin_array(json, "partial_dependence");
+    for (size_t d = 0; d < evaluation->dependence_count; d++) {
+        const struct dependence *dependence = &evaluation->dependence[d];
+        const struct column *column = &evaluation->schema->columns[dependence->column];
+        json_begin_object(json, NULL);
+        json_write_string(json, "column", column->name);
+        json_begin_array(json, "points");
+        for (size_t p = 0; p < dependence->count; p++) {
+            json_begin_object(json, NULL);
+            if (column->kind == COLUMN_NOMINAL)
+                json_write_text(json, "value", column->values[(size_t)dependence->points[p].value]);
+            else
+                json_write_double(json, "value", dependence->points[p].value);
+            json_write_finite(json, "probability", dependence->points[p].probability);
+            json_end_object(json);
+        }
+        json_end_array(json);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 void evaluation_write_json(const struct evaluation *evaluation, struct buffer *out)
 {
     char rule[THRESHOLD_TEXT_BYTES];
@@ -153,5 +191,7 @@ void evaluation_write_json(const struct evaluation *evaluation, struct buffer *o
     if (evaluation->held_out.count)
         add_assessment(&json, "held_out", &evaluation->held_out, evaluation->schema);
     json_add_importance(&json, evaluation);
+    add_permuted(&json, evaluation);
+    add_dependence(&json, evaluation);
     json_end_document(&json);
 }

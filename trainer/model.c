@@ -162,3 +162,20 @@ void model_predict(const struct model *model, const struct table *table, const u
             uncalibrated[r] = plain_share(model->kind, score);
     }
 }
+
+static void predict_cells(const void *context, const struct cell *cells, size_t count, double *probabilities)
+{
+    const struct model *model = context;
+    size_t features = model->preprocessor.feature_count, columns = model->preprocessor.schema->column_count;
+    const struct model_scratch scratch = {mem_zeroed(features + 1, sizeof(double)),
+                                          mem_zeroed(features + 1, sizeof(float))};
+    for (size_t r = 0; r < count; r++)
+        probabilities[r] = calibrated_share(model, model->kind->score(model, cells + r * columns, &scratch));
+    free(scratch.features);
+    free(scratch.floats);
+}
+
+struct predictor model_predictor(const struct model *model)
+{
+    return (struct predictor){predict_cells, model};
+}

@@ -104,6 +104,17 @@ static void print_importance(const struct evaluation *evaluation)
     putchar('\n');
 }
 
+static void print_permuted(const struct evaluation *evaluation)
+{
+    if (evaluation->permuted_count == 0)
+        return;
+    printf("what the AUC falls by when a column is shuffled (mean of %zu, deviation):", evaluation->permuted_draws);
+    for (size_t p = 0; p < evaluation->permuted_count && p < SHOWN_COLUMNS; p++)
+        printf("%s %s %.4f (%.4f)", p ? "," : "", evaluation->schema->columns[evaluation->permuted[p].column].name,
+               evaluation->permuted[p].mean, evaluation->permuted[p].deviation);
+    putchar('\n');
+}
+
 static void print_assessment(const struct assessment *assessment, const struct schema *schema, const char *how)
 {
     print_metrics(assessment, schema, how);
@@ -129,8 +140,18 @@ void print_evaluation(const struct evaluation *evaluation, const char *rows)
         print_assessment(&evaluation->held_out, evaluation->schema, "");
     }
     print_importance(evaluation);
+    print_permuted(evaluation);
     threshold_describe(&evaluation->rule, rule);
     printf("threshold %g (%s)\n", evaluation->threshold, evaluation->rule.kind == THRESHOLD_GIVEN ? "given" : rule);
+}
+
+static void print_search(const struct search *search)
+{
+    char text[TRAIN_SETTINGS_TEXT_BYTES];
+    const struct trial *chosen = &search->trials[0];
+    search_describe(search, chosen, text, sizeof text);
+    printf("search: trial %zu of %zu was chosen: log_loss %.4f on %zu rows with %s\n", chosen->number,
+           search->trial_count, chosen->metrics.log_loss, chosen->rows, text);
 }
 
 void print_training(const struct training *training)
@@ -146,6 +167,8 @@ void print_training(const struct training *training)
     if (excluded.bytes)
         printf("kept out of the model: %s\n", excluded.data);
     buffer_free(&excluded);
+    if (training->search)
+        print_search(training->search);
     print_evaluation(training->evaluation, "rows held out of all fitting and choosing");
 }
 

@@ -12,6 +12,7 @@
 #include "trainer/evaluation_json.h"
 #include "pipeline/contract.h"
 #include "trainer/report/report.h"
+#include "trainer/search_runs.h"
 
 enum { PAIR_MOST = 32 + RUN_LABELS_TAGS_MOST };
 
@@ -56,6 +57,8 @@ static void add_params(const struct training *training, struct pairs *out)
     pairs_add(out, "calibrate", "%s", train_settings_calibration(settings->calibration));
     add_excluded(training->table, out);
     threshold_describe(&settings->threshold, rule);
+    if (training->search)
+        pairs_add(out, "search", "%zu", training->search->trial_count);
     pairs_add(out, "seed", "%llu", (unsigned long long)settings->seed);
     pairs_add(out, "folds", "%zu", evaluation->fold_count);
     pairs_add(out, "repeats", "%zu", evaluation->repeat_count);
@@ -109,6 +112,8 @@ static void add_run_tags(const struct training *training, struct pairs *out)
     const char *user = getenv("USER"), *slash = strrchr(training->data_path, '/');
     if (training->evaluation->repeat_count)
         pairs_add(out, "folds.sha256", "%s", training->evaluation->folds_sha256);
+    if (training->search)
+        pairs_add(out, SEARCH_KEY_TAG, "%s", training->search->key);
     pairs_add(out, "data.name", "%s", slash ? slash + 1 : training->data_path);
     pairs_add(out, "mlflow.runName", "%s", run_name(training));
     if (training->labels->description)
@@ -278,6 +283,8 @@ enum status register_training(struct registry *registry, const struct training *
     struct pairs tags = {0};
     add_identity(training, &tags);
     run_draw_key(key);
+    if (training->search)
+        memcpy(key, training->search->key, sizeof key);
     enum status status = add_contract(training, &tags, err);
     if (status == STATUS_OK)
         status = register_log_run(registry, training, destination, key, NULL, &registered.run_id, err);

@@ -4,6 +4,7 @@
 #include "registry/registry.h"
 #include "trainer/evaluation.h"
 #include "trainer/run_labels.h"
+#include "trainer/search.h"
 
 /* What a run says of itself. Borrowed. */
 struct training {
@@ -15,6 +16,7 @@ struct training {
     const struct run_labels *labels;
     struct span file; /* the model file's bytes */
     int64_t started_ms, ended_ms;
+    const struct search *search;     /* that the settings come from; NULL: none */
     const struct assessment *in_use; /* the held-out rows under the version in use; NULL: not compared */
     const char *in_use_version;
 };

@@ -11,8 +11,8 @@ enum { KEY_MOST = 250, NAME_MOST = 250 };
 /* mlflow.runName and the trainer's own: data.sha256, model.kind, … */
 static bool is_reserved(const char *key)
 {
-    static const char *const beginnings[] = {"mlflow.", "data.",    "model.",    "schema.",
-                                             "folds.",  "trainer.", "attrition."};
+    static const char *const beginnings[] = {"mlflow.", "data.",    "model.",     "schema.",
+                                             "folds.",  "trainer.", "attrition.", "search."};
     for (size_t b = 0; b < sizeof beginnings / sizeof *beginnings; b++)
         if (strncmp(key, beginnings[b], strlen(beginnings[b])) == 0)
             return true;

@@ -6,9 +6,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "trainer/dependence.h"
 #include "trainer/export.h"
 #include "trainer/kinds/kinds.h"
+#include "trainer/permutation.h"
 #include "trainer/random.h"
+#include "trainer/search_runs.h"
 
 /* The seed of the held-out split: the same rows are held out whatever the model. */
 enum { HOLD_OUT_STREAM = 2000003 };
@@ -23,11 +26,10 @@ static void split_later(const struct table *table, size_t later_from, struct fol
         *(r < later_from ? &out->training[r] : &out->assessed[r - later_from]) = (uint32_t)r;
 }
 
-static enum status train_validate(const struct options *options, const struct training *training, size_t later_from,
-                                  struct train_run *run, struct error *err)
+static enum status train_split(const struct training *training, size_t later_from, struct train_run *run,
+                               struct error *err)
 {
     const struct train_settings *settings = training->settings;
-    struct evaluation *evaluation = &run->evaluation;
     if (later_from)
         split_later(training->table, later_from, &run->split);
     else if (!fold_hold_out(training->table, settings->test_share, random_stream(settings->seed, HOLD_OUT_STREAM),
@@ -35,6 +37,47 @@ static enum status train_validate(const struct options *options, const struct tr
         return error_set(err, STATUS_INVALID,
                          "--test-size %g: a class would be left without a row to train on: give less",
                          settings->test_share);
+    return STATUS_OK;
+}
+
+/* training->settings becomes what the search finds best. */
+static enum status train_search(const struct options *options, struct training *training, struct train_run *run,
+                                struct error *err)
+{
+    const struct option_pair *given;
+    struct search_runs *runs = NULL;
+    struct trial_store store = {0};
+    const struct train_settings asked = *training->settings;
+    const struct fold_rows *split = &run->split;
+    size_t given_count = options_params(options, &given);
+    enum status status = search_plan(training->table, split->training, split->training_count, &asked, given,
+                                     given_count, &run->search, err);
+    if (status == STATUS_OK && !options_text(options, OPTION_OUTPUT))
+        status = search_runs_open(options, training->table, &run->search, &runs, &store, err);
+    if (status == STATUS_OK)
+        status = search_run(training->table, split->training, split->training_count, &store, &run->search, err);
+    search_runs_close(runs);
+    if (status != STATUS_OK)
+        return status;
+    if (split->assessed_count == 0)
+        log_warn("trainer", "the parameters were chosen on the rows that the figures are from, which flatters them: "
+                            "--test-size 0.2 also assesses rows that no choice has seen");
+    run->settings = run->search.trials[0].settings;
+    run->settings.seed = asked.seed;
+    run->settings.fold_count = asked.fold_count;
+    run->settings.folds_given = asked.folds_given;
+    run->settings.repeat_count = asked.repeat_count;
+    run->settings.permutations = asked.permutations;
+    training->settings = &run->settings;
+    training->search = &run->search;
+    return STATUS_OK;
+}
+
+static enum status train_validate(const struct options *options, const struct training *training, struct train_run *run,
+                                  struct error *err)
+{
+    const struct train_settings *settings = training->settings;
+    struct evaluation *evaluation = &run->evaluation;
     evaluation->schema = training->table->schema;
     evaluation->rule = settings->threshold;
     evaluation->threshold = settings->threshold.value;
@@ -58,6 +101,21 @@ static void assess_held_out(const struct training *training, struct train_run *r
     free(uncalibrated);
 }
 
+/* Shuffled columns of held-out rows, where no folds had them; what the model gives by value. */
+static void measure_columns(const struct training *training, struct train_run *run)
+{
+    const struct train_settings *settings = training->settings;
+    const struct fold_rows *split = &run->split;
+    const struct predictor predictor = model_predictor(&run->model);
+    if (settings->permutations == 0)
+        return;
+    if (run->evaluation.repeat_count == 0)
+        permutation_measure(&predictor, training->table, split->assessed, split->assessed_count, settings->permutations,
+                            settings->seed, settings->threads, &run->evaluation);
+    dependence_measure(&predictor, training->table, split->training, split->training_count, settings->threads,
+                       &run->evaluation);
+}
+
 /* The fit to all training rows, the file, and what the file says of itself. */
 static enum status train_run_fit(const struct training *training, struct train_run *run, struct error *err)
 {
@@ -69,6 +127,7 @@ static enum status train_run_fit(const struct training *training, struct train_r
     if (status != STATUS_OK)
         return status;
     assess_held_out(training, run);
+    measure_columns(training, run);
     if (export_model(&run->model, training->table, rows, count, &run->evaluation, &run->file, err) != STATUS_OK)
         return err->status;
     return evaluation_explain(buffer_span(&run->file), training->table, rows, count, &run->evaluation, err);
@@ -80,7 +139,11 @@ enum status train_run_make(const struct options *options, size_t later_from, str
     *run = (struct train_run){0};
     training->model = &run->model;
     training->evaluation = &run->evaluation;
-    enum status status = train_validate(options, training, later_from, run, err);
+    enum status status = train_split(training, later_from, run, err);
+    if (status == STATUS_OK && training->settings->search_trials)
+        status = train_search(options, training, run, err);
+    if (status == STATUS_OK)
+        status = train_validate(options, training, run, err);
     if (status != STATUS_OK)
         return error_prefix(err, "%s", training->data_path);
     status = train_run_fit(training, run, err);
@@ -92,6 +155,7 @@ enum status train_run_make(const struct options *options, size_t later_from, str
 void train_run_clear(struct train_run *run)
 {
     fold_rows_clear(&run->split);
+    search_clear(&run->search);
     model_clear(&run->model);
     evaluation_clear(&run->evaluation);
     buffer_free(&run->file);

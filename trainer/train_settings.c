@@ -46,6 +46,12 @@ size_t train_settings_params(const struct train_settings *settings, double chose
     return count;
 }
 
+bool train_settings_set(const char *name, const char *value, struct train_settings *settings)
+{
+    const struct option_pair pair = {.name = name, .value = value};
+    return read_param(&pair, settings, ERROR_IGNORED) == STATUS_OK;
+}
+
 /* --- the rest of the options --- */
 
 static enum status read_kind(const char *name, struct train_settings *out, struct error *err)
@@ -70,16 +76,23 @@ static void read_calibration(const char *how, struct train_settings *out)
             out->calibration = (enum calibration_method)c;
 }
 
-static void read_counts(const struct options *options, struct train_settings *out)
+unsigned train_settings_threads(const struct options *options)
 {
-    int64_t folds = options_integer(options, OPTION_FOLDS), repeats = options_integer(options, OPTION_REPEATS);
     int64_t threads = options_integer(options, OPTION_THREADS);
     if (threads == 0)
         threads = sysconf(_SC_NPROCESSORS_ONLN);
+    return threads > 0 ? (unsigned)threads : 1;
+}
+
+static void read_counts(const struct options *options, struct train_settings *out)
+{
+    int64_t folds = options_integer(options, OPTION_FOLDS), repeats = options_integer(options, OPTION_REPEATS);
     out->fold_count = (unsigned)folds;
     out->folds_given = options_given(options, OPTION_FOLDS);
     out->repeat_count = folds ? (unsigned)repeats : 0;
-    out->threads = threads > 0 ? (unsigned)threads : 1;
+    out->threads = train_settings_threads(options);
+    out->permutations = (unsigned)options_integer(options, OPTION_PERMUTATIONS);
+    out->search_trials = (unsigned)options_integer(options, OPTION_SEARCH);
     out->test_share = options_share(options, OPTION_TEST_SIZE);
 }
 

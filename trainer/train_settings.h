@@ -31,12 +31,17 @@ struct train_settings {
     struct threshold_rule threshold;
     unsigned fold_count, repeat_count; /* 0 folds: no cross-validation */
     bool folds_given;
-    double test_share; /* of the rows, held out of everything; 0: none */
+    unsigned permutations;  /* of each column in each fold, for its importance; 0: none */
+    unsigned search_trials; /* of --search; 0: no search */
+    double test_share;      /* of the rows, held out of everything; 0: none */
 };
 
 /* From --model, --param, --seed, --threshold, --folds, --repeats, --test-size and --threads. STATUS_INVALID: a name or
  * value that is none, with those that are. */
 MUST_USE enum status train_settings_read(const struct options *options, struct train_settings *out, struct error *err);
+
+/* One parameter as --param would set it; false: no such name or value. The value is borrowed. */
+bool train_settings_set(const char *name, const char *value, struct train_settings *settings);
 
 /* Parameters as they are written to the run: names and values, in the order of the table. For the one that was chosen,
  * `chosen` is shown. The values are in `texts`. */
@@ -47,5 +52,6 @@ enum { TRAIN_SETTINGS_PARAM_MOST = 16, TRAIN_SETTINGS_TEXT_BYTES = 256 };
 size_t train_settings_params(const struct train_settings *settings, double chosen, struct train_settings_param *out,
                              char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES]);
 
+unsigned train_settings_threads(const struct options *options); /* of --threads; at least 1 */
 /* As `--calibrate` takes it. */
 const char *train_settings_calibration(enum calibration_method calibration);

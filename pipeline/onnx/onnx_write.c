@@ -10,151 +10,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "onnx/onnx.pb-c.h"
+#include "pipeline/onnx/onnx_write_ensemble.h"
 
-enum { NODE_ATTRIBUTES = 16 };                     /* of one node at most */
 enum { IR_VERSION = 8, OPSET = 15, OPSET_ML = 2 }; /* the newest that both Debian 12's libonnx and onnxruntime read */
-
-#define FLOAT32 ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
-#define FLOAT64 ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE
-#define INT64 ONNX__TENSOR_PROTO__DATA_TYPE__INT64
-#define TEXT ONNX__TENSOR_PROTO__DATA_TYPE__STRING
-
-struct onnx_writer {
-    const struct linear_model *model;
-    const struct written_trees *trees; /* NULL: linear */
-    struct arena arena;
-    Onnx__GraphProto graph;
-    size_t number_count, feature_count; /* numeric columns; columns of the design matrix */
-};
-
-static char *writer_text(struct onnx_writer *writer, const char *text)
-{
-    return arena_text(&writer->arena, text, strlen(text));
-}
-
-static ProtobufCBinaryData writer_bytes(struct onnx_writer *writer, struct span span)
-{
-    return (ProtobufCBinaryData){span.bytes, (uint8_t *)arena_text(&writer->arena, span.data, span.bytes)};
-}
-
-/* An initializer of a graph; its data arrays are the caller's to fill. */
-static Onnx__TensorProto *writer_tensor(struct onnx_writer *writer, const char *name, int32_t type, const int64_t *dims,
-                                        size_t rank)
-{
-    Onnx__TensorProto *tensor = arena_zeroed(&writer->arena, 1, sizeof *tensor);
-    onnx__tensor_proto__init(tensor);
-    tensor->name = writer_text(writer, name);
-    tensor->has_data_type = 1;
-    tensor->data_type = type;
-    tensor->n_dims = rank;
-    tensor->dims = arena_zeroed(&writer->arena, rank, sizeof *tensor->dims);
-    memcpy(tensor->dims, dims, rank * sizeof *dims);
-    writer->graph.initializer[writer->graph.n_initializer++] = tensor;
-    return tensor;
-}
-
-static double *writer_doubles(struct onnx_writer *writer, const char *name, int64_t rows, int64_t columns)
-{
-    int64_t dims[2] = {rows, columns};
-    Onnx__TensorProto *tensor = writer_tensor(writer, name, FLOAT64, dims, 2);
-    tensor->n_double_data = (size_t)(rows * columns);
-    tensor->double_data = arena_zeroed(&writer->arena, tensor->n_double_data, sizeof(double));
-    return tensor->double_data;
-}
-
-/* A node with up to `count` inputs from a list, one output, named after its output. */
-static Onnx__NodeProto *writer_node_list(struct onnx_writer *writer, const char *op, const char *domain, char **inputs,
-                                         size_t count, const char *output)
-{
-    Onnx__NodeProto *node = arena_zeroed(&writer->arena, 1, sizeof *node);
-    onnx__node_proto__init(node);
-    node->op_type = writer_text(writer, op);
-    node->domain = domain ? writer_text(writer, domain) : NULL;
-    node->name = writer_text(writer, output);
-    node->n_input = count;
-    node->input = inputs;
-    node->n_output = 1;
-    node->output = arena_zeroed(&writer->arena, 1, sizeof *node->output);
-    node->output[0] = node->name;
-    node->attribute = arena_zeroed(&writer->arena, NODE_ATTRIBUTES, sizeof *node->attribute);
-    writer->graph.node[writer->graph.n_node++] = node;
-    return node;
-}
-
-/* b and c may be NULL. */
-static Onnx__NodeProto *writer_node(struct onnx_writer *writer, const char *op, const char *domain, const char *a,
-                                    const char *b, const char *c, const char *output)
-{
-    const char *given[3] = {a, b, c};
-    char **inputs = arena_zeroed(&writer->arena, 3, sizeof *inputs);
-    size_t count = 0;
-    while (count < 3 && given[count]) {
-        inputs[count] = writer_text(writer, given[count]);
-        count++;
-    }
-    return writer_node_list(writer, op, domain, inputs, count, output);
-}
-
-static Onnx__AttributeProto *node_attribute(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name,
-                                            Onnx__AttributeProto__AttributeType type)
-{
-    Onnx__AttributeProto *attribute = arena_zeroed(&writer->arena, 1, sizeof *attribute);
-    onnx__attribute_proto__init(attribute);
-    attribute->name = writer_text(writer, name);
-    attribute->has_type = 1;
-    attribute->type = type;
-    node->attribute[node->n_attribute++] = attribute;
-    return attribute;
-}
-
-static void node_int(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, int64_t value)
-{
-    Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
-    attribute->has_i = 1;
-    attribute->i = value;
-}
-
-static int64_t *node_ints(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, size_t count)
-{
-    Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
-    attribute->n_ints = count;
-    attribute->ints = arena_zeroed(&writer->arena, count, sizeof *attribute->ints);
-    return attribute->ints;
-}
-
-static Onnx__ValueInfoProto *writer_value(struct onnx_writer *writer, const char *name, int32_t type, int64_t width)
-{
-    size_t rank = width > 0 ? 2 : 1;
-    Onnx__TensorShapeProto *shape = arena_zeroed(&writer->arena, 1, sizeof *shape);
-    onnx__tensor_shape_proto__init(shape);
-    shape->n_dim = rank;
-    shape->dim = arena_zeroed(&writer->arena, rank, sizeof *shape->dim);
-    for (size_t d = 0; d < rank; d++) {
-        Onnx__TensorShapeProto__Dimension *dim = shape->dim[d] = arena_zeroed(&writer->arena, 1, sizeof *dim);
-        onnx__tensor_shape_proto__dimension__init(dim);
-        dim->value_case = d == 0 ? ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
-                                 : ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-        if (d == 0)
-            dim->dim_param = writer_text(writer, "N");
-        else
-            dim->dim_value = width;
-    }
-    Onnx__TypeProto__Tensor *tensor = arena_zeroed(&writer->arena, 1, sizeof *tensor);
-    onnx__type_proto__tensor__init(tensor);
-    tensor->has_elem_type = 1;
-    tensor->elem_type = type;
-    tensor->shape = shape;
-    Onnx__ValueInfoProto *value = arena_zeroed(&writer->arena, 1, sizeof *value);
-    onnx__value_info_proto__init(value);
-    value->name = writer_text(writer, name);
-    value->type = arena_zeroed(&writer->arena, 1, sizeof *value->type);
-    onnx__type_proto__init(value->type);
-    value->type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
-    value->type->tensor_type = tensor;
-    return value;
-}
 
 static void write_inputs(struct onnx_writer *writer)
 {
@@ -285,7 +143,7 @@ static void write_classifier(struct onnx_writer *writer, const char *features)
 }
 
 /* the label: the class of the larger score, as scikit-learn's predict; the threshold is metadata */
-static void write_label(struct onnx_writer *writer, const char *scores)
+static void write_label(struct onnx_writer *writer, const char *scores, int32_t type)
 {
     Onnx__NodeProto *argmax = writer_node(writer, "ArgMax", NULL, scores, NULL, NULL, "model.class");
     node_int(writer, argmax, "axis", 1);
@@ -301,7 +159,7 @@ static void write_label(struct onnx_writer *writer, const char *scores)
     writer->graph.n_output = 2;
     writer->graph.output = arena_zeroed(&writer->arena, 2, sizeof *writer->graph.output);
     writer->graph.output[0] = writer_value(writer, "label", TEXT, 0);
-    writer->graph.output[1] = writer_value(writer, "probabilities", FLOAT64, 2);
+    writer->graph.output[1] = writer_value(writer, "probabilities", type, 2);
 }
 
 /* --- trees --- */
@@ -505,7 +363,7 @@ static void write_isotonic(struct onnx_writer *writer)
     writer_node(writer, "Min", NULL, "isotonic.above", "isotonic.width", NULL, "isotonic.within");
     writer_node(writer, "MatMul", NULL, "isotonic.within", "isotonic.slope", NULL, "isotonic.rise");
     writer_node(writer, "Add", NULL, "isotonic.rise", "isotonic.first", NULL, "probabilities");
-    write_label(writer, "probabilities");
+    write_label(writer, "probabilities", FLOAT64);
 }
 
 static void write_model(struct onnx_writer *writer)
@@ -519,12 +377,18 @@ static void write_model(struct onnx_writer *writer)
     if (writer->trees) {
         Onnx__NodeProto *cast = writer_node(writer, "Cast", NULL, features, NULL, NULL, "model.floats");
         node_int(writer, cast, "to", FLOAT32);
-        onnx_write_ensemble(writer);
+        if (writer->trees->logistic) {
+            onnx_write_ensemble(writer);
+            return;
+        }
+        onnx_write_shares(writer, writer->model->isotonic ? "model.probabilities" : "probabilities");
+        if (!writer->model->isotonic)
+            write_label(writer, "probabilities", FLOAT32);
         return;
     }
     write_classifier(writer, features);
     if (!writer->model->isotonic)
-        write_label(writer, "model.scores");
+        write_label(writer, "model.scores", FLOAT64);
 }
 
 static void write_graph(struct onnx_writer *writer)
@@ -561,7 +425,7 @@ static void onnx_write_proto(struct onnx_writer *writer, Onnx__ModelProto *file)
     file->n_opset_import = 2;
     file->opset_import = arena_zeroed(&writer->arena, 2, sizeof *file->opset_import);
     file->opset_import[0] = writer_opset(writer, "", OPSET);
-    file->opset_import[1] = writer_opset(writer, "ai.onnx.ml", OPSET_ML);
+    file->opset_import[1] = writer_opset(writer, "ai.onnx.ml", writer->opset_ml);
     file->graph = &writer->graph;
     file->n_metadata_props = model->property_count;
     file->metadata_props = arena_zeroed(&writer->arena, model->property_count, sizeof *file->metadata_props);
@@ -650,20 +514,22 @@ static enum status write(struct onnx_writer *writer, struct buffer *out, struct 
     onnx_write_proto(writer, &file);
     size_t bytes = onnx__model_proto__get_packed_size(&file);
     out->bytes += onnx__model_proto__pack(&file, (uint8_t *)buffer_reserve(out, bytes));
+    for (size_t p = 0; p < writer->packed_count; p++)
+        buffer_free(&writer->packed[p]);
     arena_free(&writer->arena);
     return STATUS_OK;
 }
 
 enum status onnx_write_linear(const struct linear_model *model, struct buffer *out, struct error *err)
 {
-    struct onnx_writer writer = {.model = model};
+    struct onnx_writer writer = {.opset_ml = OPSET_ML, .model = model};
     return write(&writer, out, err);
 }
 
 enum status onnx_write_trees(const struct linear_model *model, const struct written_trees *trees, struct buffer *out,
                              struct error *err)
 {
-    struct onnx_writer writer = {.model = model, .trees = trees};
+    struct onnx_writer writer = {.opset_ml = OPSET_ML, .model = model, .trees = trees};
     if (trees->node_count == 0)
         return error_set(err, STATUS_INVALID, "a forest needs at least one node");
     return write(&writer, out, err);

@@ -11,7 +11,7 @@ import xml.dom.minidom
 from lab import BIN, Lab, ibm_table
 from playwright.sync_api import sync_playwright
 
-PLOTS = {"roc", "precision_recall", "calibration", "thresholds", "importance", "confusion"}
+PLOTS = {"roc", "precision_recall", "calibration", "thresholds", "importance", "permutation", "partial_dependence", "confusion"}
 
 
 def describe_real(lab):

@@ -23,6 +23,7 @@ if Path(sys.prefix).resolve() != VENV.resolve():
     os.execv(VENV / "bin/python", [VENV / "bin/python", *sys.argv])
 
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 from sklearn.compose import ColumnTransformer
@@ -138,6 +139,10 @@ def check_forest_file(folder, frame, nominal):
     for threads in (1, 2):
         train(folder, "random-forest", "--threads", threads, "--out", f"forest{threads}.onnx", "--param", "class_weight=balanced_subsample", "--param", "n_estimators=60")
     check("the same seed gives the same forest, whatever the threads", (folder / "forest1.onnx").read_bytes() == (folder / "forest2.onnx").read_bytes())
+    ensemble = next(node for node in onnx.load(folder / "forest1.onnx").graph.node if node.op_type == "TreeEnsemble")
+    branches = len(next(a for a in ensemble.attribute if a.name == "nodes_truenodeids").ints)
+    size = ((folder / "forest1.onnx").stat().st_size - 60000) / branches
+    check("a forest's file takes 40 bytes a branch at most, covers included", branches > 1000 and size <= 40, f"{size:.1f} of {branches} branches")
     session = onnxruntime.InferenceSession(folder / "forest1.onnx", providers=["CPUExecutionProvider"])
     rows = frame.head(300)
     feeds = {c: rows[[c]].to_numpy(object if c in nominal else np.float64) for c in frame.columns}

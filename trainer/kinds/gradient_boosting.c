@@ -112,6 +112,12 @@ static const struct model_param params[] = {
     {"class_weight", boost_read_class_weight, boost_show_class_weight, "balanced or None"},
 };
 
+static const struct search_range space[] = {
+    {"learning_rate", 0.01, 0.3, .logarithmic = true},  {"max_depth", 2, 8, .whole = true},
+    {"min_child_weight", 0.1, 30, .logarithmic = true}, {"reg_lambda", 0.01, 100, .logarithmic = true},
+    {"subsample", 0.5, 1, .logarithmic = false},        {"colsample_bytree", 0.2, 1, .logarithmic = false},
+};
+
 static void boost_set_defaults(struct train_settings *out)
 {
     out->boost = (struct boost_settings){.max_depth = 3,
@@ -342,6 +348,8 @@ const struct model_kind kind_gradient_boosting = {
                "all reasons is the raw score, in log-odds.",
     .params = params,
     .param_count = sizeof params / sizeof *params,
+    .space = space,
+    .space_count = sizeof space / sizeof *space,
     .set_defaults = boost_set_defaults,
     .golden_tolerance = 2e-6, /* trees add up to as many floats as there are trees */
     .fit = fit_boosting,

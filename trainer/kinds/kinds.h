@@ -28,11 +28,20 @@ struct model_param {
     const char *takes; /* "give …" */
 };
 
+/* Where --search draws a parameter from: evenly from low to high, or evenly in its logarithm. */
+struct search_range {
+    const char *param; /* its name; in the kind's parameters */
+    double low, high;
+    bool logarithmic, whole; /* whole: rounded to an integer */
+};
+
 struct model_kind {
     const char *name;
     const char *reasons; /* how they are counted: for the report and the model card */
     const struct model_param *params;
     size_t param_count;
+    const struct search_range *space; /* of --search; none: there is nothing to search */
+    size_t space_count;
     void (*set_defaults)(struct train_settings *out);
     double golden_tolerance; /* of the golden rows' probabilities when the file is loaded */
 

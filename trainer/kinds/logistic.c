@@ -86,6 +86,8 @@ static const struct model_param params[] = {
 
 enum { OF_PENALTY = 2, PARAM_COUNT = sizeof params / sizeof *params };
 
+static const struct search_range space_l2[] = {{"C", 1e-3, 1e2, .logarithmic = true}};
+
 static void set_defaults_unpenalised(struct train_settings *out)
 {
     out->max_iterations = 200;
@@ -230,5 +232,7 @@ const struct model_kind kind_logistic = {.name = "logistic-regression",
 const struct model_kind kind_logistic_l2 = {.name = "logistic-regression-l2",
                                             .params = params,
                                             .param_count = PARAM_COUNT,
+                                            .space = space_l2,
+                                            .space_count = sizeof space_l2 / sizeof *space_l2,
                                             .set_defaults = set_defaults_l2,
                                             LINEAR_KIND};

@@ -106,6 +106,12 @@ static const struct model_param params[] = {
     {"bootstrap", read_bootstrap, show_bootstrap, "True or False"},
 };
 
+static const struct search_range space[] = {
+    {"max_depth", 3, 32, .logarithmic = true, .whole = true},
+    {"min_samples_leaf", 1, 50, .logarithmic = true, .whole = true},
+    {"max_features", 0.03, 0.9, .logarithmic = true},
+};
+
 static void set_defaults(struct train_settings *out)
 {
     out->forest = (struct forest_settings){.n_estimators = 100,
@@ -155,7 +161,28 @@ static double forest_score(const struct model *model, const struct cell *cells, 
 
 /* --- file --- */
 
-/* {"kind":"tree","covers":[[12,40,7],…]}: the leaves' covers, in the order of the file. */
+static void add_cover(struct json_writer *json, const struct forest_node *node)
+{
+    if (!node->right)
+        json_write_double(json, NULL, (double)node->cover);
+}
+
+/* Of the leaves in the order of the file: of its own list, or (TreeEnsemble) as branches name them, a lone leaf twice.
+ */
+static void add_covers(struct json_writer *json, const struct forest_tree *tree, bool by_branch)
+{
+    const struct forest_node *nodes = tree->nodes;
+    for (size_t n = 0; n < tree->node_count; n++) {
+        if (!by_branch) {
+            add_cover(json, &nodes[n]);
+        } else if (nodes[n].right || tree->node_count == 1) {
+            add_cover(json, &nodes[nodes[n].right ? n + 1 : n]);
+            add_cover(json, &nodes[nodes[n].right ? nodes[n].right : n]);
+        }
+    }
+}
+
+/* {"kind":"tree","covers":[[12,40,7],…]} */
 static void forest_reference(const struct model *model, const struct table *table, const uint32_t *rows,
                              size_t row_count, struct buffer *out)
 {
@@ -165,11 +192,8 @@ static void forest_reference(const struct model *model, const struct table *tabl
     json_write_string(&json, "kind", "tree");
     json_begin_array(&json, "covers");
     for (size_t t = 0; t < forest->tree_count; t++) {
-        const struct forest_tree *tree = &forest->trees[t];
         json_begin_array(&json, NULL);
-        for (size_t n = 0; n < tree->node_count; n++)
-            if (!tree->nodes[n].right)
-                json_write_double(&json, NULL, (double)tree->nodes[n].cover);
+        add_covers(&json, &forest->trees[t], model->calibration != CALIBRATION_SIGMOID);
         json_end_array(&json);
     }
     json_end_array(&json);
@@ -224,6 +248,8 @@ const struct model_kind kind_random_forest = {
                "Base plus all reasons is the raw score.",
     .params = params,
     .param_count = sizeof params / sizeof *params,
+    .space = space,
+    .space_count = sizeof space / sizeof *space,
     .set_defaults = set_defaults,
     .golden_tolerance = 2e-6, /* trees add up to as many floats as there are trees */
     .fit = fit_forest,

@@ -120,6 +120,25 @@ static void card_add_parameters(const struct training *training, struct buffer *
     buffer_printf(out, "- seed: %llu\n- trainer version: %s\n", (unsigned long long)training->settings->seed, VERSION);
 }
 
+static void card_add_search(const struct search *search, struct buffer *out)
+{
+    char text[2 * TEXT_BYTES];
+    report_describe_search(search, text, sizeof text);
+    buffer_printf(out,
+                  "\n## Search\n\n%s\n\n| trial | last round | rows | log_loss | low | high | drawn |\n"
+                  "|---|---|---|---|---|---|---|\n",
+                  text);
+    for (size_t t = 0; t < search->trial_count; t++) {
+        const struct trial *trial = &search->trials[t];
+        search_describe(search, trial, text, sizeof text);
+        buffer_printf(out, "| %zu | %zu | %zu |", trial->number, trial->round + 1, trial->rows);
+        card_add_number(out, trial->metrics.log_loss);
+        card_add_number(out, trial->log_loss.low);
+        card_add_number(out, trial->log_loss.high);
+        buffer_printf(out, " %s |\n", text);
+    }
+}
+
 static void card_add_importance(const struct evaluation *evaluation, struct buffer *out)
 {
     if (evaluation->importance_count == 0)
@@ -130,6 +149,24 @@ static void card_add_importance(const struct evaluation *evaluation, struct buff
         buffer_add_text(out, "| ");
         add_plain(out, evaluation->schema->columns[evaluation->importance[i].column].name);
         buffer_printf(out, " | %.4g |\n", evaluation->importance[i].mean_magnitude);
+    }
+}
+
+static void card_add_permuted(const struct evaluation *evaluation, struct buffer *out)
+{
+    if (evaluation->permuted_count == 0)
+        return;
+    buffer_printf(out,
+                  "\nWhat the AUC falls by when a column's values are shuffled among rows that the model has not seen, "
+                  "over %zu shuffles:\n\n| column | mean | deviation |\n|---|---|---|\n",
+                  evaluation->permuted_draws);
+    for (size_t p = 0; p < evaluation->permuted_count; p++) {
+        buffer_add_text(out, "| ");
+        add_plain(out, evaluation->schema->columns[evaluation->permuted[p].column].name);
+        buffer_add_text(out, " |");
+        card_add_number(out, evaluation->permuted[p].mean);
+        card_add_number(out, evaluation->permuted[p].deviation);
+        buffer_add_u8(out, '\n');
     }
 }
 
@@ -175,7 +212,10 @@ void report_write_card(const struct training *training, struct buffer *out)
         card_add_metrics(&evaluation->held_out, evaluation->schema, out);
     }
     card_add_parameters(training, out);
+    if (training->search)
+        card_add_search(training->search, out);
     buffer_printf(out, "\n## Reasons\n\n%s\n", report_reasons(training));
     card_add_importance(evaluation, out);
+    card_add_permuted(evaluation, out);
     add_reference(training->table, out);
 }

@@ -2,6 +2,7 @@
 #include "trainer/report/plots.h"
 
 #include "base/svg.h"
+#include "trainer/report/plots_columns.h"
 
 enum { WIDTH = 480, HEIGHT = 420, IMPORTANT_MOST = 20, NAME_MOST = 32 };
 
@@ -175,6 +176,8 @@ const struct plot_kind plot_kinds[] = {
     {"plots/calibration.svg", "Calibration", draw_calibration},
     {"plots/thresholds.svg", "Measures by threshold", draw_thresholds},
     {"plots/importance.svg", "What counts", draw_importance},
+    {"plots/permutation.svg", "Permutation importance", plot_draw_permutation},
+    {"plots/partial_dependence.svg", "Partial dependence", plot_draw_dependence},
     {"plots/confusion.svg", "Confusion matrix", draw_confusion},
     {0},
 };
@@ -183,5 +186,9 @@ bool plot_is_known(const struct plot_kind *kind, const struct evaluation *evalua
 {
     if (kind->draw == draw_importance)
         return evaluation->importance_count > 0;
+    if (kind->draw == plot_draw_permutation)
+        return evaluation->permuted_count > 0;
+    if (kind->draw == plot_draw_dependence)
+        return evaluation->dependence_count > 0;
     return evaluation_main(evaluation)->count > 0;
 }

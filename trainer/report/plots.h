@@ -1,13 +1,7 @@
 /* An evaluation as pictures. */
 #pragma once
 
-#include "trainer/evaluation.h"
-
-struct plot_kind {
-    const char *path; /* artifact of the run: "plots/roc.svg" */
-    const char *title;
-    void (*draw)(const struct plot_kind *kind, const struct evaluation *evaluation, bool alone, struct buffer *out);
-};
+#include "trainer/report/plot_kind.h"
 
 /* All there are; ends with a row of path NULL. */
 extern const struct plot_kind plot_kinds[];

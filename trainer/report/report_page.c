@@ -59,6 +59,35 @@ static void page_add_groups(struct buffer *out, const struct assessment *assessm
     page_table_end(out);
 }
 
+static void page_add_trial(struct buffer *out, const struct search *search, const struct trial *trial)
+{
+    char text[TEXT_BYTES];
+    search_describe(search, trial, text, sizeof text);
+    buffer_add_text(out, "<tr>");
+    page_element(out, "td", "%zu", trial->number);
+    page_element(out, "td", "%zu", trial->round + 1);
+    page_element(out, "td", "%zu", trial->rows);
+    page_add_number(out, trial->metrics.log_loss);
+    page_add_number(out, trial->log_loss.low);
+    page_add_number(out, trial->log_loss.high);
+    page_add_number(out, isnan(trial->metrics.log_loss) ? NAN : trial->metrics.roc_auc);
+    page_element(out, "td class=\"text\"", "%s", text);
+    buffer_add_text(out, "</tr>\n");
+}
+
+static void page_add_search(struct buffer *out, const struct search *search)
+{
+    static const char *const columns[] = {"trial", "last round", "rows", "log_loss", "low", "high", "roc_auc", "drawn"};
+    char text[2 * TEXT_BYTES];
+    report_describe_search(search, text, sizeof text);
+    page_element(out, "h2", "Search");
+    page_element(out, "p", "%s", text);
+    page_table_begin(out, columns, 8, 1);
+    for (size_t t = 0; t < search->trial_count; t++)
+        page_add_trial(out, search, &search->trials[t]);
+    page_table_end(out);
+}
+
 static void add_about(struct buffer *out, const struct training *training)
 {
     const struct table *table = training->table;
@@ -101,6 +130,8 @@ void report_write_page(const struct training *training, struct buffer *out)
     buffer_add_text(out, "</div>\n");
     if (assessment->group_count)
         page_add_groups(out, assessment, evaluation->schema);
+    if (training->search)
+        page_add_search(out, training->search);
     add_about(out, training);
     page_end(out);
 }

@@ -35,6 +35,17 @@ void report_describe_assessment(const struct evaluation *evaluation, char *out, 
         snprintf(out, bytes, "The model was not evaluated: neither cross-validation nor held-out rows were asked for");
 }
 
+void report_describe_search(const struct search *search, char *out, size_t bytes)
+{
+    const struct train_settings *settings = &search->trials[0].settings;
+    snprintf(out, bytes,
+             "%zu trials in %zu round%s of successive halving, by log loss in %u-fold cross-validation of the training "
+             "rows; the first line was chosen. Trial 0 has the parameters as given and takes part to the end, the "
+             "others have random "
+             "ones.",
+             search->trial_count, search->round_count, search->round_count == 1 ? "" : "s", settings->fold_count);
+}
+
 size_t report_count_values(const struct table *table, size_t column, struct value_counts *out)
 {
     const struct column *about = &table->schema->columns[column];

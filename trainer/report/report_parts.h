@@ -13,5 +13,7 @@ size_t report_count_values(const struct table *table, size_t column, struct valu
 void report_histogram(const struct table *table, size_t column, struct histogram *out, size_t *missing);
 /* "5-fold cross-validation, 2 times, 2940 predictions": how the figures came about. */
 void report_describe_assessment(const struct evaluation *evaluation, char *out, size_t bytes);
+/* How a search went about it. */
+void report_describe_search(const struct search *search, char *out, size_t bytes);
 extern const char report_use[], report_limits[];
 const char *report_reasons(const struct training *training);
