@@ -14,7 +14,7 @@ TEST_ENV   := SHARED='$(SHARED)' BIN='$(abspath $(BIN))' VENV='$(abspath $(VENV)
 
 test: ## run every test, real Kafka and PostgreSQL included (SKIP=name leaves a part out)
 	@deploy/bootstrap build run database kafka test
-	@rm -rf $(BUILD)/test-logs
+	@rm -rf $(BUILD)/test-logs $(BUILD)/kept
 	@mkdir -p $(BUILD)/test-logs
 	@$(MAKE) --no-print-directory -s build test-programs
 	@for suite in unit component sim system; do $(MAKE) --no-print-directory -s test-$$suite || \
