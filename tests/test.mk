@@ -13,8 +13,9 @@ CORES      := $(shell nproc)
 TEST_JOBS  ?=
 # Beside the checkout: the real table and the golden files (see README.md).
 SHARED     ?= $(abspath ../shared)
+# One thread for each Python program: several wait for one another in loops that take the cores from the servers.
 TEST_ENV   := SHARED='$(SHARED)' BIN='$(abspath $(BIN))' VENV='$(abspath $(VENV))' BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' REGISTRY_JARS='$(abspath $(BUILD)/registry)' \
-              LOGS='$(BUILD)/test-logs' SKIP='$(SKIP)'
+              LOGS='$(BUILD)/test-logs' SKIP='$(SKIP)' OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 test: ## run every test, real Kafka and PostgreSQL included (SKIP=name leaves a part out)
 	@deploy/bootstrap build run database kafka test

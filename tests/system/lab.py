@@ -133,6 +133,7 @@ class Lab:
                     if not key.startswith(("KAFKA_", "PG", "MAKE", "MFLAGS", "DATABASE_URL", "MODEL_URI", "SCHEMA_REGISTRY"))}
         for key in [key for key in os.environ if key.startswith("PG")]:
             del os.environ[key]  # libpq in this process looks there
+        os.environ["PGOPTIONS"] = "-c jit=off"  # a query of the test takes longer to compile than to run
         # A broker that lives for a minute is faster with half of java's compiler.
         self.env.setdefault("BROKER_JAVA", "-XX:TieredStopAtLevel=1")
         self.env.update(MLFLOW_TRACKING_URI=str(self.dir / "mlruns"), STATE_DIR=str(self.dir), LC_ALL="C.UTF-8", **self.given)
@@ -188,11 +189,12 @@ class Lab:
         """Until the condition is true; a check that fails when it never was, or when the process ended meanwhile."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
+            looked = time.monotonic()
             if condition():
                 return self.check(what, True, f"after {time.monotonic() - began:.1f} s")
             if process and not process.alive():
                 return self.check(what, False, f"{process.name} ended with status {process.popen.returncode}")
-            time.sleep(0.05)
+            time.sleep(max(0.05, min(time.monotonic() - looked, 1)))  # a look that costs much is half of the load at most
         return self.check(what, False, f"not within {seconds} s")
 
     def need(self, what, condition, seconds=60, process=None):
