@@ -66,7 +66,7 @@ CAMPAIGN_TESTS        := tests/system/test_exactly_once.py $(wildcard tests/syst
 FAULTS_FLAVOUR        ?= faults
 FAULTS_BIN            := $(BUILD)/$(if $(filter faults,$(FAULTS_FLAVOUR)),faults,faults-$(FAULTS_FLAVOUR)/$(FAULTS_FLAVOUR))/bin
 
-faults: $(if $(filter faults,$(FAULTS_FLAVOUR)),$(FAULTS_BIN)/clock_shift.so) # sanitizers want to be the first library
+faults: $(if $(filter faults,$(FAULTS_FLAVOUR)),$(FAULTS_BIN)/clock_shift.so) | $(GEN)/onnx/onnx.pb-c.h $(GEN)/sql/migration.h # sanitizers want to be the first library
 	@$(MAKE) --no-print-directory -s $(if $(filter faults,$(FAULTS_FLAVOUR)),FLAVOUR=faults $(BUILD)/faults/bin/scorer $(BUILD)/faults/bin/producer,\
 	  FLAVOUR=$(FAULTS_FLAVOUR) BUILD=$(BUILD)/faults-$(FAULTS_FLAVOUR) CFLAGS='-g -DFAILPOINTS' $(FAULTS_BIN)/scorer)
 

@@ -26,6 +26,8 @@ $(SIM_TRACES)/real: $(SIM_TRACES)/real.o $(SIM_TRACES)/scenarios.o
 sim: $(SIM_BIN) ## run seeds of the simulation (SIM_SECONDS=15 or SIM_SEEDS=N)
 	@$(SIM_BIN)
 
+sim-programs: $(SIM_BIN) $(SIM_TRACES)/simulated
+
 test-sim: $(SIM_BIN) $(SIM_TRACES)/simulated ## the same as a suite of make test
 	@$(TEST_ENV) SIM_SIMULATED='$(SIM_TRACES)/simulated' tests/run-suite sim 120 $(SIM_BIN) tests/sim/traces/test_traces.sh
 
@@ -35,4 +37,4 @@ sim-traces: $(SIM_TRACES)/real $(BUILD)/kafka/jars/.pom ## hold a real Kafka aga
 sim-bugs: ## put each known bug back in, and see how soon the simulation finds it
 	@CC='$(CC)' tests/sim/bugs.sh $(BUGS)
 
-.PHONY: sim test-sim sim-bugs sim-traces
+.PHONY: sim sim-programs test-sim sim-bugs sim-traces

@@ -1,36 +1,44 @@
 # make test: every test, those against real servers included. Logs of each program are in build/test-logs.
-# Component and system tests run TEST_JOBS (2) at a time: most of their time is waiting for servers.
+# All that is compiled and fetched comes first, by all cores. Component tests run twice as many at a time as there are cores, system tests
+# half as many more, since both wait for much of their time (TEST_JOBS is another number for both).
 # SKIP=NAME,… leaves programs or whole suites (unit, component, sim, system) out by name, and says so.
 
 # Named here too: prerequisites are expanded where they stand, and the Makefile's own lists come after its includes.
 UNIT_BINS      := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/*/test_*.c)))
 COMPONENT_BINS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/component/*/test_*.c)))
+# Those that wait longest begin first.
+COMPONENT_BINS := $(filter %_loop %_loop_state,$(COMPONENT_BINS)) $(filter-out %_loop %_loop_state,$(COMPONENT_BINS))
 SYSTEM_SRC     := $(sort $(wildcard tests/system/test_*.py tests/system/test_*.sh))
-TEST_JOBS  ?= 2
+CORES      := $(shell nproc)
+TEST_JOBS  ?=
 # Beside the checkout: the real table and the golden files (see README.md).
 SHARED     ?= $(abspath ../shared)
+# One thread for each Python program: several wait for one another in loops that take the cores from the servers.
 TEST_ENV   := SHARED='$(SHARED)' BIN='$(abspath $(BIN))' VENV='$(abspath $(VENV))' BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' REGISTRY_JARS='$(abspath $(BUILD)/registry)' \
-              LOGS='$(BUILD)/test-logs' SKIP='$(SKIP)'
+              LOGS='$(BUILD)/test-logs' SKIP='$(SKIP)' OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 test: ## run every test, real Kafka and PostgreSQL included (SKIP=name leaves a part out)
 	@deploy/bootstrap build run database kafka test
-	@rm -rf $(BUILD)/test-logs
+	@rm -rf $(BUILD)/test-logs $(BUILD)/kept
 	@mkdir -p $(BUILD)/test-logs
-	@$(MAKE) --no-print-directory -s build test-programs
+	@$(MAKE) --no-print-directory -s -k -j$(CORES) build test-programs sim-programs faults test-servers || $(MAKE) --no-print-directory -s build test-programs
 	@for suite in unit component sim system; do $(MAKE) --no-print-directory -s test-$$suite || \
 	  grep -qs "^$$suite " $(BUILD)/test-logs/counts || { echo "FAILED    $$suite: it could not begin (see above)"; echo "$$suite 0 1" >>$(BUILD)/test-logs/counts; }; done
 	@awk '{ passed += $$2; failed += $$3 } END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 || passed == 0 }' $(BUILD)/test-logs/counts
 
+# What cannot be had is reported by the suite that needs it.
+test-servers: $(VENV)/.made $(BUILD)/kafka/jars/.pom $(BUILD)/registry/.pom
+
 test-programs: $(UNIT_BINS) $(COMPONENT_BINS)
 
 test-unit: $(UNIT_BINS) ## run the unit tests alone
-	@$(TEST_ENV) tests/run-suite unit 120 $^
+	@$(TEST_ENV) JOBS=$(CORES) tests/run-suite unit 120 $^
 
 test-component: build $(COMPONENT_BINS) ## run the component tests alone (embedded broker, private PostgreSQL)
-	@$(TEST_ENV) JOBS=$(TEST_JOBS) tests/run-suite component 300 $(COMPONENT_BINS)
+	@$(TEST_ENV) JOBS=$(or $(TEST_JOBS),$(shell expr $(CORES) '*' 2)) tests/run-suite component 300 $(COMPONENT_BINS)
 
-test-system: build faults $(VENV)/.made $(BUILD)/kafka/jars/.pom $(BUILD)/registry/.pom ## run the system tests alone (real Kafka, PostgreSQL, other programs)
-	@$(TEST_ENV) JOBS=$(TEST_JOBS) tests/run-suite system 600 $(SYSTEM_SRC)
+test-system: build faults test-servers ## run the system tests alone (real Kafka, PostgreSQL, other programs)
+	@$(TEST_ENV) JOBS=$(or $(TEST_JOBS),$(shell expr $(CORES) '*' 3 / 2)) tests/run-suite system 600 $(SYSTEM_SRC)
 
 # Held to hashes where there are some: pip's files differ by processor and Python.
 HASHED := $(shell python3 -c 'import platform, sys; print("yes" if (platform.machine(), *sys.version_info[:2]) == ("x86_64", 3, 11) else "")' 2>/dev/null)
@@ -40,15 +48,16 @@ $(VENV)/.made: tests/system/requirements.txt tests/system/requirements.lock
 	@echo 'Making a Python environment for the system tests in $(VENV)'
 	@rm -rf $(VENV)
 	@python3 -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(call pip_from,tests/system/requirements)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile $(call pip_from,tests/system/requirements)
 	@touch $@
 
 $(BUILD)/kafka/jars/.pom: deploy/kafka/pom.xml
 	@BROKER_JARS='$(abspath $(BUILD)/kafka/jars)' deploy/kafka/broker fetch
 	@touch $@
 
-$(BUILD)/registry/.pom: deploy/registry/pom.xml deploy/registry/server
+# One after the other: Maven's own store is not for two at once.
+$(BUILD)/registry/.pom: deploy/registry/pom.xml deploy/registry/server | $(BUILD)/kafka/jars/.pom
 	@REGISTRY_JARS='$(abspath $(BUILD)/registry)' deploy/registry/server fetch
 	@touch $@
 
-.PHONY: test test-programs test-unit test-component test-system
+.PHONY: test test-programs test-servers test-unit test-component test-system

@@ -4,6 +4,7 @@ A test is a script whose body runs inside `with Lab() as lab:`. Each `lab.check`
 and the script ends with status 1 if one was not ok. Everything lives under one directory of /tmp (or LAB_DIR) and on loopback; KEEP=1 keeps it when the
 script fails."""
 import ctypes
+import hashlib
 import json
 import os
 import random
@@ -20,10 +21,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import libpq
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("BIN", ROOT / "build/bin"))
 VENV = Path(os.environ.get("VENV", ROOT / "build/venv"))
 SHARED = Path(os.environ.get("SHARED", ROOT / "../shared"))
+KEPT = BIN.parent / "kept"  # what tests have made alike before (make test empties it first)
 TOPICS = ("employee-events", "attrition-predictions", "employee-events-dlq", "attrition-outcomes")
 
 # The other programs' Python clients are installed there alone.
@@ -127,6 +131,11 @@ class Lab:
         self.processes, self.endings, self.failures = [], [], 0
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith(("KAFKA_", "PG", "MAKE", "MFLAGS", "DATABASE_URL", "MODEL_URI", "SCHEMA_REGISTRY"))}
+        for key in [key for key in os.environ if key.startswith("PG")]:
+            del os.environ[key]  # libpq in this process looks there
+        os.environ["PGOPTIONS"] = "-c jit=off"  # a query of the test takes longer to compile than to run
+        # A broker that lives for a minute is faster with half of java's compiler.
+        self.env.setdefault("BROKER_JAVA", "-XX:TieredStopAtLevel=1")
         self.env.update(MLFLOW_TRACKING_URI=str(self.dir / "mlruns"), STATE_DIR=str(self.dir), LC_ALL="C.UTF-8", **self.given)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("not ok - ended from outside (too slow?)"))
         return self
@@ -180,11 +189,12 @@ class Lab:
         """Until the condition is true; a check that fails when it never was, or when the process ended meanwhile."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
+            looked = time.monotonic()
             if condition():
                 return self.check(what, True, f"after {time.monotonic() - began:.1f} s")
             if process and not process.alive():
                 return self.check(what, False, f"{process.name} ended with status {process.popen.returncode}")
-            time.sleep(0.05)
+            time.sleep(max(0.05, min(time.monotonic() - looked, 1)))  # a look that costs much is half of the load at most
         return self.check(what, False, f"not within {seconds} s")
 
     def need(self, what, condition, seconds=60, process=None):
@@ -252,12 +262,38 @@ class Lab:
     # --- servers ---
 
     def postgres(self, name="pg", *arguments):
-        """A private PostgreSQL, migrated; its URL."""
-        directory = self.dir / name
-        self.endings.append(lambda: self.run(ROOT / "deploy/private-postgres", "stop", directory, *self.wipe()))
-        url = self.must(ROOT / "deploy/private-postgres", "start", directory, *arguments).strip()
+        """A private PostgreSQL, migrated; its URL. It may lose what it has when the machine does, and nothing when it is killed.
+        It begins as a copy of the first one of the day, which is as it was after the migration."""
+        directory, program, kept = self.dir / name, ROOT / "deploy/private-postgres", KEPT / f"postgres-{self.digest()}"
+        start = lambda: self.must(program, "start", directory, "-c", "fsync=off", *arguments).strip()
+        self.endings.append(lambda: self.run(program, "stop", directory, *self.wipe()))
+        if kept.exists() and directory.parent == self.dir:
+            self.must("cp", "-a", kept, directory)
+            return start()
+        url = start()
         self.must(ROOT / "sql/migrate", url)
+        if directory.parent == self.dir:
+            self.must(program, "stop", directory)
+            self.keep(directory, kept)
+            url = start()
         return url
+
+    def digest(self):
+        """Of what a migrated database is made of: a partition of the month, too."""
+        made_of = hashlib.sha256(time.strftime("%Y-%m-%d", time.gmtime()).encode())
+        for path in [ROOT / "deploy/private-postgres", ROOT / "build/bin/scorer", *sorted(ROOT.glob("sql/*")), *sorted(ROOT.glob("schemas/*"))]:
+            made_of.update(path.read_bytes() if path.is_file() else b"")
+        return made_of.hexdigest()[:16]
+
+    def keep(self, directory, kept):
+        """A copy that is whole or not there; of two at once the first stays."""
+        copy = Path(f"{kept}.{os.getpid()}")
+        kept.parent.mkdir(exist_ok=True)
+        self.must("cp", "-a", directory, copy)
+        try:
+            copy.rename(kept)
+        except OSError:
+            shutil.rmtree(copy)
 
     def kafka(self, name="kafka", *properties, topics=TOPICS, partitions=4):
         """A real broker; its address. It keeps records of any age: events of long ago would go with its first look, in mid-test."""
@@ -302,11 +338,19 @@ class Lab:
 
     def sql(self, url, query):
         """Rows of texts."""
-        out = self.must("psql", "-XqtA", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", query, url)
-        return [line.split("\t") for line in out.splitlines()]
+        return libpq.query(url, query)
 
     def number(self, url, query):
         return int(self.sql(url, query)[0][0])
+
+    def let_transactions_end(self, address, topic, partitions, consumer, seconds=3):
+        """A group's offsets are committed a moment before the records of the same transaction are read. One may stay open: not for long."""
+        from confluent_kafka import Consumer
+        every = Consumer({"bootstrap.servers": address, "group.id": f"lab-{random.random()}", "isolation.level": "read_uncommitted"})
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(watermarks(consumer, topic, p)[1] < watermarks(every, topic, p)[1] for p in partitions):
+            time.sleep(0.05)
+        every.close()
 
     def consume(self, address, topic, isolation="read_committed", seconds=60):
         """Every record up to the topic's end as its readers see it, at least as it is now, since where records keep coming a partition
@@ -314,13 +358,15 @@ class Lab:
         from confluent_kafka import Consumer, TopicPartition, KafkaError
         is_control = lambda message: "attrition.control" in dict(message.headers() or ())
         consumer = Consumer({"bootstrap.servers": address, "group.id": f"lab-{random.random()}", "isolation.level": isolation,
-                             "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True})
+                             "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True, "fetch.wait.max.ms": 10})
         partitions = consumer.list_topics(topic, 10).topics[topic].partitions
         consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+        if isolation == "read_committed":
+            self.let_transactions_end(address, topic, partitions, consumer)
         ends = {p: watermarks(consumer, topic, p)[1] for p in partitions}
         messages, open_partitions, deadline = [], set(partitions), time.monotonic() + seconds
         while open_partitions and time.monotonic() < deadline:
-            for message in consumer.consume(10000, 0.5):
+            for message in consumer.consume(10000, 0.05):
                 if message.error() is None:
                     messages += [] if is_control(message) else [message]
                 elif message.error().code() != KafkaError._PARTITION_EOF:

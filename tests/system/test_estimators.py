@@ -29,7 +29,7 @@ if Path(sys.prefix).resolve() != VENV.resolve():
         sys.exit(f"not ok - no Python environment in {VENV}: make test-system makes it")
     os.execv(VENV / "bin/python", [VENV / "bin/python", *sys.argv])
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.filterwarnings("ignore")
 import lightgbm
 import numpy

@@ -97,9 +97,10 @@ static inline void loop_set_up_with(struct fixture *f, const char *flag, const c
     snprintf(f->servers, sizeof f->servers, "--bootstrap-servers=%s", f->kafka.servers);
     f->schema = scorer_schema();
     scorer_write_model(f->schema, f->path, 0);
-    f->options =
-        scorer_options((const char *const[]){f->model, f->servers, "--instance-id=t", "--delivery=at-least-once",
-                                             "--roles=score", "-X", "fetch.wait.max.ms=10", flag, other, NULL});
+    f->options = scorer_options((const char *const[]){f->model, f->servers, "--instance-id=t",
+                                                      "--delivery=at-least-once", "--roles=score", "-X",
+                                                      "fetch.wait.max.ms=10", "-X", "session.timeout.ms=6000", "-X",
+                                                      "heartbeat.interval.ms=1000", flag, other, NULL});
     if (settings_resolve(f->options, f->schema, &f->settings, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     loop_open(f);
