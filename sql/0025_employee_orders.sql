@@ -8,6 +8,37 @@ CREATE INDEX latest_predictions_risk ON attrition.latest_predictions (probabilit
 CREATE INDEX latest_predictions_id ON attrition.latest_predictions (employee_id COLLATE "C");
 CREATE INDEX latest_predictions_scored_at ON attrition.latest_predictions (scored_at, employee_id COLLATE "C");
 
+-- Others are made where people ask for them: they cost each update as much again. Sorting by an attribute is two of them, since those
+-- without a value come last either way. The keys are those of the service's statements.
+CREATE FUNCTION attrition.index_order(wanted text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key text;
+    ends text[];
+BEGIN
+    IF wanted = 'occurred_at' THEN
+        CREATE INDEX IF NOT EXISTS latest_predictions_occurred_at ON attrition.latest_predictions (occurred_at, employee_id COLLATE "C");
+        RETURN;
+    END IF;
+    SELECT
+        CASE WHEN c.type = 'string' THEN format('(coalesce(input ->> %L, %%L) COLLATE "C")', c.name)
+            ELSE format('coalesce(CASE WHEN jsonb_typeof(input -> %1$L) = ''number'' THEN (input ->> %1$L)::float8 END, %%L::float8)', c.name) END,
+        CASE WHEN c.type = 'string' THEN ARRAY[U&'\+10FFFF', ''] ELSE ARRAY['Infinity', '-Infinity'] END
+    INTO key, ends FROM attrition.schema_columns AS c WHERE c.name = wanted;
+    IF key IS NULL THEN
+        RAISE EXCEPTION 'index_order: % is no attribute of the schema', wanted
+            USING HINT = 'SELECT name FROM attrition.schema_columns; or occurred_at.';
+    END IF;
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON attrition.latest_predictions ((%s), employee_id COLLATE "C")',
+        'latest_predictions_up_' || left(md5(wanted), 8), format(key, ends[1]));
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON attrition.latest_predictions ((%s), employee_id COLLATE "C")',
+        'latest_predictions_down_' || left(md5(wanted), 8), format(key, ends[2]));
+    ANALYZE attrition.latest_predictions;
+END
+$$;
+REVOKE ALL ON FUNCTION attrition.index_order(text) FROM PUBLIC;
+COMMENT ON FUNCTION attrition.index_order IS 'Makes the indexes from which GET /employees reads a page sorted by this attribute, or occurred_at.';
+
 -- --- records as answers show them: as in 0020_http_service.sql and 0024_daily_figures.sql, in plpgsql ---
 --
 -- A function in SQL that another one calls is parsed and planned at each call, which took most of the time of an answer.
@@ -80,19 +111,24 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION attrition.trend_json(employee text) RETURNS json
+-- Of a whole page at once: a partition is gone through once, not once for each of them.
+CREATE FUNCTION attrition.trends_json(employees text[]) RETURNS TABLE (employee_id text, trend json)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
 BEGIN
-    RETURN (
-        SELECT coalesce(json_agg(t.probability ORDER BY t.occurred_at, t.source_offset), '[]')
-        FROM (
-            SELECT p.probability, p.occurred_at, p.source_offset FROM attrition.predictions AS p
-            WHERE p.employee_id = employee AND p.channel = 'STREAM'
-            ORDER BY p.occurred_at DESC, p.source_offset DESC
-            LIMIT 12
-        ) AS t);
+    RETURN QUERY
+    SELECT n.employee_id, json_agg(n.probability ORDER BY n.occurred_at, n.source_offset)
+    FROM (
+        SELECT p.employee_id, p.probability, p.occurred_at, p.source_offset,
+            row_number() OVER (PARTITION BY p.employee_id ORDER BY p.occurred_at DESC, p.source_offset DESC) AS place
+        FROM attrition.predictions AS p
+        WHERE p.employee_id = ANY (employees) AND p.channel = 'STREAM'
+    ) AS n
+    WHERE n.place <= 12
+    GROUP BY n.employee_id;
 END
 $$;
+COMMENT ON FUNCTION attrition.trends_json IS 'The last 12 scores of each of these employees, the newest last; nobody without one.';
 
 CREATE OR REPLACE FUNCTION attrition.changed_json(step attrition.prediction_steps) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -116,8 +116,7 @@ static bool read_cursor(struct employee_list *list, struct answer *answer)
 static void add_shown(struct list_sql *sql, const struct employee_list *list)
 {
     if (!list->csv) {
-        buffer_printf(&sql->text, ", attrition.employee_json(l)%s",
-                      list->query.trend ? ", attrition.trend_json(l.employee_id)" : "");
+        buffer_printf(&sql->text, ", attrition.employee_json(l)%s", list->query.trend ? ", coalesce(t.trend, '[]')" : "");
         return;
     }
     for (size_t c = 1; c < CSV_COLUMNS; c++)
@@ -129,11 +128,10 @@ static void add_shown(struct list_sql *sql, const struct employee_list *list)
 static void build(struct list_sql *sql, const struct employee_list *list)
 {
     const struct list_query *query = &list->query;
+    static const char trends[] = " LEFT JOIN attrition.trends_json((SELECT array_agg(q.employee_id) FROM p AS q)) AS t "
+                                 "USING (employee_id)";
     const char *direction = query->descends ? "DESC" : "ASC";
-    buffer_add_text(&sql->text, "SELECT l.employee_id, ");
-    list_sql_key_text(sql, query);
-    add_shown(sql, list);
-    buffer_add_text(&sql->text, " FROM (SELECT l.employee_id, ");
+    buffer_add_text(&sql->text, "WITH p AS MATERIALIZED (SELECT l.employee_id, ");
     list_sql_key(sql, query);
     buffer_add_text(&sql->text, " AS key FROM attrition.latest_predictions AS l");
     list_sql_where(sql, query);
@@ -146,11 +144,14 @@ static void build(struct list_sql *sql, const struct employee_list *list)
         list_sql_value(sql, list->after_id, "text");
         buffer_add_text(&sql->text, ")");
     }
-    buffer_printf(
-        &sql->text,
-        " ORDER BY key %s, l.employee_id COLLATE \"C\" %s LIMIT %u) AS p JOIN attrition.latest_predictions AS l "
-        "USING (employee_id) ORDER BY p.key %s, l.employee_id COLLATE \"C\" %s",
-        direction, direction, query->limit + 1, direction, direction);
+    buffer_printf(&sql->text, " ORDER BY key %s, l.employee_id COLLATE \"C\" %s LIMIT %u) SELECT l.employee_id, ",
+                  direction, direction, query->limit + 1);
+    list_sql_key_text(sql, query);
+    add_shown(sql, list);
+    buffer_printf(&sql->text,
+                  " FROM p JOIN attrition.latest_predictions AS l USING (employee_id)%s ORDER BY p.key %s, "
+                  "l.employee_id COLLATE \"C\" %s",
+                  query->trend ? trends : "", direction, direction);
     buffer_add_u8(&sql->text, '\0');
 }
 

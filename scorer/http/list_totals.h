@@ -14,6 +14,6 @@ void list_totals_free(struct list_totals *totals); /* NULL is fine */
 
 /* Times are of the steady clock, in microseconds. False: not kept, or too old. */
 bool list_totals_find(struct list_totals *totals, struct span question, int64_t now_us, uint64_t *out);
-/* What took less than 50 ms to count is not kept; else for fifty times as long as it took, 10 s at most. */
+/* What took less than 5 ms to count is not kept; else for a hundred times as long as it took, 10 s at most. */
 void list_totals_keep(struct list_totals *totals, struct span question, uint64_t total, int64_t began_us,
                       int64_t now_us);
