@@ -116,7 +116,8 @@ static bool read_cursor(struct employee_list *list, struct answer *answer)
 static void add_shown(struct list_sql *sql, const struct employee_list *list)
 {
     if (!list->csv) {
-        buffer_printf(&sql->text, ", attrition.employee_json(l)%s", list->query.trend ? ", coalesce(t.trend, '[]')" : "");
+        buffer_printf(&sql->text, ", attrition.employee_json(l)%s",
+                      list->query.trend ? ", coalesce(t.trend, '[]')" : "");
         return;
     }
     for (size_t c = 1; c < CSV_COLUMNS; c++)
@@ -349,10 +350,10 @@ static void write_one(const struct database_rows *rows, struct answer *answer)
 
 void employee_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
-    static const char sql[] =
-        "SELECT attrition.employee_json(l), attrition.history_json(l.employee_id, 100), "
-        "attrition.history_count(l.employee_id), attrition.employee_alerts_json(l.employee_id, 100) FROM attrition.latest_predictions AS l "
-        "WHERE l.employee_id = $1";
+    static const char sql[] = "SELECT attrition.employee_json(l), attrition.history_json(l.employee_id, 100), "
+                              "attrition.history_count(l.employee_id), attrition.employee_alerts_json(l.employee_id, "
+                              "100) FROM attrition.latest_predictions AS l "
+                              "WHERE l.employee_id = $1";
     struct database_rows *rows = NULL;
     char id[ID_BYTES_MAX + 1] = "";
     const char *const values[] = {id}, *const none[] = {NULL};

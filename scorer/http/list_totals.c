@@ -1,5 +1,5 @@
-/* Totals of lists: see list_totals.h. A table of few, found by the question's digest; a new one takes the place of that which ends
- * first. */
+/* Totals of lists: see list_totals.h. A table of few, found by the question's digest; a new one takes the place of that
+ * which ends first. */
 #include "scorer/http/list_totals.h"
 
 #include <pthread.h>

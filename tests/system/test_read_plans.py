@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What GET /employees costs PostgreSQL among 8,000 employees, by the plans it logs: a page is read from an index that has its order and
+"""What GET /employees costs PostgreSQL among 20,000 employees, by the plans it logs: a page is read from an index that has its order and
 goes no further than the page. And what pages hold while rows change under them."""
 import json
 import re
@@ -9,7 +9,7 @@ import urllib.request
 
 from lab import Lab
 
-EMPLOYEES = 8000
+EMPLOYEES = 20000
 ROWS = """INSERT INTO attrition.latest_predictions (event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel,
     source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers)
     SELECT 'v-' || n, 'e' || n, timestamptz '2026-01-01' + n % 5000 * interval '1.000001 seconds', timestamptz '2026-02-01' + n % 7000 * interval '1.000001 seconds', 'No', round(abs(sin(n))::numeric, 2), 0.5, 0, 0, 9,
@@ -82,7 +82,7 @@ def changing(lab, scorer, url):
     thread.start()
     try:
         for sort, order in (ALWAYS | ON_DEMAND).items():
-            found = [id for id in walk(scorer, limit=500, sort=sort) if int(id[1:]) % 10]
+            found = [id for id in walk(scorer, limit=1000, sort=sort) if int(id[1:]) % 10]
             wanted = [row[0] for row in lab.sql(url, f"SELECT employee_id FROM attrition.latest_predictions WHERE source_offset % 10 > 0 ORDER BY {order}")]
             lab.check(f"sort={sort} while rows change: each other once, in order", found == wanted, (len(found), len(wanted)))
     finally:
