@@ -81,7 +81,8 @@ def changing(lab, scorer, url):
     thread = threading.Thread(target=change)
     thread.start()
     try:
-        for sort, order in (ALWAYS | ON_DEMAND).items():
+        for sort in ("risk", "-scored_at", "Age", "-Department"):
+            order = (ALWAYS | ON_DEMAND)[sort]
             found = [id for id in walk(scorer, limit=1000, sort=sort) if int(id[1:]) % 10]
             wanted = [row[0] for row in lab.sql(url, f"SELECT employee_id FROM attrition.latest_predictions WHERE source_offset % 10 > 0 ORDER BY {order}")]
             lab.check(f"sort={sort} while rows change: each other once, in order", found == wanted, (len(found), len(wanted)))
