@@ -30,7 +30,8 @@ static inline const struct packed_node *walk_step(const struct packed_node *at, 
 }
 
 /* From at[l] in x + l × stride, for as many levels as the deepest tree has; who reached a leaf stays there. */
-__attribute__((always_inline)) static inline void walk_eight(const struct packed_node **at, unsigned depth, const float *x, size_t stride)
+__attribute__((always_inline)) static inline void walk_eight(const struct packed_node **at, unsigned depth,
+                                                             const float *x, size_t stride)
 {
     const struct packed_node *a = at[0], *b = at[1], *c = at[2], *d = at[3];
     const struct packed_node *e = at[4], *f = at[5], *g = at[6], *h = at[7];

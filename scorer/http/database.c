@@ -269,17 +269,19 @@ static bool ask(const struct asking *asking, const char *sql, int count, const c
     return true;
 }
 
-/* Settings that the server does not know yet are left out. The interval: it looks whether we are still there. */
+/* Settings that the server does not know yet are left out. The interval: it looks whether we are still there. Readers
+ * have no parallel workers: there are many of them. The groups of a day are computed by one session, for all. */
 static bool set_up(const struct asking *asking)
 {
     static const char sql[] =
-        "SELECT set_config(s.name, v.value, false) FROM pg_catalog.pg_settings AS s JOIN (VALUES "
+        "SELECT set_config(s.name, v.value, false) FROM pg_catalog.pg_settings AS s JOIN LATERAL (VALUES "
         "('statement_timeout', '8s'), ('client_connection_check_interval', '500ms'), ('extra_float_digits', '1'), "
-        "('jit', 'off'), ('timezone', 'UTC'), ('search_path', 'pg_catalog'), ('default_transaction_read_only', $1)) "
+        "('jit', 'off'), ('random_page_cost', '1.1'), ('max_parallel_workers_per_gather', coalesce($2, s.reset_val)), "
+        "('timezone', 'UTC'), ('search_path', 'pg_catalog'), ('default_transaction_read_only', $1)) "
         "AS v (name, value) ON lower(s.name) = v.name";
-    const char *const values[] = {asking->database->read_only ? "on" : "off"};
+    const char *const values[] = {asking->database->read_only ? "on" : "off", asking->database->read_only ? "0" : NULL};
     PGresult *result;
-    if (!ask(asking, sql, 1, values, &result))
+    if (!ask(asking, sql, 2, values, &result))
         return false;
     PQclear(result);
     if (change_state(asking->database, false))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "events/identity.h"
@@ -15,6 +16,7 @@
 #include "scorer/http/page_cursor.h"
 #include "scorer/http/database.h"
 #include "scorer/http/list_sql.h"
+#include "scorer/http/list_totals.h"
 #include "scorer/http/parameters.h"
 
 static const char reading[] = "reading employees";
@@ -29,8 +31,7 @@ struct employee_list {
     struct database_rows *rows; /* the id, the key, and what is shown; one more than asked for where there are more */
     size_t count;               /* of rows to be shown */
     bool more;
-    struct span total;
-    struct database_rows *totals;
+    uint64_t total; /* of all pages; on the first */
 };
 
 /* As CSV: the columns before the attributes. */
@@ -77,6 +78,22 @@ static bool is_key_number(struct span text)
     return strspn(copy, "0123456789+-.e") == text.bytes && !*end && isfinite(number) && (number != 0 || !errno);
 }
 
+/* Microseconds of about 3,000 years before and after 1970. */
+static bool is_key_time(struct span text)
+{
+    size_t b = text.bytes && text.data[0] == '-';
+    if (text.bytes - b > 17 || text.bytes == b)
+        return false;
+    while (b < text.bytes && text.data[b] >= '0' && text.data[b] <= '9')
+        b++;
+    return b == text.bytes;
+}
+
+static bool is_key(enum list_key key, struct span text)
+{
+    return key == LIST_KEY_TEXT || (key == LIST_KEY_TIME ? is_key_time(text) : is_key_number(text));
+}
+
 static bool read_cursor(struct employee_list *list, struct answer *answer)
 {
     struct span parts[2];
@@ -84,7 +101,7 @@ static bool read_cursor(struct employee_list *list, struct answer *answer)
     if (!list->query.cursor)
         return true;
     bool sound = page_cursor_read(list->query.cursor, buffer_span(&list->question), parts, 2, &list->cursor_texts) &&
-                 (!list_key_is_number(&list->query) || is_key_number(parts[0]));
+                 is_key(list_key_of(&list->query), parts[0]);
     if (!sound) {
         answer_detail(answer, 400,
                       "cursor: not one of this question; take `next` of the page before, with the same q, "
@@ -100,7 +117,7 @@ static void add_shown(struct list_sql *sql, const struct employee_list *list)
 {
     if (!list->csv) {
         buffer_printf(&sql->text, ", attrition.employee_json(l)%s",
-                      list->query.trend ? ", attrition.trend_json(l.employee_id)" : "");
+                      list->query.trend ? ", coalesce(t.trend, '[]')" : "");
         return;
     }
     for (size_t c = 1; c < CSV_COLUMNS; c++)
@@ -112,10 +129,10 @@ static void add_shown(struct list_sql *sql, const struct employee_list *list)
 static void build(struct list_sql *sql, const struct employee_list *list)
 {
     const struct list_query *query = &list->query;
+    static const char trends[] = " LEFT JOIN attrition.trends_json((SELECT array_agg(q.employee_id) FROM p AS q)) AS t "
+                                 "USING (employee_id)";
     const char *direction = query->descends ? "DESC" : "ASC";
-    buffer_add_text(&sql->text, "SELECT l.employee_id, p.key::text");
-    add_shown(sql, list);
-    buffer_add_text(&sql->text, " FROM (SELECT l.employee_id, ");
+    buffer_add_text(&sql->text, "WITH p AS MATERIALIZED (SELECT l.employee_id, ");
     list_sql_key(sql, query);
     buffer_add_text(&sql->text, " AS key FROM attrition.latest_predictions AS l");
     list_sql_where(sql, query);
@@ -123,16 +140,19 @@ static void build(struct list_sql *sql, const struct employee_list *list)
         buffer_add_text(&sql->text, " AND (");
         list_sql_key(sql, query);
         buffer_printf(&sql->text, ", l.employee_id COLLATE \"C\") %c (", query->descends ? '<' : '>');
-        list_sql_value(sql, list->key, list_key_is_number(query) ? "float8" : "text");
+        list_sql_key_value(sql, query, list->key);
         buffer_add_text(&sql->text, ", ");
         list_sql_value(sql, list->after_id, "text");
         buffer_add_text(&sql->text, ")");
     }
-    buffer_printf(
-        &sql->text,
-        " ORDER BY key %s, l.employee_id COLLATE \"C\" %s LIMIT %u) AS p JOIN attrition.latest_predictions AS l "
-        "USING (employee_id) ORDER BY p.key %s, l.employee_id COLLATE \"C\" %s",
-        direction, direction, query->limit + 1, direction, direction);
+    buffer_printf(&sql->text, " ORDER BY key %s, l.employee_id COLLATE \"C\" %s LIMIT %u) SELECT l.employee_id, ",
+                  direction, direction, query->limit + 1);
+    list_sql_key_text(sql, query);
+    add_shown(sql, list);
+    buffer_printf(&sql->text,
+                  " FROM p JOIN attrition.latest_predictions AS l USING (employee_id)%s ORDER BY p.key %s, "
+                  "l.employee_id COLLATE \"C\" %s",
+                  query->trend ? trends : "", direction, direction);
     buffer_add_u8(&sql->text, '\0');
 }
 
@@ -151,20 +171,37 @@ static bool read_page(struct employee_list *list, struct answer *answer)
     return true;
 }
 
-/* On the first page, where not everything is on it. */
-static bool read_total(struct employee_list *list, struct answer *answer)
+static bool count_all(struct employee_list *list, struct answer *answer)
 {
     struct list_sql sql = {0};
-    if (list->query.cursor || list->csv || !list->more)
-        return true;
+    struct database_rows *rows = NULL;
     buffer_add_text(&sql.text, "SELECT count(*) FROM attrition.latest_predictions AS l");
     list_sql_where(&sql, &list->query);
     buffer_add_u8(&sql.text, '\0');
     bool done = database_query(list->service->reads, list->request, reading, sql.text.data, sql.count, sql.values,
-                               &list->totals, answer);
+                               &rows, answer);
     list_sql_clear(&sql);
     if (done)
-        list->total = database_rows_text(list->totals, 0, 0);
+        list->total = strtoull(database_rows_text(rows, 0, 0).data, NULL, 10);
+    database_rows_free(rows);
+    return done;
+}
+
+/* On the first page, where not everything is on it. */
+static bool read_total(struct employee_list *list, struct answer *answer)
+{
+    struct buffer question = {0};
+    list->total = list->count;
+    if (list->query.cursor || list->csv || !list->more)
+        return true;
+    list_query_describe_filter(&list->query, &question);
+    int64_t began_us = clock_steady_us(&clock_system);
+    bool kept = list_totals_find(list->service->totals, buffer_span(&question), began_us, &list->total);
+    bool done = kept || count_all(list, answer);
+    if (done && !kept)
+        list_totals_keep(list->service->totals, buffer_span(&question), list->total, began_us,
+                         clock_steady_us(&clock_system));
+    buffer_free(&question);
     return done;
 }
 
@@ -223,10 +260,8 @@ static void write_json(const struct employee_list *list, struct answer *answer)
     json_end_array(&json);
     if (list->query.cursor)
         json_write_null(&json, "total");
-    else if (list->total.data)
-        buffer_add(json_write_raw(&json, "total"), list->total.data, list->total.bytes);
     else
-        json_write_uint(&json, "total", list->count);
+        json_write_uint(&json, "total", list->total);
     json_write_string(&json, "next", next);
     json_end_document(&json);
     free(next);
@@ -297,7 +332,6 @@ void employees_answer(const struct service *service, const struct request *reque
             write_json(&list, answer);
     }
     database_rows_free(list.rows);
-    database_rows_free(list.totals);
     buffer_free(&list.question);
     buffer_free(&list.cursor_texts);
 }
@@ -316,11 +350,10 @@ static void write_one(const struct database_rows *rows, struct answer *answer)
 
 void employee_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
-    static const char sql[] =
-        "SELECT attrition.employee_json(l), attrition.history_json(l.employee_id, 100), (SELECT count(*) FROM "
-        "attrition.prediction_steps AS s WHERE s.employee_id = l.employee_id), "
-        "attrition.employee_alerts_json(l.employee_id, 100) FROM attrition.latest_predictions AS l "
-        "WHERE l.employee_id = $1";
+    static const char sql[] = "SELECT attrition.employee_json(l), attrition.history_json(l.employee_id, 100), "
+                              "attrition.history_count(l.employee_id), attrition.employee_alerts_json(l.employee_id, "
+                              "100) FROM attrition.latest_predictions AS l "
+                              "WHERE l.employee_id = $1";
     struct database_rows *rows = NULL;
     char id[ID_BYTES_MAX + 1] = "";
     const char *const values[] = {id}, *const none[] = {NULL};

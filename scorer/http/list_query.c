@@ -217,8 +217,14 @@ bool list_query_read(const struct schema *schema, const struct request *request,
 
 void list_query_describe(const struct list_query *query, struct buffer *out)
 {
-    buffer_printf(out, "%d %s %d\n%s\n", (int)query->sort, query->sort_column ? query->sort_column->name : "",
-                  query->descends, query->q ? query->q : "");
+    buffer_printf(out, "%d %s %d\n", (int)query->sort, query->sort_column ? query->sort_column->name : "",
+                  query->descends);
+    list_query_describe_filter(query, out);
+}
+
+void list_query_describe_filter(const struct list_query *query, struct buffer *out)
+{
+    buffer_printf(out, "%s\n", query->q ? query->q : "");
     for (size_t w = 0; w < query->where_count; w++) {
         const struct list_where *where = &query->where[w];
         buffer_printf(out, "%s %d %d %.*s\n", where->column ? where->column->name : "", where->missing, where->flagged,

@@ -33,7 +33,8 @@ struct list_query {
 /* False: answered. */
 bool list_query_read(const struct schema *schema, const struct request *request, struct list_query *out,
                      struct answer *answer);
-/* The text that a cursor is bound to. */
+/* Added to `out`: the text that a cursor is bound to; the part of it that says who is in the list. */
 void list_query_describe(const struct list_query *query, struct buffer *out);
+void list_query_describe_filter(const struct list_query *query, struct buffer *out);
 /* The numbers and texts of one parameter: "limit". False: answered. */
 bool list_limit_read(const char *text, uint32_t *out, struct answer *answer);

@@ -48,25 +48,30 @@ static void add_attribute_number(struct list_sql *sql, const struct column *colu
     buffer_add_text(&sql->text, "::float8 END)");
 }
 
-bool list_key_is_number(const struct list_query *query)
+enum list_key list_key_of(const struct list_query *query)
 {
-    return query->sort == SORT_ATTRIBUTE ? query->sort_column->kind != COLUMN_NOMINAL : query->sort != SORT_EMPLOYEE_ID;
+    if (query->sort == SORT_ATTRIBUTE)
+        return query->sort_column->kind == COLUMN_NOMINAL ? LIST_KEY_TEXT : LIST_KEY_NUMBER;
+    if (query->sort == SORT_SCORED_AT || query->sort == SORT_OCCURRED_AT)
+        return LIST_KEY_TIME;
+    return query->sort == SORT_EMPLOYEE_ID ? LIST_KEY_TEXT : LIST_KEY_NUMBER;
 }
 
 /* Missing values come last, whatever the direction. */
 static void add_attribute_key(struct list_sql *sql, const struct list_query *query)
 {
+    bool is_number = list_key_of(query) == LIST_KEY_NUMBER;
     buffer_add_text(&sql->text, "coalesce(");
-    if (list_key_is_number(query))
+    if (is_number)
         add_attribute_number(sql, query->sort_column);
     else
         list_sql_attribute(sql, query->sort_column);
     buffer_add_text(&sql->text, ", ");
-    if (list_key_is_number(query))
+    if (is_number)
         add_number(sql, query->descends ? -INFINITY : INFINITY);
     else
         list_sql_value(sql, span_of(query->descends ? "" : sorts_last), "text");
-    buffer_add_text(&sql->text, list_key_is_number(query) ? ")" : ") COLLATE \"C\"");
+    buffer_add_text(&sql->text, is_number ? ")" : ") COLLATE \"C\"");
 }
 
 void list_sql_key(struct list_sql *sql, const struct list_query *query)
@@ -74,13 +79,31 @@ void list_sql_key(struct list_sql *sql, const struct list_query *query)
     static const char *const keys[] = {
         [SORT_RISK] = "l.probability",
         [SORT_EMPLOYEE_ID] = "l.employee_id COLLATE \"C\"",
-        [SORT_SCORED_AT] = "(extract(epoch FROM l.scored_at) * 1000000)::bigint::float8",
-        [SORT_OCCURRED_AT] = "(extract(epoch FROM l.occurred_at) * 1000000)::bigint::float8",
+        [SORT_SCORED_AT] = "l.scored_at",
+        [SORT_OCCURRED_AT] = "l.occurred_at",
     };
     if (query->sort == SORT_ATTRIBUTE)
         add_attribute_key(sql, query);
     else
         buffer_add_text(&sql->text, keys[query->sort]);
+}
+
+void list_sql_key_text(struct list_sql *sql, const struct list_query *query)
+{
+    bool is_time = list_key_of(query) == LIST_KEY_TIME;
+    buffer_add_text(&sql->text, is_time ? "(extract(epoch FROM p.key) * 1000000)::bigint::text" : "p.key::text");
+}
+
+void list_sql_key_value(struct list_sql *sql, const struct list_query *query, struct span text)
+{
+    enum list_key key = list_key_of(query);
+    if (key != LIST_KEY_TIME) {
+        list_sql_value(sql, text, key == LIST_KEY_NUMBER ? "float8" : "text");
+        return;
+    }
+    buffer_add_text(&sql->text, "timestamptz 'epoch' + ");
+    list_sql_value(sql, text, "bigint");
+    buffer_add_text(&sql->text, " * interval '1 microsecond'");
 }
 
 static void add_condition(struct list_sql *sql, const struct list_where *where)
@@ -123,14 +146,22 @@ static void add_alternatives(struct list_sql *sql, const struct list_query *quer
     buffer_add_text(&sql->text, ")");
 }
 
+/* Letters beyond ASCII change their case as the database's locale says, which takes several times as long. */
+static void add_search(struct list_sql *sql, struct span q)
+{
+    bool is_ascii = true;
+    for (size_t b = 0; b < q.bytes; b++)
+        is_ascii = is_ascii && (uint8_t)q.data[b] < 0x80;
+    buffer_add_text(&sql->text, " AND position(lower(");
+    list_sql_value(sql, q, "text");
+    buffer_printf(&sql->text, ") IN lower(l.employee_id%s)) > 0", is_ascii ? " COLLATE \"C\"" : "");
+}
+
 void list_sql_where(struct list_sql *sql, const struct list_query *query)
 {
     buffer_add_text(&sql->text, " WHERE true");
-    if (query->q) {
-        buffer_add_text(&sql->text, " AND position(lower(");
-        list_sql_value(sql, span_of(query->q), "text");
-        buffer_add_text(&sql->text, ") IN lower(l.employee_id)) > 0");
-    }
+    if (query->q)
+        add_search(sql, span_of(query->q));
     for (size_t w = 0; w < query->where_count; w++)
         if (!stands_before(query, w))
             add_alternatives(sql, query, w);

@@ -20,5 +20,9 @@ void list_sql_value(struct list_sql *sql, struct span value, const char *cast);
 void list_sql_attribute(struct list_sql *sql, const struct column *column);
 void list_sql_key(struct list_sql *sql, const struct list_query *query);
 void list_sql_where(struct list_sql *sql, const struct list_query *query);
-/* Whether the key is a number; else a text. */
-bool list_key_is_number(const struct list_query *query);
+/* What the key is. As text of a cursor a time is microseconds since 1970. */
+enum list_key { LIST_KEY_NUMBER, LIST_KEY_TIME, LIST_KEY_TEXT };
+enum list_key list_key_of(const struct list_query *query);
+/* The key of the row p as text, and the text's value to compare with keys. */
+void list_sql_key_text(struct list_sql *sql, const struct list_query *query);
+void list_sql_key_value(struct list_sql *sql, const struct list_query *query, struct span text);

@@ -28,6 +28,7 @@
 #include "scorer/http/delivery.h"
 #include "scorer/http/head_check.h"
 #include "scorer/http/listen.h"
+#include "scorer/http/list_totals.h"
 #include "scorer/http/media_type.h"
 #include "scorer/http/open_inference.h"
 #include "scorer/http/stream_remote.h"
@@ -607,6 +608,7 @@ static void release(struct http *http)
     work_pool_free(http->readers);
     database_free(http->service.reads);
     database_free(http->service.writes);
+    list_totals_free(http->service.totals);
     prediction_log_free(http->service.prediction_log);
     event_sender_free(http->service.event_sender);
     stream_remote_free(http->service.remote);
@@ -628,6 +630,7 @@ static struct http *make(const struct http_view *view)
     http->service.access = access_log_new(route_table, route_table_count, view->settings->http_access_log);
     http->service.view.access = http->service.access;
     http->service.rates = stream_rates_new();
+    http->service.totals = list_totals_new();
     http->main = (struct port){.http = http, .connections = connections_new()};
     http->probes = (struct port){.http = http, .connections = connections_new(), .probes_only = true};
     http->rate = view->settings->http_rate ? rate_limit_new(view->settings->http_rate) : NULL;

@@ -8,6 +8,7 @@
 struct access_log;
 struct database;
 struct event_sender;
+struct list_totals;
 struct route;
 struct stream_rates;
 struct stream_remote;
@@ -24,6 +25,7 @@ struct service {
     struct stream_rates *rates;   /* event rates; NULL until it runs */
     struct buffer samples;        /* JSON list of sample employees */
     struct database *reads;       /* DATABASE_READ_URL; NULL, like the other: this process answers probes alone */
+    struct list_totals *totals;   /* of lists that were counted */
     struct database *writes;      /* DATABASE_URL: who saw whom, and the groups of the day */
 };
 

@@ -136,7 +136,8 @@ static void nothing_from_outside_is_text_of_the_statement(void **state)
     buffer_add_u8(&sql.text, '\0');
     assert_string_equal(
         sql.text.data,
-        " WHERE true AND position(lower($1::text) IN lower(l.employee_id)) > 0 AND ((l.input ->> $2::text) = $3::text "
+        " WHERE true AND position(lower($1::text) IN lower(l.employee_id COLLATE \"C\")) > 0 AND ((l.input ->> "
+        "$2::text) = $3::text "
         "OR "
         "(l.input ->> $4::text) = $5::text) AND ((CASE WHEN jsonb_typeof(l.input -> $6::text) = 'number' THEN "
         "(l.input ->> $7::text)::float8 END) BETWEEN $8::float8 AND $9::float8) AND ((l.input ->> $10::text) IS NULL) "
@@ -148,6 +149,35 @@ static void nothing_from_outside_is_text_of_the_statement(void **state)
     assert_string_equal(sql.values[4], "Human Resources");
     assert_string_equal(sql.values[7], "30");
     assert_string_equal(sql.values[12], "-infinity");
+    list_sql_clear(&sql);
+}
+
+static void letters_beyond_ascii_are_compared_by_the_locale(void **state)
+{
+    (void)state;
+    struct list_sql sql = {0};
+    list_sql_where(&sql, &(struct list_query){.q = "M\xC3\xBCller"});
+    buffer_add_u8(&sql.text, '\0');
+    assert_string_equal(sql.text.data, " WHERE true AND position(lower($1::text) IN lower(l.employee_id)) > 0");
+    list_sql_clear(&sql);
+}
+
+/* The plain columns, which have an index. */
+static void a_time_is_compared_as_a_time(void **state)
+{
+    (void)state;
+    struct list_query query;
+    struct list_sql sql = {0};
+    assert_null(read_query(&(struct parameter){"sort", "-scored_at"}, 1, &query));
+    list_sql_key(&sql, &query);
+    buffer_add_text(&sql.text, " < ");
+    list_sql_key_value(&sql, &query, SPAN_LITERAL("1764067200000001"));
+    buffer_add_text(&sql.text, "; ");
+    list_sql_key_text(&sql, &query);
+    buffer_add_u8(&sql.text, '\0');
+    assert_string_equal(sql.text.data, "l.scored_at < timestamptz 'epoch' + $1::bigint * interval '1 microsecond'; "
+                                       "(extract(epoch FROM p.key) * 1000000)::bigint::text");
+    assert_string_equal(sql.values[0], "1764067200000001");
     list_sql_clear(&sql);
 }
 
@@ -216,6 +246,8 @@ int main(void)
         cmocka_unit_test(refusals_name_the_field_and_the_known_ones),
         cmocka_unit_test(only_conditions_come_more_than_once),
         cmocka_unit_test(nothing_from_outside_is_text_of_the_statement),
+        cmocka_unit_test(letters_beyond_ascii_are_compared_by_the_locale),
+        cmocka_unit_test(a_time_is_compared_as_a_time),
         cmocka_unit_test(cursors_come_back_to_their_question_alone),
         cmocka_unit_test(cells_are_quoted_and_no_formulas),
     };
