@@ -133,6 +133,7 @@ class Lab:
                     if not key.startswith(("KAFKA_", "PG", "MAKE", "MFLAGS", "DATABASE_URL", "MODEL_URI", "SCHEMA_REGISTRY"))}
         for key in [key for key in os.environ if key.startswith("PG")]:
             del os.environ[key]  # libpq in this process looks there
+        os.environ["PGCONNECT_TIMEOUT"] = "60"
         os.environ["PGOPTIONS"] = "-c jit=off"  # a query of the test takes longer to compile than to run
         # A broker that lives for a minute is faster with half of java's compiler.
         self.env.setdefault("BROKER_JAVA", "-XX:TieredStopAtLevel=1")
@@ -188,14 +189,15 @@ class Lab:
     def wait(self, what, condition, seconds=60, process=None):
         """Until the condition is true; a check that fails when it never was, or when the process ended meanwhile."""
         began = time.monotonic()
-        while time.monotonic() - began < seconds:
-            looked = time.monotonic()
+        while True:
+            asked = time.monotonic()
             if condition():
                 return self.check(what, True, f"after {time.monotonic() - began:.1f} s")
             if process and not process.alive():
                 return self.check(what, False, f"{process.name} ended with status {process.popen.returncode}")
-            time.sleep(max(0.05, min(time.monotonic() - looked, 1)))  # a look that costs much is half of the load at most
-        return self.check(what, False, f"not within {seconds} s")
+            if asked - began >= seconds:
+                return self.check(what, False, f"not within {seconds} s")
+            time.sleep(max(0.05, min(time.monotonic() - asked, 1)))  # a condition that costs much takes half of the time at most
 
     def need(self, what, condition, seconds=60, process=None):
         """The same, and without it the test cannot go on."""
@@ -274,13 +276,15 @@ class Lab:
         self.must(ROOT / "sql/migrate", url)
         if directory.parent == self.dir:
             self.must(program, "stop", directory)
-            self.keep(directory, kept)
+            if not (directory / "data/postmaster.pid").exists():  # it did stop
+                self.keep(directory, kept)
             url = start()
         return url
 
     def digest(self):
         """Of what a migrated database is made of: a partition of the month, too."""
-        made_of = hashlib.sha256(time.strftime("%Y-%m-%d", time.gmtime()).encode())
+        given = [os.environ.get(key) for key in ("SCHEMAS_DIR", "SCORER", "ATTRITION_CONFIG", "PATH")]
+        made_of = hashlib.sha256(repr((time.strftime("%Y-%m-%d", time.gmtime()), given)).encode())
         for path in [ROOT / "deploy/private-postgres", ROOT / "build/bin/scorer", *sorted(ROOT.glob("sql/*")), *sorted(ROOT.glob("schemas/*"))]:
             made_of.update(path.read_bytes() if path.is_file() else b"")
         return made_of.hexdigest()[:16]

@@ -3,7 +3,7 @@ import ctypes
 import select
 import time
 
-TUPLES_OK, FAILURES = 2, (5, 7)  # bad response, fatal error
+EMPTY, COMMAND_OK, TUPLES_OK, COPIES = 0, 1, 2, (3, 4, 8)
 POINTER, TEXT, NUMBER = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
 FUNCTIONS = {"connectdb": (POINTER, TEXT), "status": (NUMBER, POINTER), "errorMessage": (TEXT, POINTER), "sendQuery": (NUMBER, POINTER, TEXT),
              "socket": (NUMBER, POINTER), "consumeInput": (NUMBER, POINTER), "isBusy": (NUMBER, POINTER), "getResult": (POINTER, POINTER),
@@ -33,9 +33,12 @@ def rows(pq, connection, query, seconds):
         result = pq.getResult(connection)
         if not result:
             break
-        if pq.resultStatus(result) in FAILURES:
-            failure = pq.resultErrorMessage(result).decode().strip()
-        elif pq.resultStatus(result) == TUPLES_OK:
+        status = pq.resultStatus(result)
+        if status not in (EMPTY, COMMAND_OK, TUPLES_OK):
+            failure = pq.resultErrorMessage(result).decode().strip() or f"a result of status {status}"
+            if status in COPIES:
+                raise RuntimeError("PostgreSQL: COPY is not for this way")
+        elif status == TUPLES_OK:
             found += [[pq.getvalue(result, row, column).decode() for column in range(pq.nfields(result))] for row in range(pq.ntuples(result))]
         pq.clear(result)
     if failure:
