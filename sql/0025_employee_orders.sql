@@ -10,12 +10,15 @@ CREATE INDEX latest_predictions_scored_at ON attrition.latest_predictions (score
 
 -- Others are made where people ask for them: they cost each update as much again. Sorting by an attribute is two of them, since those
 -- without a value come last either way. The keys are those of the service's statements.
-CREATE FUNCTION attrition.index_order(wanted text) RETURNS void
+CREATE FUNCTION attrition.index_sort(wanted text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key text;
-    ends text[];
+    ends text[]; -- what stands for a missing value: last in this direction, and in the other
 BEGIN
+    IF wanted IN ('risk', 'employee_id', 'scored_at') THEN
+        RETURN; -- it has its index
+    END IF;
     IF wanted = 'occurred_at' THEN
         CREATE INDEX IF NOT EXISTS latest_predictions_occurred_at ON attrition.latest_predictions (occurred_at, employee_id COLLATE "C");
         RETURN;
@@ -26,18 +29,20 @@ BEGIN
         CASE WHEN c.type = 'string' THEN ARRAY[U&'\+10FFFF', ''] ELSE ARRAY['Infinity', '-Infinity'] END
     INTO key, ends FROM attrition.schema_columns AS c WHERE c.name = wanted;
     IF key IS NULL THEN
-        RAISE EXCEPTION 'index_order: % is no attribute of the schema', wanted
+        RAISE EXCEPTION 'index_sort: % is no attribute of the schema', wanted
             USING HINT = 'SELECT name FROM attrition.schema_columns; or occurred_at.';
     END IF;
-    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON attrition.latest_predictions ((%s), employee_id COLLATE "C")',
+    EXECUTE format('DROP INDEX IF EXISTS attrition.%I, attrition.%I', -- an attribute's type may have changed
+        'latest_predictions_up_' || left(md5(wanted), 8), 'latest_predictions_down_' || left(md5(wanted), 8));
+    EXECUTE format('CREATE INDEX %I ON attrition.latest_predictions ((%s), employee_id COLLATE "C")',
         'latest_predictions_up_' || left(md5(wanted), 8), format(key, ends[1]));
-    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON attrition.latest_predictions ((%s), employee_id COLLATE "C")',
+    EXECUTE format('CREATE INDEX %I ON attrition.latest_predictions ((%s), employee_id COLLATE "C")',
         'latest_predictions_down_' || left(md5(wanted), 8), format(key, ends[2]));
     ANALYZE attrition.latest_predictions;
 END
 $$;
-REVOKE ALL ON FUNCTION attrition.index_order(text) FROM PUBLIC;
-COMMENT ON FUNCTION attrition.index_order IS 'Makes the indexes from which GET /employees reads a page sorted by this attribute, or occurred_at.';
+REVOKE ALL ON FUNCTION attrition.index_sort(text) FROM PUBLIC;
+COMMENT ON FUNCTION attrition.index_sort IS 'Makes the indexes from which GET /employees reads a page sorted by this attribute, or occurred_at.';
 
 -- --- records as answers show them: as in 0020_http_service.sql and 0024_daily_figures.sql, in plpgsql ---
 --

@@ -274,9 +274,9 @@ static bool ask(const struct asking *asking, const char *sql, int count, const c
 static bool set_up(const struct asking *asking)
 {
     static const char sql[] =
-        "SELECT set_config(s.name, v.value, false) FROM pg_catalog.pg_settings AS s JOIN LATERAL (VALUES "
+        "SELECT set_config(s.name, v.value, false) FROM pg_catalog.pg_settings AS s JOIN (VALUES "
         "('statement_timeout', '8s'), ('client_connection_check_interval', '500ms'), ('extra_float_digits', '1'), "
-        "('jit', 'off'), ('random_page_cost', '1.1'), ('max_parallel_workers_per_gather', coalesce($2, s.reset_val)), "
+        "('jit', 'off'), ('random_page_cost', '1.1'), ('max_parallel_workers_per_gather', $2), "
         "('timezone', 'UTC'), ('search_path', 'pg_catalog'), ('default_transaction_read_only', $1)) "
         "AS v (name, value) ON lower(s.name) = v.name";
     const char *const values[] = {asking->database->read_only ? "on" : "off", asking->database->read_only ? "0" : NULL};

@@ -1,5 +1,5 @@
 /* GET /employees and GET /employees/{id}: who is at risk, and why. See docs/HTTP.md. On the readers' threads. JSON of a
- * record is made by the database (sql/0020_http_service.sql), so that its words are those of the views; here it is put
+ * record is made by the database (sql/0025_employee_orders.sql), so that its words are those of the views; here it is put
  * together, and given only once it is written who asked. */
 #include <errno.h>
 #include <math.h>
@@ -152,7 +152,7 @@ static void build(struct list_sql *sql, const struct employee_list *list)
     buffer_printf(&sql->text,
                   " FROM p JOIN attrition.latest_predictions AS l USING (employee_id)%s ORDER BY p.key %s, "
                   "l.employee_id COLLATE \"C\" %s",
-                  query->trend ? trends : "", direction, direction);
+                  query->trend && !list->csv ? trends : "", direction, direction);
     buffer_add_u8(&sql->text, '\0');
 }
 
@@ -202,6 +202,8 @@ static bool read_total(struct employee_list *list, struct answer *answer)
         list_totals_keep(list->service->totals, buffer_span(&question), list->total, began_us,
                          clock_steady_us(&clock_system));
     buffer_free(&question);
+    if (list->total <= list->count) /* kept from before some of these came */
+        list->total = list->count + 1;
     return done;
 }
 

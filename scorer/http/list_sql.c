@@ -152,9 +152,10 @@ static void add_search(struct list_sql *sql, struct span q)
     bool is_ascii = true;
     for (size_t b = 0; b < q.bytes; b++)
         is_ascii = is_ascii && (uint8_t)q.data[b] < 0x80;
+    const char *collation = is_ascii ? " COLLATE \"C\"" : "";
     buffer_add_text(&sql->text, " AND position(lower(");
     list_sql_value(sql, q, "text");
-    buffer_printf(&sql->text, ") IN lower(l.employee_id%s)) > 0", is_ascii ? " COLLATE \"C\"" : "");
+    buffer_printf(&sql->text, "%s) IN lower(l.employee_id%s)) > 0", collation, collation);
 }
 
 void list_sql_where(struct list_sql *sql, const struct list_query *query)

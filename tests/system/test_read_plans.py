@@ -6,6 +6,7 @@ import re
 import threading
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 from lab import Lab
 
@@ -78,8 +79,8 @@ def changing(lab, scorer, url):
         while not changes.is_set():
             turn += 1
             lab.sql(url, f"UPDATE attrition.latest_predictions SET probability = abs(sin(source_offset + {turn})), scored_at = scored_at + interval '1 second', input = input || jsonb_build_object('Age', {20 + turn % 40}) WHERE source_offset % 10 = 0 AND source_offset % 4 = {turn % 2 * 2}")
-    thread = threading.Thread(target=change)
-    thread.start()
+    pool = ThreadPoolExecutor(1)
+    changing = pool.submit(change)
     try:
         for sort in ("risk", "-scored_at", "Age", "-Department"):
             order = (ALWAYS | ON_DEMAND)[sort]
@@ -88,7 +89,7 @@ def changing(lab, scorer, url):
             lab.check(f"sort={sort} while rows change: each other once, in order", found == wanted, (len(found), len(wanted)))
     finally:
         changes.set()
-        thread.join()
+    changing.result()  # its error, if it had one
     lab.check("rows did change", lab.number(url, "SELECT count(*) FROM attrition.latest_predictions WHERE probability::numeric <> round(probability::numeric, 2)") > 0)
 
 
@@ -107,10 +108,10 @@ with Lab(STATE_TOPIC="none") as lab:
     read_pages(lab, scorer, "one department", 400, where="Department=Sales")
     read_pages(lab, scorer, "a search", 600, q="E1")
     for name in ("occurred_at", "Age", "Department"):
-        lab.sql(url, f"SELECT attrition.index_order('{name}')")
+        lab.sql(url, f"SELECT attrition.index_sort('{name}')")
     for sort in ON_DEMAND:
-        read_pages(lab, scorer, f"sort={sort}, once index_order was asked for it", 51, sort=sort)
-    status, _, words = lab.run("psql", "-Xqc", "SELECT attrition.index_order('Agee')", url)
-    lab.check("index_order of no attribute is refused, and says where the names are", status and "Agee is no attribute" in words and "schema_columns" in words, words[:200])
+        read_pages(lab, scorer, f"sort={sort}, once index_sort was asked for it", 51, sort=sort)
+    status, _, words = lab.run("psql", "-Xqc", "SELECT attrition.index_sort('Agee')", url)
+    lab.check("index_sort of no attribute is refused, and says where the names are", status and "Agee is no attribute" in words and "schema_columns" in words, words[:200])
     orders(lab, scorer, url, ALWAYS | ON_DEMAND)
     changing(lab, scorer, url)
