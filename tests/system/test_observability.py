@@ -92,8 +92,11 @@ with Lab() as lab:
               ["score,sink", "http"])
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     publish = workflow["jobs"]["publish"]
-    tags = publish["steps"][-1]["with"]["tags"].splitlines()
+    pushed, = (n for n, step in enumerate(publish["steps"]) if step.get("with", {}).get("push"))
+    tags = publish["steps"][pushed]["with"]["tags"].splitlines()
     lab.check("the workflow tests before it publishes latest, version and commit", "test" in publish["needs"] and len(tags) == 3, tags)
+    lab.equal("the image is scanned before it is pushed, and signed after", [number < pushed for number, step in enumerate(publish["steps"])
+                                                                            if re.search("debsecan|cosign sign", step.get("run", ""))], [True, False])
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     lab.equal("actions are named by commit", [step["uses"] for step in steps if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", "a@" + 40 * "0"))], [])
     lab.equal("no job has a right by default, or keeps its token in the checkout", (workflow["permissions"], [name for name, job in workflow["jobs"].items() if "permissions" not in job],
