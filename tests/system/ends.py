@@ -14,6 +14,7 @@ import time
 from collections import Counter, defaultdict
 
 import lab as toolbox
+from load import THROUGH_OUTAGES
 
 SCORED, DEAD, OUTCOME, ERASED = "scored", "dead", "outcome", "erased"
 EMPLOYEES, ERASABLE, LEAVERS = 300, 20, 40  # numbers below ERASABLE are erased now and then, up to LEAVERS they leave
@@ -70,7 +71,7 @@ class Traffic:
             rows = list(csv.DictReader(table))
         self.address, self.topic, self.rate, self.stop, self.acknowledged = address, topic, rate, threading.Event(), set()
         self.base = {"bootstrap.servers": address, "partitioner": "murmur2_random", "topic.metadata.refresh.interval.ms": 5000,
-                     "linger.ms": 5, "log_level": 0, "reconnect.backoff.max.ms": 1000}
+                     "linger.ms": 5, "log_level": 0, **THROUGH_OUTAGES}
         self.failure = None
         self.more_events = lambda: Events(rows, seed, "last")
         self.threads = [threading.Thread(target=self.send, args=(how, Events(rows, seed, name)), daemon=True)

@@ -9,6 +9,8 @@ import time
 from collections import Counter, defaultdict
 
 TICK_S = 0.01
+# librdkafka 2.16 may hang when it has lost all brokers and asks the first ones again (kafka/client.c).
+THROUGH_OUTAGES = {"reconnect.backoff.max.ms": 500, "metadata.recovery.strategy": "none"}
 
 
 def templates(lab, kafka, count=2000):
@@ -32,7 +34,7 @@ class Load:
         from confluent_kafka import Producer
         self.producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True, "linger.ms": 5, "partitioner": "murmur2_random",
                                   "compression.type": "lz4", "queue.buffering.max.messages": 2_000_000, "queue.buffering.max.kbytes": 1_000_000,
-                                  "delivery.timeout.ms": 600_000, "reconnect.backoff.max.ms": 500})
+                                  "delivery.timeout.ms": 600_000, **THROUGH_OUTAGES})
         self.made, self.rate, self.topic = made, rate, topic
         self.sent, self.failed, self.over = 0, 0, False
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -95,7 +97,7 @@ class Reader:
     def __init__(self, kafka, topic="attrition-predictions"):
         from confluent_kafka import Consumer, TopicPartition
         self.consumer = Consumer({"bootstrap.servers": kafka, "group.id": "waits", "isolation.level": "read_committed", "enable.auto.commit": False,
-                                  "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, "reconnect.backoff.max.ms": 500})
+                                  "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, **THROUGH_OUTAGES})
         self.consumer.assign([TopicPartition(topic, partition, 0) for partition in self.consumer.list_topics(topic, 10).topics[topic].partitions])
         self.seen, self.last = bytearray(), {}
         self.count, self.doubled, self.disordered = 0, 0, 0
