@@ -111,7 +111,7 @@ class Reader:
             messages = self.consumer.consume(2000, 0.02)
             now = time.time_ns() // 1000
             for message in messages:
-                if message.error() is None:
+                if message.error() is None and message.value() is not None:  # a record of no event has none
                     self.take(message.key(), message.value(), now)
         self.consumer.close()
 
