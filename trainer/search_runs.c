@@ -36,15 +36,16 @@ static void key_of(const char *text, char out[RUN_KEY_BYTES])
     out[RUN_KEY_BYTES - 1] = '\0';
 }
 
-/* All that a trial's figures depend on, as text. */
-static void describe_search(const struct search *search, const struct table *table, struct buffer *out)
+/* Where trials are recorded and all that their figures depend on, as text. */
+static void describe_search(const struct search_runs *runs, const struct table *table, struct buffer *out)
 {
+    const struct search *search = runs->search;
     const struct train_settings *settings = &search->trials[0].settings;
     struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
     char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
     size_t count = train_settings_params(settings, 0, params, texts);
     threshold_describe(&settings->threshold, rule);
-    buffer_printf(out, "%s %s %zu %zu %s %s", table->sha256, table->schema->digest, table->row_count,
+    buffer_printf(out, "%s\n%s %s %zu %zu %s %s", runs->experiment, table->sha256, table->schema->digest, table->row_count,
                   table->positive_count, VERSION, settings->kind->name);
     for (size_t p = 0; p < count; p++)
         buffer_printf(out, " %s=%s", params[p].name, params[p].value);
@@ -72,7 +73,7 @@ static void choose_key(const struct table *table, struct search_runs *runs)
     unsigned number = 0;
     do {
         buffer_clear(&text);
-        describe_search(runs->search, table, &text);
+        describe_search(runs, table, &text);
         buffer_printf(&text, " %u", number++);
         key_of(text.data, runs->search->key);
     } while (find_tagged(&runs->known, SEARCH_KEY_TAG, runs->search->key));

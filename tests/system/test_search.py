@@ -78,6 +78,20 @@ def same_without(lab, runs, chosen):
         lab.check(f"trial {number}: {len(metrics)} metrics as without a search", len(metrics) == 10 and off <= 1e-12, off)
 
 
+def experiments(lab):
+    """The same search in two experiments: two runs with trials of their own, each the run of its version."""
+    root = lab.dir / "experiments"
+    env = {"MLFLOW_TRACKING_URI": str(root)}
+    for name in ("a", "b"):
+        lab.must(BIN / "trainer", "train", ibm_table(), "--model", "logistic-regression-l2", "--search", 3, "--experiment", name, env=env)
+    runs = runs_of(root)
+    parents = [run for run in runs if run not in nested(runs)]
+    versions = [re.search(r"^run_id: '?(\w+)", meta.read_text(), re.M)[1] for meta in root.glob("models/*/version-*/meta.yaml")]
+    lab.equal("two experiments, two runs, each of a version", (len(runs), sorted(versions)), (2 * (len(nested(runs)) // 2 + 1), sorted(parents)))
+    lab.equal("trials are nested in their experiment's run", {place.parents[1].name: (place / "mlflow.parentRunId").read_text() for place in root.glob("*/*/tags")
+              if (place / "mlflow.parentRunId").exists()}, {next(root.glob(f"*/{run}")).parent.name: run for run in parents})
+
+
 def killed(lab, whole):
     """In a directory: it goes on after the trials that are there, and ends in the same model."""
     root = lab.dir / "killed"
@@ -143,6 +157,7 @@ def main():
         url = start_server(lab, wait=False)
         runs, chosen = rounds(lab)
         same_without(lab, runs, chosen)
+        experiments(lab)
         killed(lab, runs)
         refusals(lab)
         await_server(lab)
