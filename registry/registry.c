@@ -291,6 +291,15 @@ enum status registry_run(const struct registry *registry, const char *run_id, st
     return registry->backend->run(registry, run_id, out, err);
 }
 
+enum status registry_run_of_key(const struct registry *registry, const char *experiment, const char *key,
+                                struct run_details *out, struct error *err)
+{
+    if (store_check_name("experiment name", experiment, err) != STATUS_OK ||
+        store_check_name("run key", key, err) != STATUS_OK)
+        return err->status;
+    return registry->backend->run_of_key(registry, experiment, key, out, err);
+}
+
 enum status registry_runs(const struct registry *registry, const char *experiment, struct run_list *out,
                           struct error *err)
 {

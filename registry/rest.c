@@ -49,6 +49,7 @@ const struct backend rest_backend = {
     .log_run = rest_log_run,
     .begin_run = rest_begin_run,
     .run = rest_run,
+    .run_of_key = rest_run_of_key,
     .runs = rest_runs,
     .metric = rest_metric,
     .create_version = rest_create_version,

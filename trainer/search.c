@@ -152,7 +152,10 @@ static enum status trial_run(const struct table *table, const uint32_t *rows, si
                              struct error *err)
 {
     trial->rows = row_count;
-    trial->recorded = store->read && store->read(store->context, trial);
+    enum status status = store->read ? store->read(store->context, trial, err) : STATUS_NOT_FOUND;
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return status;
+    trial->recorded = status == STATUS_OK;
     if (!trial->recorded)
         trial_assess(table, rows, row_count, trial);
     say_trial(search, trial);

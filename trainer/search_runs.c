@@ -12,7 +12,6 @@
 #include "registry/registry.h"
 #include "trainer/kinds/kinds.h"
 
-#define TRIAL_KEY_TAG "search.trial.key"
 #define FAILED_TAG "search.failed"
 
 enum { PAIRS = 12, TEXT_BYTES = 64, METRICS = METRIC_COUNT + 2 };
@@ -21,7 +20,6 @@ struct search_runs {
     struct registry *registry;
     struct search *search;
     const char *experiment;
-    struct run_list known;
     char *parent; /* id of the run that trials are nested in */
     int64_t started_ms;
 };
@@ -56,28 +54,35 @@ static void describe_search(const struct search_runs *runs, const struct table *
     table_name_excluded(table, out);
 }
 
-static const struct run_details *find_tagged(const struct run_list *list, const char *tag, const char *value)
+/* STATUS_NOT_FOUND: no finished run has that key. */
+static enum status find_finished(const struct search_runs *runs, const char *key, struct run_details *out,
+                                 struct error *err)
 {
-    for (size_t r = 0; r < list->count; r++) {
-        const char *found = run_details_tag(&list->items[r], tag);
-        if (found && strcmp(found, value) == 0 && strcmp(list->items[r].status, "FINISHED") == 0)
-            return &list->items[r];
+    enum status status = registry_run_of_key(runs->registry, runs->experiment, key, out, err);
+    if (status == STATUS_OK && strcmp(out->status, "FINISHED") != 0) {
+        status = error_set(err, STATUS_NOT_FOUND, "run %.32s has not finished", out->run_id);
+        run_details_clear(out);
     }
-    return NULL;
+    return status;
 }
 
 /* The first key of the search's text, with a number, that no finished run has. */
-static void choose_key(const struct table *table, struct search_runs *runs)
+static enum status choose_key(const struct table *table, struct search_runs *runs, struct error *err)
 {
     struct buffer text = {0};
-    unsigned number = 0;
-    do {
+    struct run_details found;
+    enum status status = STATUS_OK;
+    for (unsigned number = 0; status == STATUS_OK; number++) {
         buffer_clear(&text);
         describe_search(runs, table, &text);
-        buffer_printf(&text, " %u", number++);
+        buffer_printf(&text, " %u", number);
         key_of(text.data, runs->search->key);
-    } while (find_tagged(&runs->known, SEARCH_KEY_TAG, runs->search->key));
+        status = find_finished(runs, runs->search->key, &found, err);
+        if (status == STATUS_OK)
+            run_details_clear(&found);
+    }
     buffer_free(&text);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static void trial_key(const struct search_runs *runs, const struct trial *trial, char out[RUN_KEY_BYTES])
@@ -95,23 +100,25 @@ static double details_metric(const struct run_details *details, const char *key)
     return at < 0 ? NAN : details->metric_values[at];
 }
 
-static bool trial_read(void *context, struct trial *trial)
+static enum status trial_read(void *context, struct trial *trial, struct error *err)
 {
     const struct search_runs *runs = context;
     char key[RUN_KEY_BYTES];
     double values[METRIC_COUNT];
+    struct run_details found;
     trial_key(runs, trial, key);
-    const struct run_details *found = find_tagged(&runs->known, TRIAL_KEY_TAG, key);
-    if (!found)
-        return false;
+    enum status status = find_finished(runs, key, &found, err);
+    if (status != STATUS_OK)
+        return status;
     for (size_t m = 0; m < METRIC_COUNT; m++)
-        values[m] = details_metric(found, metric_names[m]);
+        values[m] = details_metric(&found, metric_names[m]);
     trial->metrics = metrics_of(values);
-    trial->log_loss = (struct interval){details_metric(found, "log_loss_low"), details_metric(found, "log_loss_high")};
-    const char *failed = run_details_tag(found, FAILED_TAG);
+    trial->log_loss = (struct interval){details_metric(&found, "log_loss_low"), details_metric(&found, "log_loss_high")};
+    const char *failed = run_details_tag(&found, FAILED_TAG);
     if (failed)
         (void)error_set(&trial->err, STATUS_INVALID, "%s", failed);
-    return true;
+    run_details_clear(&found);
+    return STATUS_OK;
 }
 
 /* --- recording --- */
@@ -145,7 +152,6 @@ static size_t list_trial_tags(const struct search_runs *runs, const struct trial
     out[count++] = (struct run_pair){"mlflow.runName", texts->name};
     out[count++] = (struct run_pair){"mlflow.source.name", "trainer"};
     out[count++] = (struct run_pair){"mlflow.source.type", "LOCAL"};
-    out[count++] = (struct run_pair){TRIAL_KEY_TAG, texts->key};
     out[count++] = (struct run_pair){"search.trial", texts->number};
     out[count++] = (struct run_pair){"search.round", texts->round};
     out[count++] = (struct run_pair){"model.kind", trial->settings.kind->name};
@@ -204,10 +210,9 @@ enum status search_runs_open(const struct options *options, const struct table *
     runs->started_ms = clock_real_ms(&clock_system);
     enum status status = registry_open_options(options, &runs->registry, err);
     if (status == STATUS_OK)
-        status = registry_runs(runs->registry, runs->experiment, &runs->known, err);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        status = choose_key(table, runs, err);
+    if (status != STATUS_OK)
         return status;
-    choose_key(table, runs);
     const struct run parent = {.experiment = runs->experiment,
                                .run_name = search->trials[0].settings.kind->name,
                                .key = search->key,
@@ -220,7 +225,6 @@ void search_runs_close(struct search_runs *runs)
 {
     if (!runs)
         return;
-    run_list_clear(&runs->known);
     registry_close(runs->registry);
     free(runs->parent);
     free(runs);

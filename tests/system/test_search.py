@@ -28,11 +28,16 @@ def read_dir(place):
     return {path.name: path.read_text() for path in place.iterdir()} if place.exists() else {}
 
 
+def metas(root):
+    """Of the runs that have their place: what is being built is below a name that starts with a dot."""
+    return list(root.glob("[0-9]*/*/meta.yaml"))
+
+
 def runs_of(root):
     """By id: tags, parameters, metrics; those that are finished are the ones to be seen."""
     return {place.parent.name: (read_dir(place.parent / "tags"), read_dir(place.parent / "params"),
                                 {name: float(text.split()[1]) for name, text in read_dir(place.parent / "metrics").items() if not name.startswith("fold_")})
-            for place in root.glob("*/*/meta.yaml") if place.parents[1].name != "models"}
+            for place in metas(root)}
 
 
 def nested(runs):
@@ -112,6 +117,10 @@ def killed(lab, whole):
     lab.equal("the same model file", *({t["model.sha256"] for t, _, _ in runs.values() if "model.sha256" in t} for runs in (after, whole)))
     _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
     lab.check("the same command after the end searches again", "recorded before" not in err and len(runs_of(root)) == 2 * len(after), len(runs_of(root)))
+    for meta in metas(root):
+        meta.write_text(meta.read_text().replace("lifecycle_stage: active", "lifecycle_stage: deleted"))
+    _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
+    lab.check("after its runs were deleted too", "recorded before" not in err and len(runs_of(root)) == 3 * len(after), len(runs_of(root)))
 
 
 def on_server(lab, url):
