@@ -248,7 +248,7 @@ enum status store_log_run(struct registry *registry, const struct run *run, char
         directory_experiment_ensure(registry, run->experiment, &experiment, err) != STATUS_OK)
         return err->status;
     random_hex(id, 32);
-    if (run->key && store_run_of_key(registry, experiment, run->key, id)) {
+    if (run->key && !run->kept && store_run_of_key(registry, experiment, run->key, id)) {
         *run_id = mem_text(id);
         free(experiment);
         return STATUS_OK;
