@@ -19,6 +19,7 @@ enum { PAIRS = 12, TEXT_BYTES = 64, METRICS = METRIC_COUNT + 2 };
 struct search_runs {
     struct registry *registry;
     struct search *search;
+    const struct options *options;
     const char *experiment;
     char *parent; /* id of the run that trials are nested in */
     int64_t started_ms;
@@ -38,12 +39,14 @@ static void key_of(const char *text, char out[RUN_KEY_BYTES])
 static void describe_search(const struct search_runs *runs, const struct table *table, struct buffer *out)
 {
     const struct search *search = runs->search;
+    const char *null_values = options_text(runs->options, OPTION_NULL_VALUES);
     const struct train_settings *settings = &search->trials[0].settings;
     struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
     char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
     size_t count = train_settings_params(settings, 0, params, texts);
     threshold_describe(&settings->threshold, rule);
-    buffer_printf(out, "%s\n%s %s %zu %zu %s %s", runs->experiment, table->sha256, table->schema->digest, table->row_count,
+    buffer_printf(out, "%s\n%s\n%s %s %zu %zu %s %s", runs->experiment,
+                  null_values ? null_values : "", table->sha256, table->schema->digest, table->row_count,
                   table->positive_count, VERSION, settings->kind->name);
     for (size_t p = 0; p < count; p++)
         buffer_printf(out, " %s=%s", params[p].name, params[p].value);
@@ -205,6 +208,7 @@ enum status search_runs_open(const struct options *options, const struct table *
                              struct search_runs **out, struct trial_store *store, struct error *err)
 {
     struct search_runs *runs = *out = mem_zeroed(1, sizeof *runs);
+    runs->options = options;
     runs->search = search;
     runs->experiment = options_text(options, OPTION_EXPERIMENT);
     runs->started_ms = clock_real_ms(&clock_system);

@@ -4,6 +4,7 @@ search, a search that is killed and goes on, in a directory and on a real MLflow
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -109,6 +110,9 @@ def killed(lab, whole):
     process.wait()
     before = runs_of(root)
     lab.check("killed between trials", 3 <= len(before) < 14 and len(nested(before)) == len(before), len(before))
+    shutil.copytree(root, lab.dir / "otherwise")
+    _, err = search(lab, "--null-values", "NA", env={"MLFLOW_TRACKING_URI": str(lab.dir / "otherwise")})
+    lab.check("cells that are read otherwise are another search", "recorded before" not in err and len(LINE.findall(err)) == len(nested(whole)), err[-200:])
     _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
     after = runs_of(root)
     lab.equal("those recorded are read back, no others", sum(bool(line[5]) for line in LINE.findall(err)), len(before))
