@@ -35,7 +35,7 @@ static void key_of(const char *text, char out[RUN_KEY_BYTES])
     out[RUN_KEY_BYTES - 1] = '\0';
 }
 
-/* Where trials are recorded and all that their figures depend on, as text. */
+/* Where a search is recorded, and all that its runs' parameters and figures depend on, as text. */
 static void describe_search(const struct search_runs *runs, const struct table *table, struct buffer *out)
 {
     const struct search *search = runs->search;
@@ -54,6 +54,8 @@ static void describe_search(const struct search_runs *runs, const struct table *
         buffer_printf(out, " %s", search->ranges[r]->param);
     buffer_printf(out, " %zu %llu %u %.17g %s %s ", search->trial_count, (unsigned long long)settings->seed,
                   settings->fold_count, settings->test_share, train_settings_calibration(settings->calibration), rule);
+    buffer_printf(out, "%lld %lld ", (long long)options_integer(runs->options, OPTION_FOLDS),
+                  (long long)options_integer(runs->options, OPTION_REPEATS));
     table_name_excluded(table, out);
 }
 

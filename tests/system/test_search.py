@@ -110,9 +110,11 @@ def killed(lab, whole):
     process.wait()
     before = runs_of(root)
     lab.check("killed between trials", 3 <= len(before) < 14 and len(nested(before)) == len(before), len(before))
-    shutil.copytree(root, lab.dir / "otherwise")
-    _, err = search(lab, "--null-values", "NA", env={"MLFLOW_TRACKING_URI": str(lab.dir / "otherwise")})
-    lab.check("cells that are read otherwise are another search", "recorded before" not in err and len(LINE.findall(err)) == len(nested(whole)), err[-200:])
+    for option, value in (("--null-values", "NA"), ("--repeats", 2)):
+        other = lab.dir / f"killed{option}"
+        shutil.copytree(root, other)
+        _, err = search(lab, option, value, env={"MLFLOW_TRACKING_URI": str(other)})
+        lab.check(f"with {option} it is another search", "recorded before" not in err and len(LINE.findall(err)) == len(nested(whole)), err[-200:])
     _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
     after = runs_of(root)
     lab.equal("those recorded are read back, no others", sum(bool(line[5]) for line in LINE.findall(err)), len(before))
