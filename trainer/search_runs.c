@@ -45,9 +45,8 @@ static void describe_search(const struct search_runs *runs, const struct table *
     char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
     size_t count = train_settings_params(settings, 0, params, texts);
     threshold_describe(&settings->threshold, rule);
-    buffer_printf(out, "%s\n%s\n%s %s %zu %zu %s %s", runs->experiment,
-                  null_values ? null_values : "", table->sha256, table->schema->digest, table->row_count,
-                  table->positive_count, VERSION, settings->kind->name);
+    buffer_printf(out, "%s\n%s\n%s %s %zu %zu %s %s", runs->experiment, null_values ? null_values : "", table->sha256,
+                  table->schema->digest, table->row_count, table->positive_count, VERSION, settings->kind->name);
     for (size_t p = 0; p < count; p++)
         buffer_printf(out, " %s=%s", params[p].name, params[p].value);
     for (size_t r = 0; r < search->range_count; r++)
@@ -118,7 +117,8 @@ static enum status trial_read(void *context, struct trial *trial, struct error *
     for (size_t m = 0; m < METRIC_COUNT; m++)
         values[m] = details_metric(&found, metric_names[m]);
     trial->metrics = metrics_of(values);
-    trial->log_loss = (struct interval){details_metric(&found, "log_loss_low"), details_metric(&found, "log_loss_high")};
+    trial->log_loss =
+        (struct interval){details_metric(&found, "log_loss_low"), details_metric(&found, "log_loss_high")};
     const char *failed = run_details_tag(&found, FAILED_TAG);
     if (failed)
         (void)error_set(&trial->err, STATUS_INVALID, "%s", failed);

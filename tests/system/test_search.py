@@ -92,7 +92,7 @@ def experiments(lab):
         lab.must(BIN / "trainer", "train", ibm_table(), "--model", "logistic-regression-l2", "--search", 3, "--experiment", name, env=env)
     runs = runs_of(root)
     parents = [run for run in runs if run not in nested(runs)]
-    versions = [re.search(r"^run_id: '?(\w+)", meta.read_text(), re.M)[1] for meta in root.glob("models/*/version-*/meta.yaml")]
+    versions = [re.search(r"^run_id: \W?(\w+)", meta.read_text(), re.M)[1] for meta in root.glob("models/*/version-*/meta.yaml")]
     lab.equal("two experiments, two runs, each of a version", (len(runs), sorted(versions)), (2 * (len(nested(runs)) // 2 + 1), sorted(parents)))
     lab.equal("trials are nested in their experiment's run", {place.parents[1].name: (place / "mlflow.parentRunId").read_text() for place in root.glob("*/*/tags")
               if (place / "mlflow.parentRunId").exists()}, {next(root.glob(f"*/{run}")).parent.name: run for run in parents})
