@@ -98,6 +98,15 @@ def experiments(lab):
               if (place / "mlflow.parentRunId").exists()}, {next(root.glob(f"*/{run}")).parent.name: run for run in parents})
 
 
+def trees(lab):
+    """A trial's count of trees is found in each of its fits: it has none to show."""
+    root = lab.dir / "trees"
+    lab.must(BIN / "trainer", "train", ibm_table(), "--model", "gradient-boosting", "--param", "learning_rate=0.3", "--search", 1, env={"MLFLOW_TRACKING_URI": str(root)})
+    runs = runs_of(root)
+    shown = {"trial" if run in nested(runs) else "run": params["n_estimators"] for run, (_, params, _) in runs.items()}
+    lab.check("boosting: a trial's n_estimators is auto, the run's a number", shown["trial"] == "auto" and int(shown["run"]) > 0, shown)
+
+
 def killed(lab, whole):
     """In a directory: it goes on after the trials that are there, and ends in the same model."""
     root = lab.dir / "killed"
@@ -173,6 +182,7 @@ def main():
         runs, chosen = rounds(lab)
         same_without(lab, runs, chosen)
         experiments(lab)
+        trees(lab)
         killed(lab, runs)
         refusals(lab)
         await_server(lab)
