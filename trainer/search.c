@@ -56,12 +56,12 @@ static void trial_draw(const struct search *search, uint64_t *random, struct tri
     }
 }
 
-/* As many as the draws allow, and as leave the first round CLASS_LEAST rows of the rarer class: by fewer, the strongest
- * penalty wins. */
-static size_t count_rounds(size_t trials, size_t rows_of_class)
+/* As many as the draws allow, and as leave the first round CLASS_LEAST people of the rarer class: by fewer, the
+ * strongest penalty wins. */
+static size_t count_rounds(size_t trials, size_t people_of_class)
 {
     size_t rounds = 1, parts = HALVING;
-    while (rounds < ROUNDS_MOST && parts <= trials && rows_of_class / parts >= CLASS_LEAST) {
+    while (rounds < ROUNDS_MOST && parts <= trials && people_of_class / parts >= CLASS_LEAST) {
         rounds++;
         parts *= HALVING;
     }
