@@ -339,6 +339,8 @@ static enum status apart_join(struct reading *reading, const struct apart *apart
     if (status == STATUS_OK)
         children_name(apart, &joined);
     reading->by_place = true;
+    reading->places = joined.places;
+    reading->place_count = apart->count;
     reading->trees = joined.trees;
     reading->ids = joined.ids;
     reading->features = joined.features;
