@@ -1,6 +1,6 @@
 /* Reading records of other versions: see record_versions.h. On the sink's thread, and a score loop's while current
- * records are restored. Older versions take the way through
- * Avro's JSON form: slow and simple, for what lies in a topic from before an upgrade. */
+ * records are restored. Older versions take the way through Avro's JSON form: slow and simple, for what lies in a topic
+ * from before an upgrade. */
 #include "events/record_versions.h"
 
 #include <stdlib.h>
