@@ -276,6 +276,11 @@ enum status registry_begin_run(struct registry *registry, const struct run *run,
     return registry->backend->begin_run(registry, run, run_id, err);
 }
 
+enum status registry_fail_run(const struct registry *registry, const char *run_id, struct error *err)
+{
+    return registry->backend->fail_run ? registry->backend->fail_run(registry, run_id, err) : STATUS_OK;
+}
+
 enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     if (store_check_name("experiment name", run->experiment, err) != STATUS_OK)

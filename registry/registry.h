@@ -50,6 +50,8 @@ MUST_USE enum status registry_read(struct registry *registry, const struct model
  * begun; a directory shows it when it is logged. */
 MUST_USE enum status registry_begin_run(struct registry *registry, const struct run *run, char **run_id,
                                         struct error *err);
+/* Of a run that was begun: it has failed, and goes on when it is begun or logged again. */
+MUST_USE enum status registry_fail_run(const struct registry *registry, const char *run_id, struct error *err);
 /* Logs a finished run; run_id (32 hex digits) is the caller's to free. One of that key that is finished is left as it
  * is, and its id returned. */
 MUST_USE enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id,

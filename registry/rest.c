@@ -48,6 +48,7 @@ const struct backend rest_backend = {
     .close = rest_close,
     .log_run = rest_log_run,
     .begin_run = rest_begin_run,
+    .fail_run = rest_fail_run,
     .run = rest_run,
     .run_of_key = rest_run_of_key,
     .runs = rest_runs,

@@ -218,6 +218,11 @@ enum status rest_begin_run(struct registry *registry, const struct run *run, cha
     return status;
 }
 
+enum status rest_fail_run(const struct registry *registry, const char *run_id, struct error *err)
+{
+    return run_end(registry, run_id, "FAILED", clock_real_ms(&clock_system), err);
+}
+
 enum status rest_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     char *experiment;
@@ -229,8 +234,7 @@ enum status rest_log_run(struct registry *registry, const struct run *run, char 
     if (status == STATUS_OK && !begun.finished)
         status = run_fill(registry, &begun, run, err);
     if (status != STATUS_OK && begun.run_id && status != STATUS_UNAVAILABLE)
-        (void)!run_end(registry, begun.run_id, "FAILED", clock_real_ms(&clock_system),
-                       ERROR_IGNORED); /* the failure is in err */
+        (void)!rest_fail_run(registry, begun.run_id, ERROR_IGNORED); /* the failure is in err */
     if (status == STATUS_OK)
         *run_id = mem_text(begun.run_id);
     begun_clear(&begun);

@@ -227,6 +227,12 @@ enum status search_runs_open(const struct options *options, const struct table *
     return registry_begin_run(runs->registry, &parent, &runs->parent, err);
 }
 
+void search_runs_fail(struct search_runs *runs)
+{
+    if (runs && runs->parent)
+        (void)!registry_fail_run(runs->registry, runs->parent, ERROR_IGNORED); /* the failure is told by the caller */
+}
+
 void search_runs_close(struct search_runs *runs)
 {
     if (!runs)

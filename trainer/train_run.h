@@ -9,6 +9,7 @@
 struct train_run {
     struct fold_rows split;
     struct search search;           /* of --search */
+    struct search_runs *runs;       /* where it is recorded; NULL: nowhere */
     struct train_settings settings; /* that it chose */
     struct model model;
     struct evaluation evaluation;

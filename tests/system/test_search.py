@@ -119,6 +119,8 @@ def killed(lab, whole):
     process.wait()
     before = runs_of(root)
     lab.check("killed between trials", 3 <= len(before) < 14 and len(nested(before)) == len(before), len(before))
+    code, _, err = lab.run(BIN / "trainer", "compare", env={"MLFLOW_TRACKING_URI": str(root)})
+    lab.equal("compare of trials alone", (code, "no runs but trials of a search that has not ended" in err), (1, True))
     for option, value in (("--null-values", "NA"), ("--repeats", 2)):
         other = lab.dir / f"killed{option}"
         shutil.copytree(root, other)
@@ -163,6 +165,17 @@ def on_server(lab, url):
               {name: best.data.params[name] for name in ("max_depth", "max_features", "min_samples_leaf")})
 
 
+def failed_on_server(lab, url):
+    """The fit fails after the trials: the run says so; the same command fails again, in the same run."""
+    import mlflow
+    client = mlflow.MlflowClient(url, url)
+    for _ in range(2):
+        _, err = search(lab, "--param", "max_iter=1", "--experiment", "fails", status=1, env={"MLFLOW_TRACKING_URI": url})
+        lab.one_line("server: no optimum is found", err, "no optimum found within 1 iterations")
+    runs = client.search_runs([client.get_experiment_by_name("fails").experiment_id])
+    lab.equal("server: a search that failed", [run.info.status for run in runs if "mlflow.parentRunId" not in run.data.tags], ["FAILED"])
+
+
 def refusals(lab):
     for args, status, named in ((("--search", 0), 2, r"--search must be an integer \(1 to 1000\), not '0'"), (("--search", "many"), 2, "1 to 1000"),
                                 (("--search", 5, "--model", "logistic-regression"), 1, "logistic-regression has nothing to search"),
@@ -187,6 +200,7 @@ def main():
         refusals(lab)
         await_server(lab)
         on_server(lab, url)
+        failed_on_server(lab, url)
 
 
 main()
