@@ -332,12 +332,17 @@ enum status registry_create_version(struct registry *registry, const char *name,
                : status;
 }
 
+enum status registry_version_of_run(struct registry *registry, const char *name, const char *run_id, char **version,
+                                    struct error *err)
+{
+    enum status status = store_check_name("model name", name, err);
+    return status == STATUS_OK ? registry->backend->version_of_run(registry, name, run_id, version, err) : status;
+}
+
 enum status registry_ensure_version(struct registry *registry, const char *name, const char *run_id,
                                     const struct run_pair *tags, size_t tag_count, char **version, struct error *err)
 {
-    enum status status = store_check_name("model name", name, err);
-    if (status == STATUS_OK)
-        status = registry->backend->version_of_run(registry, name, run_id, version, err);
+    enum status status = registry_version_of_run(registry, name, run_id, version, err);
     return status == STATUS_NOT_FOUND ? registry_create_version(registry, name, run_id, tags, tag_count, version, err)
                                       : status;
 }

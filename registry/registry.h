@@ -62,6 +62,9 @@ MUST_USE enum status registry_log_run(struct registry *registry, const struct ru
 MUST_USE enum status registry_create_version(struct registry *registry, const char *name, const char *run_id,
                                              const struct run_pair *tags, size_t tag_count, char **version,
                                              struct error *err);
+/* A version of name that was made of that run; yours to free. STATUS_NOT_FOUND: none. */
+MUST_USE enum status registry_version_of_run(struct registry *registry, const char *name, const char *run_id,
+                                             char **version, struct error *err);
 /* registry_create_version, or the version that was made of that run before. */
 MUST_USE enum status registry_ensure_version(struct registry *registry, const char *name, const char *run_id,
                                              const struct run_pair *tags, size_t tag_count, char **version,

@@ -70,20 +70,32 @@ static enum status find_finished(const struct search_runs *runs, const char *key
     return status;
 }
 
-/* The first key of the search's text, with a number, that no finished run has. */
+/* STATUS_NOT_FOUND: the search of that key has no version yet; there is something left to do. */
+static enum status find_registered(const struct search_runs *runs, const char *key, struct error *err)
+{
+    struct run_details found;
+    char *version = NULL;
+    enum status status = find_finished(runs, key, &found, err);
+    if (status != STATUS_OK)
+        return status;
+    status = registry_version_of_run(runs->registry, options_text(runs->options, OPTION_MODEL_NAME), found.run_id,
+                                     &version, err);
+    run_details_clear(&found);
+    free(version);
+    return status;
+}
+
+/* The first key of the search's text, with a number, whose run no version was made of. */
 static enum status choose_key(const struct table *table, struct search_runs *runs, struct error *err)
 {
     struct buffer text = {0};
-    struct run_details found;
     enum status status = STATUS_OK;
     for (unsigned number = 0; status == STATUS_OK; number++) {
         buffer_clear(&text);
         describe_search(runs, table, &text);
         buffer_printf(&text, " %u", number);
         key_of(text.data, runs->search->key);
-        status = find_finished(runs, runs->search->key, &found, err);
-        if (status == STATUS_OK)
-            run_details_clear(&found);
+        status = find_registered(runs, runs->search->key, err);
     }
     buffer_free(&text);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;

@@ -132,6 +132,11 @@ def killed(lab, whole):
     figures = lambda runs: sorted((t["search.trial"], t["search.round"], p["C"], sorted(m.items())) for t, p, m in nested(runs).values())
     lab.equal("the same trials with the same figures, once each", figures(after), figures(whole))
     lab.equal("the same model file", *({t["model.sha256"] for t, _, _ in runs.values() if "model.sha256" in t} for runs in (after, whole)))
+    shutil.rmtree(root / "models")
+    _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
+    version = next(root.glob("models/*/version-1/meta.yaml")).read_text()
+    lab.equal("killed before it was registered: it goes on with that", (sum(bool(line[5]) for line in LINE.findall(err)), set(runs_of(root)) == set(after),
+              [run in version for run in after if run not in nested(after)]), (len(nested(after)), True, [True]))
     _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
     lab.check("the same command after the end searches again", "recorded before" not in err and len(runs_of(root)) == 2 * len(after), len(runs_of(root)))
     for meta in metas(root):
