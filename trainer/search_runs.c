@@ -242,7 +242,7 @@ enum status search_runs_open(const struct options *options, const struct table *
 void search_runs_fail(struct search_runs *runs)
 {
     if (runs && runs->parent)
-        (void)!registry_fail_run(runs->registry, runs->parent, ERROR_IGNORED); /* the failure is told by the caller */
+        (void)!registry_fail_run(runs->registry, runs->parent, ERROR_IGNORED); /* the caller reports the failure */
 }
 
 void search_runs_close(struct search_runs *runs)
