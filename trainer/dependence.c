@@ -67,7 +67,7 @@ static size_t category_rank(const size_t *counts, size_t count, size_t v)
 {
     size_t rank = 0;
     for (size_t u = 0; u < count; u++)
-        rank += counts[u] > counts[v] || (counts[u] == counts[v] && u < v);
+        rank += u < v ? counts[u] >= counts[v] : counts[u] > counts[v];
     return rank;
 }
 
