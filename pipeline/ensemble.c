@@ -115,12 +115,12 @@ static enum status threshold_check(struct reading *reading, size_t n, double thr
 {
     if (isnan(threshold) || (isinf(threshold) && threshold < 0))
         return error_set(reading->operation->err, STATUS_INVALID,
-                         "the threshold of node %lld in tree %lld is %s: train again", (long long)reading->ids[n],
+                         "the threshold of node %lld in tree %lld is %s: train again", ensemble_node_name(reading, n),
                          (long long)reading->trees[n], isnan(threshold) ? "not a number" : "minus infinity");
     if (reading->features[n] < 0 || (uint64_t)reading->features[n] >= reading->feature_count)
         return error_set(reading->operation->err, STATUS_INVALID,
                          "node %lld of tree %lld reads feature %lld of %zu: export the model again",
-                         (long long)reading->ids[n], (long long)reading->trees[n], (long long)reading->features[n],
+                         ensemble_node_name(reading, n), (long long)reading->trees[n], (long long)reading->features[n],
                          reading->feature_count);
     return STATUS_OK;
 }
@@ -164,7 +164,7 @@ static enum status children_place(struct reading *reading, size_t n, size_t left
     if (yes == reading->count || no == reading->count)
         return error_set(reading->operation->err, STATUS_INVALID,
                          "node %lld of tree %lld has a child that is not there: export the model again",
-                         (long long)reading->ids[n], (long long)reading->trees[n]);
+                         ensemble_node_name(reading, n), (long long)reading->trees[n]);
     if (left + 2 > limit)
         return error_set(reading->operation->err, STATUS_INVALID,
                          "tree %lld has a loop, or a node with two parents: export the model again",

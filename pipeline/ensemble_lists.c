@@ -280,19 +280,30 @@ static enum status tree_join(struct reading *reading, const struct apart *apart,
     return STATUS_OK;
 }
 
-static void joined_make(struct reading *reading, const struct apart *apart, size_t most, struct joined *out)
+/* `most` nodes, of which all but apart->count are leaves. False: more than the pool's bound, which says so. */
+static bool joined_make(struct reading *reading, const struct apart *apart, size_t most, struct joined *out)
 {
     struct arena *arena = &reading->scratch;
-    int64_t **const LISTS[] = {&out->trees,  &out->ids,          &out->features,   &out->trues,
-                               &out->falses, &out->weight_trees, &out->weight_ids, &out->weight_classes};
-    for (size_t l = 0; l < sizeof LISTS / sizeof *LISTS; l++)
-        *LISTS[l] = arena_zeroed(arena, most, sizeof **LISTS[l]);
+    size_t leaves = most - apart->count;
+    int64_t **const BY_NODE[] = {&out->trees, &out->ids, &out->features, &out->trues, &out->falses};
+    int64_t **const BY_LEAF[] = {&out->weight_trees, &out->weight_ids, &out->weight_classes};
+    size_t of_node = sizeof *out->thresholds + sizeof *out->modes + (apart->sets ? sizeof *out->sets : 0) +
+                     (apart->missing ? sizeof *out->missing : 0) + sizeof BY_NODE / sizeof *BY_NODE * sizeof(int64_t);
+    size_t of_leaf = sizeof *out->weights + sizeof BY_LEAF / sizeof *BY_LEAF * sizeof(int64_t);
+    if (!expr_pool_room(reading->operation->pool,
+                        most * of_node + leaves * of_leaf + apart->count * sizeof *out->places, 1))
+        return false;
+    for (size_t l = 0; l < sizeof BY_NODE / sizeof *BY_NODE; l++)
+        *BY_NODE[l] = arena_zeroed(arena, most, sizeof **BY_NODE[l]);
+    for (size_t l = 0; l < sizeof BY_LEAF / sizeof *BY_LEAF; l++)
+        *BY_LEAF[l] = arena_zeroed(arena, leaves, sizeof **BY_LEAF[l]);
     out->places = arena_zeroed(arena, apart->count, sizeof *out->places);
     out->missing = apart->missing ? arena_zeroed(arena, most, sizeof *out->missing) : NULL;
     out->modes = arena_zeroed(arena, most, sizeof *out->modes);
     out->thresholds = arena_zeroed(arena, most, sizeof *out->thresholds);
-    out->weights = arena_zeroed(arena, most, sizeof *out->weights);
+    out->weights = arena_zeroed(arena, leaves, sizeof *out->weights);
     out->sets = apart->sets ? arena_zeroed(arena, most, sizeof *out->sets) : NULL;
+    return true;
 }
 
 /* Children that are branches get their places as ids, as leaves have them. */
@@ -313,7 +324,8 @@ static enum status apart_join(struct reading *reading, const struct apart *apart
     size_t most = apart->root_count < apart->count ? 2 * apart->count + apart->root_count : 3 * apart->count;
     if (count_check(reading, most) != STATUS_OK)
         return reading->operation->err->status;
-    joined_make(reading, apart, most, &joined);
+    if (!joined_make(reading, apart, most, &joined))
+        return STATUS_OK; /* reported by the caller */
     bool *seen = mem_zeroed(apart->count, sizeof *seen);
     int64_t *waiting = mem_zeroed(apart->count + 2, sizeof *waiting);
     enum status status = STATUS_OK;
@@ -327,6 +339,8 @@ static enum status apart_join(struct reading *reading, const struct apart *apart
     if (status == STATUS_OK)
         children_name(apart, &joined);
     reading->by_place = true;
+    reading->places = joined.places;
+    reading->place_count = apart->count;
     reading->trees = joined.trees;
     reading->ids = joined.ids;
     reading->features = joined.features;

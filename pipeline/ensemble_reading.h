@@ -46,6 +46,8 @@ struct reading {
     const uint32_t *set_features; /* by node: the input that says whether x is in its set; NULL: no such node */
     struct number_list thresholds, weights;
     const int64_t *weight_trees, *weight_ids, *weight_classes;
+    const int64_t *places; /* of a TreeEnsemble: the branches' ids; NULL: ids are the file's */
+    size_t place_count;
     size_t count;
     bool by_place;                 /* ids are places in the lists, and keys is NULL */
     struct node_key *keys;         /* sorted by tree and node */
@@ -61,6 +63,15 @@ static inline int ensemble_key_order(const void *a, const void *b)
     if (left->tree != right->tree)
         return left->tree < right->tree ? -1 : 1;
     return (left->node > right->node) - (left->node < right->node);
+}
+
+/* What the file calls branch n. For messages: looks through all places. */
+static inline long long ensemble_node_name(const struct reading *reading, size_t n)
+{
+    for (size_t b = 0; b < reading->place_count; b++)
+        if (reading->places[b] == reading->ids[n])
+            return (long long)b;
+    return (long long)reading->ids[n];
 }
 
 /* The index in the lists, or count; by the sorted keys where ids are not places. */

@@ -173,8 +173,8 @@ static enum status questions_gather(struct reading *reading, const double *thres
             return error_set(reading->operation->err, STATUS_INVALID,
                              "node %lld of tree %lld reads feature %lld of %zu, or compares with no number: export "
                              "the model again",
-                             (long long)reading->ids[n], (long long)reading->trees[n], (long long)reading->features[n],
-                             reading->feature_count);
+                             ensemble_node_name(reading, n), (long long)reading->trees[n],
+                             (long long)reading->features[n], reading->feature_count);
         bool tracks_true = reading->missing && reading->missing[n];
         questions[q++] = (struct question){.feature = (uint32_t)reading->features[n],
                                            .missing = tracks_true && !other, /* NaN ≠ x anyway */

@@ -22,7 +22,11 @@ struct backend {
     void (*close)(struct registry *registry);
     enum status (*log_run)(struct registry *registry, const struct run *run, char **run_id, struct error *err);
     enum status (*begin_run)(struct registry *registry, const struct run *run, char **run_id, struct error *err);
+    /* NULL: a backend that does not show what has not been logged. */
+    enum status (*fail_run)(const struct registry *registry, const char *run_id, struct error *err);
     enum status (*run)(const struct registry *registry, const char *run_id, struct run_details *out, struct error *err);
+    enum status (*run_of_key)(const struct registry *registry, const char *experiment, const char *key,
+                              struct run_details *out, struct error *err);
     enum status (*runs)(const struct registry *registry, const char *experiment, struct run_list *out,
                         struct error *err);
     enum status (*metric)(const struct registry *registry, const char *run_id, const char *key,

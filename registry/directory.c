@@ -163,6 +163,18 @@ static enum status directory_run(const struct registry *registry, const char *ru
     return found ? STATUS_OK : no_run(registry, run_id, err);
 }
 
+static enum status directory_run_of_key(const struct registry *registry, const char *experiment, const char *key,
+                                        struct run_details *out, struct error *err)
+{
+    char run_id[RUN_KEY_BYTES], *id = store_find_experiment(registry, experiment);
+    bool found = id && store_run_of_key(registry, id, key, run_id);
+    char *folder = found ? store_path(registry, "%s/%s", id, run_id) : NULL;
+    found = found && directory_read_run(folder, run_id, out);
+    free(folder);
+    free(id);
+    return found ? STATUS_OK : no_run(registry, key, err);
+}
+
 static int newest_first(const void *a, const void *b)
 {
     int64_t left = ((const struct run_details *)a)->started_ms, right = ((const struct run_details *)b)->started_ms;
@@ -276,6 +288,7 @@ const struct backend store_backend = {
     .log_run = store_log_run,
     .begin_run = store_begin_run,
     .run = directory_run,
+    .run_of_key = directory_run_of_key,
     .runs = directory_runs,
     .metric = directory_metric,
     .create_version = store_create_version,

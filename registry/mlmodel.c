@@ -14,8 +14,9 @@ enum { SIGNATURE_MOST = 1 << 18 }; /* bytes; an MLmodel stays far below STORE_TE
 
 /* Python's side. Ranges, not versions: no Python wrote the file, so none is owed. 3.11 is Debian 12's. */
 static const char python_version[] = "3.11.2";
-static const char *const packages[] = {"mlflow>=2.9", "numpy", "onnx>=1.16", "onnxruntime>=1.21"};
-enum { PACKAGES = sizeof packages / sizeof *packages };
+enum { PACKAGES = 4, OPSET_ML_RECENT = 5 };
+static const char *const packages_recent[PACKAGES] = {"mlflow>=2.9", "numpy", "onnx>=1.16", "onnxruntime>=1.21"};
+static const char *const packages_before[PACKAGES] = {"mlflow>=2.9", "numpy", "onnx>=1.12", "onnxruntime>=1.14"};
 
 bool mlmodel_file(struct span text, struct buffer *file)
 {
@@ -126,13 +127,13 @@ static void mlmodel_write(struct buffer *out, const struct run *run, const char 
     add_created(run->ended_ms, out);
 }
 
-static void write_requirements(struct buffer *out)
+static void write_requirements(const char *const *packages, struct buffer *out)
 {
     for (size_t p = 0; p < PACKAGES; p++)
         buffer_printf(out, "%s\n", packages[p]);
 }
 
-static void write_conda(struct buffer *out)
+static void write_conda(const char *const *packages, struct buffer *out)
 {
     buffer_printf(out, "name: mlflow-env\nchannels:\n- conda-forge\ndependencies:\n- python=%s\n- pip\n- pip:\n",
                   python_version);
@@ -140,8 +141,9 @@ static void write_conda(struct buffer *out)
         buffer_printf(out, "  - %s\n", packages[p]);
 }
 
-static void write_python(struct buffer *out)
+static void write_python(const char *const *packages, struct buffer *out)
 {
+    (void)packages;
     buffer_printf(
         out, "python: %s\nbuild_dependencies:\n- pip\n- setuptools\n- wheel\ndependencies:\n- -r requirements.txt\n",
         python_version);
@@ -157,18 +159,20 @@ static struct buffer *add_file(struct mlmodel_files *files, const struct run *ru
     return &files->texts[files->count++];
 }
 
-static void add_packages(struct mlmodel_files *files, const struct run *run)
+/* graph: NULL where the file cannot be read. */
+static void add_packages(struct mlmodel_files *files, const struct run *run, const struct onnx_graph *graph)
 {
+    const char *const *packages = graph && graph->opset_ml < OPSET_ML_RECENT ? packages_before : packages_recent;
     static const struct {
         const char *path;
-        void (*write)(struct buffer *out);
+        void (*write)(const char *const *packages, struct buffer *out);
     } rows[] = {{"model/requirements.txt", write_requirements},
                 {"model/conda.yaml", write_conda},
                 {"model/python_env.yaml", write_python}};
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         struct buffer *text = add_file(files, run, rows[r].path);
         if (text)
-            rows[r].write(text);
+            rows[r].write(packages, text);
     }
 }
 
@@ -201,7 +205,7 @@ void mlmodel_files_make(const struct run *run, const char *run_id, struct mlmode
     if (onnx_open(model->bytes, &file, ERROR_IGNORED) != STATUS_OK)
         file = NULL; /* no signature, then */
     const struct onnx_graph *graph = file ? onnx_file_graph(file) : NULL;
-    add_packages(out, run);
+    add_packages(out, run, graph);
     if (graph)
         add_golden(out, run, graph);
     struct buffer *text = add_file(out, run, "model/MLmodel");

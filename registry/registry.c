@@ -276,6 +276,11 @@ enum status registry_begin_run(struct registry *registry, const struct run *run,
     return registry->backend->begin_run(registry, run, run_id, err);
 }
 
+enum status registry_fail_run(const struct registry *registry, const char *run_id, struct error *err)
+{
+    return registry->backend->fail_run ? registry->backend->fail_run(registry, run_id, err) : STATUS_OK;
+}
+
 enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     if (store_check_name("experiment name", run->experiment, err) != STATUS_OK)
@@ -289,6 +294,15 @@ enum status registry_run(const struct registry *registry, const char *run_id, st
     if (store_check_name("run id", run_id, err) != STATUS_OK)
         return err->status;
     return registry->backend->run(registry, run_id, out, err);
+}
+
+enum status registry_run_of_key(const struct registry *registry, const char *experiment, const char *key,
+                                struct run_details *out, struct error *err)
+{
+    if (store_check_name("experiment name", experiment, err) != STATUS_OK ||
+        store_check_name("run key", key, err) != STATUS_OK)
+        return err->status;
+    return registry->backend->run_of_key(registry, experiment, key, out, err);
 }
 
 enum status registry_runs(const struct registry *registry, const char *experiment, struct run_list *out,
@@ -318,12 +332,17 @@ enum status registry_create_version(struct registry *registry, const char *name,
                : status;
 }
 
+enum status registry_version_of_run(struct registry *registry, const char *name, const char *run_id, char **version,
+                                    struct error *err)
+{
+    enum status status = store_check_name("model name", name, err);
+    return status == STATUS_OK ? registry->backend->version_of_run(registry, name, run_id, version, err) : status;
+}
+
 enum status registry_ensure_version(struct registry *registry, const char *name, const char *run_id,
                                     const struct run_pair *tags, size_t tag_count, char **version, struct error *err)
 {
-    enum status status = store_check_name("model name", name, err);
-    if (status == STATUS_OK)
-        status = registry->backend->version_of_run(registry, name, run_id, version, err);
+    enum status status = registry_version_of_run(registry, name, run_id, version, err);
     return status == STATUS_NOT_FOUND ? registry_create_version(registry, name, run_id, tags, tag_count, version, err)
                                       : status;
 }

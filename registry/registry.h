@@ -50,7 +50,10 @@ MUST_USE enum status registry_read(struct registry *registry, const struct model
  * begun; a directory shows it when it is logged. */
 MUST_USE enum status registry_begin_run(struct registry *registry, const struct run *run, char **run_id,
                                         struct error *err);
-/* Logs a finished run; run_id (32 hex digits) is the caller's to free. */
+/* Of a run that was begun: it has failed, and goes on when it is begun or logged again. */
+MUST_USE enum status registry_fail_run(const struct registry *registry, const char *run_id, struct error *err);
+/* Logs a finished run; run_id (32 hex digits) is the caller's to free. One of that key that is finished is left as it
+ * is, and its id returned. */
 MUST_USE enum status registry_log_run(struct registry *registry, const struct run *run, char **run_id,
                                       struct error *err);
 
@@ -59,6 +62,9 @@ MUST_USE enum status registry_log_run(struct registry *registry, const struct ru
 MUST_USE enum status registry_create_version(struct registry *registry, const char *name, const char *run_id,
                                              const struct run_pair *tags, size_t tag_count, char **version,
                                              struct error *err);
+/* A version of name that was made of that run; yours to free. STATUS_NOT_FOUND: none. */
+MUST_USE enum status registry_version_of_run(struct registry *registry, const char *name, const char *run_id,
+                                             char **version, struct error *err);
 /* registry_create_version, or the version that was made of that run before. */
 MUST_USE enum status registry_ensure_version(struct registry *registry, const char *name, const char *run_id,
                                              const struct run_pair *tags, size_t tag_count, char **version,
@@ -105,6 +111,10 @@ bool registry_is_server(const struct registry *registry);
 /* STATUS_NOT_FOUND: no such run. */
 MUST_USE enum status registry_run(const struct registry *registry, const char *run_id, struct run_details *out,
                                   struct error *err);
+
+/* The run of that key (run->key) in an experiment. STATUS_NOT_FOUND: none, or it is deleted. */
+MUST_USE enum status registry_run_of_key(const struct registry *registry, const char *experiment, const char *key,
+                                         struct run_details *out, struct error *err);
 
 /* An experiment's runs that are not deleted, newest first, at most 10,000. STATUS_NOT_FOUND: no such experiment. */
 MUST_USE enum status registry_runs(const struct registry *registry, const char *experiment, struct run_list *out,

@@ -54,9 +54,12 @@ MUST_USE enum status rest_model_file(const struct registry *registry, const char
 
 /* rest_runs.c */
 MUST_USE enum status rest_begin_run(struct registry *registry, const struct run *run, char **run_id, struct error *err);
+MUST_USE enum status rest_fail_run(const struct registry *registry, const char *run_id, struct error *err);
 MUST_USE enum status rest_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err);
 MUST_USE enum status rest_run(const struct registry *registry, const char *run_id, struct run_details *out,
                               struct error *err);
+MUST_USE enum status rest_run_of_key(const struct registry *registry, const char *experiment, const char *key,
+                                     struct run_details *out, struct error *err);
 MUST_USE enum status rest_runs(const struct registry *registry, const char *experiment, struct run_list *out,
                                struct error *err);
 MUST_USE enum status rest_metric(const struct registry *registry, const char *run_id, const char *key,

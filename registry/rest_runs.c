@@ -74,8 +74,8 @@ static enum status read_begun(const struct registry *registry, const json_t *run
     return STATUS_OK;
 }
 
-/* STATUS_NOT_FOUND: no run was begun with that key. */
-static enum status run_find(const struct registry *registry, const char *experiment, const char *key, struct begun *out,
+/* *run: json_decref. STATUS_NOT_FOUND: no run was begun with that key. */
+static enum status run_find(const struct registry *registry, const char *experiment, const char *key, json_t **run,
                             struct error *err)
 {
     char filter[128];
@@ -87,10 +87,9 @@ static enum status run_find(const struct registry *registry, const char *experim
                   true, &answer, err);
     if (status != STATUS_OK)
         return status;
-    const json_t *run = json_array_get(json_object_get(answer, "runs"), 0);
-    status = run ? read_begun(registry, run, out, err) : error_set(err, STATUS_NOT_FOUND, "no run of that key");
+    *run = json_incref(json_array_get(json_object_get(answer, "runs"), 0));
     json_decref(answer);
-    return status;
+    return *run ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "no run of key %.32s", key);
 }
 
 static enum status run_create(const struct registry *registry, const char *experiment, const struct run *run,
@@ -111,8 +110,13 @@ static enum status run_create(const struct registry *registry, const char *exper
 static enum status run_begin(const struct registry *registry, const char *experiment, const struct run *run,
                              struct begun *out, struct error *err)
 {
-    enum status status = run->key ? run_find(registry, experiment, run->key, out, err) : STATUS_NOT_FOUND;
-    return status == STATUS_NOT_FOUND ? run_create(registry, experiment, run, out, err) : status;
+    json_t *found;
+    enum status status = run->key ? run_find(registry, experiment, run->key, &found, err) : STATUS_NOT_FOUND;
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? run_create(registry, experiment, run, out, err) : status;
+    status = read_begun(registry, found, out, err);
+    json_decref(found);
+    return status;
 }
 
 static enum status log_batch(const struct registry *registry, const char *run_id, const char *kind, json_t *items,
@@ -214,6 +218,11 @@ enum status rest_begin_run(struct registry *registry, const struct run *run, cha
     return status;
 }
 
+enum status rest_fail_run(const struct registry *registry, const char *run_id, struct error *err)
+{
+    return run_end(registry, run_id, "FAILED", clock_real_ms(&clock_system), err);
+}
+
 enum status rest_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
     char *experiment;
@@ -225,8 +234,7 @@ enum status rest_log_run(struct registry *registry, const struct run *run, char 
     if (status == STATUS_OK && !begun.finished)
         status = run_fill(registry, &begun, run, err);
     if (status != STATUS_OK && begun.run_id && status != STATUS_UNAVAILABLE)
-        (void)!run_end(registry, begun.run_id, "FAILED", clock_real_ms(&clock_system),
-                       ERROR_IGNORED); /* the failure is in err */
+        (void)!rest_fail_run(registry, begun.run_id, ERROR_IGNORED); /* the failure is in err */
     if (status == STATUS_OK)
         *run_id = mem_text(begun.run_id);
     begun_clear(&begun);
@@ -260,6 +268,23 @@ enum status rest_run(const struct registry *registry, const char *run_id, struct
         return err->status;
     rest_read_run(json_object_get(answer, "run"), out);
     json_decref(answer);
+    return STATUS_OK;
+}
+
+enum status rest_run_of_key(const struct registry *registry, const char *experiment, const char *key,
+                            struct run_details *out, struct error *err)
+{
+    char *id;
+    json_t *found;
+    enum status status = experiment_find(registry, experiment, &id, err);
+    if (status != STATUS_OK)
+        return status;
+    status = run_find(registry, id, key, &found, err);
+    free(id);
+    if (status != STATUS_OK)
+        return status;
+    rest_read_run(found, out);
+    json_decref(found);
     return STATUS_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random_hex.h"
+#include "base/sha256.h"
 #include "base/text_print.h"
 #include "registry/store.h"
 #include "registry/yaml.h"
@@ -204,23 +205,54 @@ static enum status write_run(const char *built, const char *place, const struct 
     return status;
 }
 
+static bool is_deleted(const char *meta_path)
+{
+    struct buffer text = {0}, stage = {0};
+    bool deleted = store_read(meta_path, &text, ERROR_IGNORED) == STATUS_OK &&
+                   yaml_scalar(buffer_span(&text), "lifecycle_stage", &stage) && strcmp(stage.data, "deleted") == 0;
+    buffer_free(&text);
+    buffer_free(&stage);
+    return deleted;
+}
+
+bool store_run_of_key(const struct registry *registry, const char *experiment, const char *key, char id[RUN_KEY_BYTES])
+{
+    char sha256[SHA256_HEX_BYTES];
+    snprintf(id, RUN_KEY_BYTES, "%s", key);
+    for (;;) {
+        char *path = store_path(registry, "%s/%s/meta.yaml", experiment, id);
+        bool there = store_is_file(path), deleted = there && is_deleted(path);
+        free(path);
+        if (!deleted)
+            return there;
+        sha256_hex(span_of(id), sha256);
+        snprintf(id, RUN_KEY_BYTES, "%.32s", sha256);
+    }
+}
+
 enum status store_begin_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
-    (void)registry, (void)err;
-    *run_id = mem_text(run->key);
+    char id[RUN_KEY_BYTES], *experiment = store_find_experiment(registry, run->experiment);
+    (void)err;
+    if (experiment)
+        (void)store_run_of_key(registry, experiment, run->key, id);
+    *run_id = mem_text(experiment ? id : run->key);
+    free(experiment);
     return STATUS_OK;
 }
 
 enum status store_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
-    char id[33], *experiment = NULL;
+    char id[RUN_KEY_BYTES], *experiment = NULL;
     if (store_prepare(registry, err) != STATUS_OK ||
         directory_experiment_ensure(registry, run->experiment, &experiment, err) != STATUS_OK)
         return err->status;
-    if (run->key)
-        snprintf(id, sizeof id, "%s", run->key);
-    else
-        random_hex(id, 32);
+    random_hex(id, 32);
+    if (run->key && !run->kept && store_run_of_key(registry, experiment, run->key, id)) {
+        *run_id = mem_text(id);
+        free(experiment);
+        return STATUS_OK;
+    }
     char *built = store_new_path(registry), *place = store_path(registry, "%s/%s", experiment, id);
     enum status status = write_run(built, place, run, experiment, id, err);
     if (status == STATUS_OK)

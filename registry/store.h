@@ -81,6 +81,10 @@ bool store_experiment_name(const struct registry *registry, const char *id, stru
 /* The id of the active experiment of that name; NULL if there is none. Yours to free. */
 char *store_find_experiment(const struct registry *registry, const char *name);
 
+/* The id that the key's run has or will have in ROOT/EXPERIMENT (an id): the key, or what follows from it where a
+ * deleted run has that. True: the run is there. */
+bool store_run_of_key(const struct registry *registry, const char *experiment, const char *key, char id[RUN_KEY_BYTES]);
+
 /* What the directory's backend is made of; see backend.h. */
 MUST_USE enum status store_begin_run(struct registry *registry, const struct run *run, char **run_id,
                                      struct error *err);

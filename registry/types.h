@@ -56,8 +56,8 @@ struct run_kept {
 struct run {
     const char *experiment, *run_name;
     const struct run_kept *kept; /* NULL, or a note for `registry sync`; for a directory */
-    /* NULL, or what identifies this run, 32 hexadecimal digits: on a server a run that was begun with it goes on, in a
-     * directory it is the run's id. */
+    /* NULL, or what identifies this run in its experiment, 32 hexadecimal digits: a run that was begun with it goes on,
+     * but for kept ones: each is kept. */
     const char *key;
     int64_t started_ms, ended_ms;
     const struct run_pair *params, *tags;

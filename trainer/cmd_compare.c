@@ -230,10 +230,13 @@ enum status command_compare(const struct options *options, struct error *err)
     if (registry_open_options(options, &registry, err) != STATUS_OK)
         return err->status;
     enum status status = registry_runs(registry, options_text(options, OPTION_EXPERIMENT), &runs, err);
+    bool trials = runs.count > 0;
     leave_out_nested(&runs);
     if (status == STATUS_OK && runs.count == 0)
-        status = error_set(err, STATUS_NOT_FOUND, "experiment %.100s has no runs: `trainer train` logs one",
-                           options_text(options, OPTION_EXPERIMENT));
+        status = error_set(err, STATUS_NOT_FOUND, "experiment %.100s has no runs%s",
+                           options_text(options, OPTION_EXPERIMENT),
+                           trials ? " but trials of a search that has not ended: its command goes on with it"
+                                  : ": `trainer train` logs one");
     struct line *lines = mem_zeroed(runs.count + 1, sizeof *lines);
     if (status == STATUS_OK)
         status = read_lines(registry, &runs, metric, lines, err);

@@ -62,21 +62,25 @@ static void choose_numbers(const struct measuring *measuring, bool whole, struct
     free(numbers);
 }
 
+/* How many categories are measured before v: the more frequent, of equal ones those that the schema has first. */
+static size_t category_rank(const size_t *counts, size_t count, size_t v)
+{
+    size_t rank = 0;
+    for (size_t u = 0; u < count; u++)
+        rank += u < v ? counts[u] >= counts[v] : counts[u] > counts[v];
+    return rank;
+}
+
 /* The values' codes, in the schema's order. */
 static void choose_categories(const struct measuring *measuring, const struct column *column, struct dependence *out)
 {
-    size_t *counts = mem_zeroed(column->value_count + 1, sizeof *counts), least = 1, more;
+    size_t *counts = mem_zeroed(column->value_count + 1, sizeof *counts);
     for (size_t r = 0; r < measuring->row_count; r++) {
         int32_t code = table_row(measuring->table, measuring->rows[r])[out->column].code;
         counts[code >= 0 ? (size_t)code : column->value_count]++;
     }
-    do {
-        more = 0;
-        for (size_t v = 0; v < column->value_count; v++)
-            more += counts[v] >= least;
-    } while (more > DEPENDENCE_POINTS && ++least);
     for (size_t v = 0; v < column->value_count; v++)
-        if (counts[v] >= least)
+        if (counts[v] && category_rank(counts, column->value_count, v) < DEPENDENCE_POINTS)
             add_point(out, (double)v);
     free(counts);
 }

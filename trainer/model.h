@@ -44,6 +44,6 @@ bool model_converged(const struct model *model);
 
 /* Probability of the positive class for each row listed. `uncalibrated`: also what it would be without calibration;
  * NULL: not asked for. */
-struct predictor model_predictor(const struct model *model); /* the same, of any cells */
 void model_predict(const struct model *model, const struct table *table, const uint32_t *rows, size_t row_count,
                    double *probabilities, double *uncalibrated);
+struct predictor model_predictor(const struct model *model); /* the same, of any cells; borrows the model */

@@ -56,12 +56,12 @@ static void trial_draw(const struct search *search, uint64_t *random, struct tri
     }
 }
 
-/* As many as the draws allow, and as leave the first round CLASS_LEAST rows of the rarer class: by fewer, the strongest
- * penalty wins. */
-static size_t count_rounds(size_t trials, size_t rows_of_class)
+/* As many as the draws allow, and as leave the first round CLASS_LEAST people of the rarer class: by fewer, the
+ * strongest penalty wins. */
+static size_t count_rounds(size_t trials, size_t people_of_class)
 {
     size_t rounds = 1, parts = HALVING;
-    while (rounds < ROUNDS_MOST && parts <= trials && rows_of_class / parts >= CLASS_LEAST) {
+    while (rounds < ROUNDS_MOST && parts <= trials && people_of_class / parts >= CLASS_LEAST) {
         rounds++;
         parts *= HALVING;
     }
@@ -152,7 +152,10 @@ static enum status trial_run(const struct table *table, const uint32_t *rows, si
                              struct error *err)
 {
     trial->rows = row_count;
-    trial->recorded = store->read && store->read(store->context, trial);
+    enum status status = store->read ? store->read(store->context, trial, err) : STATUS_NOT_FOUND;
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return status;
+    trial->recorded = status == STATUS_OK;
     if (!trial->recorded)
         trial_assess(table, rows, row_count, trial);
     say_trial(search, trial);

@@ -29,7 +29,7 @@ struct search {
 
 /* Where trials are recorded and read back from; NULL calls: nowhere. */
 struct trial_store {
-    bool (*read)(void *context, struct trial *trial); /* false: it is not there */
+    enum status (*read)(void *context, struct trial *trial, struct error *err); /* STATUS_NOT_FOUND: it is not there */
     enum status (*write)(void *context, const struct trial *trial, struct error *err);
     void *context;
 };

@@ -12,7 +12,6 @@
 #include "registry/registry.h"
 #include "trainer/kinds/kinds.h"
 
-#define TRIAL_KEY_TAG "search.trial.key"
 #define FAILED_TAG "search.failed"
 
 enum { PAIRS = 12, TEXT_BYTES = 64, METRICS = METRIC_COUNT + 2 };
@@ -20,8 +19,8 @@ enum { PAIRS = 12, TEXT_BYTES = 64, METRICS = METRIC_COUNT + 2 };
 struct search_runs {
     struct registry *registry;
     struct search *search;
+    const struct options *options;
     const char *experiment;
-    struct run_list known;
     char *parent; /* id of the run that trials are nested in */
     int64_t started_ms;
 };
@@ -36,47 +35,70 @@ static void key_of(const char *text, char out[RUN_KEY_BYTES])
     out[RUN_KEY_BYTES - 1] = '\0';
 }
 
-/* All that a trial's figures depend on, as text. */
-static void describe_search(const struct search *search, const struct table *table, struct buffer *out)
+/* Where a search is recorded, and all that its runs' parameters and figures depend on, as text. */
+static void describe_search(const struct search_runs *runs, const struct table *table, struct buffer *out)
 {
+    const struct search *search = runs->search;
+    const char *null_values = options_text(runs->options, OPTION_NULL_VALUES);
     const struct train_settings *settings = &search->trials[0].settings;
     struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
     char texts[TRAIN_SETTINGS_PARAM_MOST][TRAIN_SETTINGS_TEXT_BYTES], rule[THRESHOLD_TEXT_BYTES];
     size_t count = train_settings_params(settings, 0, params, texts);
     threshold_describe(&settings->threshold, rule);
-    buffer_printf(out, "%s %s %zu %zu %s %s", table->sha256, table->schema->digest, table->row_count,
-                  table->positive_count, VERSION, settings->kind->name);
+    buffer_printf(out, "%s\n%s\n%s %s %zu %zu %s %s", runs->experiment, null_values ? null_values : "", table->sha256,
+                  table->schema->digest, table->row_count, table->positive_count, VERSION, settings->kind->name);
     for (size_t p = 0; p < count; p++)
         buffer_printf(out, " %s=%s", params[p].name, params[p].value);
     for (size_t r = 0; r < search->range_count; r++)
         buffer_printf(out, " %s", search->ranges[r]->param);
     buffer_printf(out, " %zu %llu %u %.17g %s %s ", search->trial_count, (unsigned long long)settings->seed,
                   settings->fold_count, settings->test_share, train_settings_calibration(settings->calibration), rule);
+    buffer_printf(out, "%lld %lld ", (long long)options_integer(runs->options, OPTION_FOLDS),
+                  (long long)options_integer(runs->options, OPTION_REPEATS));
     table_name_excluded(table, out);
 }
 
-static const struct run_details *find_tagged(const struct run_list *list, const char *tag, const char *value)
+/* STATUS_NOT_FOUND: no finished run has that key. */
+static enum status find_finished(const struct search_runs *runs, const char *key, struct run_details *out,
+                                 struct error *err)
 {
-    for (size_t r = 0; r < list->count; r++) {
-        const char *found = run_details_tag(&list->items[r], tag);
-        if (found && strcmp(found, value) == 0 && strcmp(list->items[r].status, "FINISHED") == 0)
-            return &list->items[r];
+    enum status status = registry_run_of_key(runs->registry, runs->experiment, key, out, err);
+    if (status == STATUS_OK && strcmp(out->status, "FINISHED") != 0) {
+        status = error_set(err, STATUS_NOT_FOUND, "run %.32s has not finished", out->run_id);
+        run_details_clear(out);
     }
-    return NULL;
+    return status;
 }
 
-/* The first key of the search's text, with a number, that no finished run has. */
-static void choose_key(const struct table *table, struct search_runs *runs)
+/* STATUS_NOT_FOUND: the search of that key has no version yet; there is something left to do. */
+static enum status find_registered(const struct search_runs *runs, const char *key, struct error *err)
+{
+    struct run_details found;
+    char *version = NULL;
+    enum status status = find_finished(runs, key, &found, err);
+    if (status != STATUS_OK)
+        return status;
+    status = registry_version_of_run(runs->registry, options_text(runs->options, OPTION_MODEL_NAME), found.run_id,
+                                     &version, err);
+    run_details_clear(&found);
+    free(version);
+    return status;
+}
+
+/* The first key of the search's text, with a number, whose run no version was made of. */
+static enum status choose_key(const struct table *table, struct search_runs *runs, struct error *err)
 {
     struct buffer text = {0};
-    unsigned number = 0;
-    do {
+    enum status status = STATUS_OK;
+    for (unsigned number = 0; status == STATUS_OK; number++) {
         buffer_clear(&text);
-        describe_search(runs->search, table, &text);
-        buffer_printf(&text, " %u", number++);
+        describe_search(runs, table, &text);
+        buffer_printf(&text, " %u", number);
         key_of(text.data, runs->search->key);
-    } while (find_tagged(&runs->known, SEARCH_KEY_TAG, runs->search->key));
+        status = find_registered(runs, runs->search->key, err);
+    }
     buffer_free(&text);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static void trial_key(const struct search_runs *runs, const struct trial *trial, char out[RUN_KEY_BYTES])
@@ -94,23 +116,26 @@ static double details_metric(const struct run_details *details, const char *key)
     return at < 0 ? NAN : details->metric_values[at];
 }
 
-static bool trial_read(void *context, struct trial *trial)
+static enum status trial_read(void *context, struct trial *trial, struct error *err)
 {
     const struct search_runs *runs = context;
     char key[RUN_KEY_BYTES];
     double values[METRIC_COUNT];
+    struct run_details found;
     trial_key(runs, trial, key);
-    const struct run_details *found = find_tagged(&runs->known, TRIAL_KEY_TAG, key);
-    if (!found)
-        return false;
+    enum status status = find_finished(runs, key, &found, err);
+    if (status != STATUS_OK)
+        return status;
     for (size_t m = 0; m < METRIC_COUNT; m++)
-        values[m] = details_metric(found, metric_names[m]);
+        values[m] = details_metric(&found, metric_names[m]);
     trial->metrics = metrics_of(values);
-    trial->log_loss = (struct interval){details_metric(found, "log_loss_low"), details_metric(found, "log_loss_high")};
-    const char *failed = run_details_tag(found, FAILED_TAG);
+    trial->log_loss =
+        (struct interval){details_metric(&found, "log_loss_low"), details_metric(&found, "log_loss_high")};
+    const char *failed = run_details_tag(&found, FAILED_TAG);
     if (failed)
         (void)error_set(&trial->err, STATUS_INVALID, "%s", failed);
-    return true;
+    run_details_clear(&found);
+    return STATUS_OK;
 }
 
 /* --- recording --- */
@@ -144,7 +169,6 @@ static size_t list_trial_tags(const struct search_runs *runs, const struct trial
     out[count++] = (struct run_pair){"mlflow.runName", texts->name};
     out[count++] = (struct run_pair){"mlflow.source.name", "trainer"};
     out[count++] = (struct run_pair){"mlflow.source.type", "LOCAL"};
-    out[count++] = (struct run_pair){TRIAL_KEY_TAG, texts->key};
     out[count++] = (struct run_pair){"search.trial", texts->number};
     out[count++] = (struct run_pair){"search.round", texts->round};
     out[count++] = (struct run_pair){"model.kind", trial->settings.kind->name};
@@ -198,15 +222,15 @@ enum status search_runs_open(const struct options *options, const struct table *
                              struct search_runs **out, struct trial_store *store, struct error *err)
 {
     struct search_runs *runs = *out = mem_zeroed(1, sizeof *runs);
+    runs->options = options;
     runs->search = search;
     runs->experiment = options_text(options, OPTION_EXPERIMENT);
     runs->started_ms = clock_real_ms(&clock_system);
     enum status status = registry_open_options(options, &runs->registry, err);
     if (status == STATUS_OK)
-        status = registry_runs(runs->registry, runs->experiment, &runs->known, err);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        status = choose_key(table, runs, err);
+    if (status != STATUS_OK)
         return status;
-    choose_key(table, runs);
     const struct run parent = {.experiment = runs->experiment,
                                .run_name = search->trials[0].settings.kind->name,
                                .key = search->key,
@@ -215,11 +239,16 @@ enum status search_runs_open(const struct options *options, const struct table *
     return registry_begin_run(runs->registry, &parent, &runs->parent, err);
 }
 
+void search_runs_fail(struct search_runs *runs)
+{
+    if (runs && runs->parent)
+        (void)!registry_fail_run(runs->registry, runs->parent, ERROR_IGNORED); /* the caller reports the failure */
+}
+
 void search_runs_close(struct search_runs *runs)
 {
     if (!runs)
         return;
-    run_list_clear(&runs->known);
     registry_close(runs->registry);
     free(runs->parent);
     free(runs);

@@ -11,6 +11,8 @@ struct search_runs;
  * failure too. */
 MUST_USE enum status search_runs_open(const struct options *options, const struct table *table, struct search *search,
                                       struct search_runs **out, struct trial_store *store, struct error *err);
+/* The run that trials are nested in has failed, in the search or after it; runs may be NULL. */
+void search_runs_fail(struct search_runs *runs);
 void search_runs_close(struct search_runs *runs);
 
 #define SEARCH_KEY_TAG "search.key" /* of the run that a search has ended in */

@@ -45,7 +45,6 @@ static enum status train_search(const struct options *options, struct training *
                                 struct error *err)
 {
     const struct option_pair *given;
-    struct search_runs *runs = NULL;
     struct trial_store store = {0};
     const struct train_settings asked = *training->settings;
     const struct fold_rows *split = &run->split;
@@ -53,10 +52,9 @@ static enum status train_search(const struct options *options, struct training *
     enum status status = search_plan(training->table, split->training, split->training_count, &asked, given,
                                      given_count, &run->search, err);
     if (status == STATUS_OK && !options_text(options, OPTION_OUTPUT))
-        status = search_runs_open(options, training->table, &run->search, &runs, &store, err);
+        status = search_runs_open(options, training->table, &run->search, &run->runs, &store, err);
     if (status == STATUS_OK)
         status = search_run(training->table, split->training, split->training_count, &store, &run->search, err);
-    search_runs_close(runs);
     if (status != STATUS_OK)
         return status;
     if (split->assessed_count == 0)
@@ -133,12 +131,9 @@ static enum status train_run_fit(const struct training *training, struct train_r
     return evaluation_explain(buffer_span(&run->file), training->table, rows, count, &run->evaluation, err);
 }
 
-enum status train_run_make(const struct options *options, size_t later_from, struct training *training,
-                           struct train_run *run, struct error *err)
+static enum status train_run_steps(const struct options *options, size_t later_from, struct training *training,
+                                   struct train_run *run, struct error *err)
 {
-    *run = (struct train_run){0};
-    training->model = &run->model;
-    training->evaluation = &run->evaluation;
     enum status status = train_split(training, later_from, run, err);
     if (status == STATUS_OK && training->settings->search_trials)
         status = train_search(options, training, run, err);
@@ -146,7 +141,18 @@ enum status train_run_make(const struct options *options, size_t later_from, str
         status = train_validate(options, training, run, err);
     if (status != STATUS_OK)
         return error_prefix(err, "%s", training->data_path);
-    status = train_run_fit(training, run, err);
+    return train_run_fit(training, run, err);
+}
+
+enum status train_run_make(const struct options *options, size_t later_from, struct training *training,
+                           struct train_run *run, struct error *err)
+{
+    *run = (struct train_run){0};
+    training->model = &run->model;
+    training->evaluation = &run->evaluation;
+    enum status status = train_run_steps(options, later_from, training, run, err);
+    if (status != STATUS_OK)
+        search_runs_fail(run->runs);
     training->file = buffer_span(&run->file);
     training->ended_ms = clock_real_ms(&clock_system);
     return status;
@@ -155,6 +161,7 @@ enum status train_run_make(const struct options *options, size_t later_from, str
 void train_run_clear(struct train_run *run)
 {
     fold_rows_clear(&run->split);
+    search_runs_close(run->runs);
     search_clear(&run->search);
     model_clear(&run->model);
     evaluation_clear(&run->evaluation);

@@ -5,11 +5,11 @@
 #include "trainer/register.h"
 
 /* A run at work. `split.training` is what everything is fitted to and chosen by; `split.assessed`: the held-out rows.
- * training->model, evaluation and file point into it, its settings too after a
- * search. */
+ * training->model, evaluation and file point into it, its settings too after a search. */
 struct train_run {
     struct fold_rows split;
     struct search search;           /* of --search */
+    struct search_runs *runs;       /* where it is recorded; NULL: nowhere */
     struct train_settings settings; /* that it chose */
     struct model model;
     struct evaluation evaluation;

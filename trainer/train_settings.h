@@ -44,7 +44,7 @@ MUST_USE enum status train_settings_read(const struct options *options, struct t
 bool train_settings_set(const char *name, const char *value, struct train_settings *settings);
 
 /* Parameters as they are written to the run: names and values, in the order of the table. For the one that was chosen,
- * `chosen` is shown. The values are in `texts`. */
+ * `chosen` is shown, or what asked for it (auto) where that is 0. The values are in `texts`. */
 struct train_settings_param {
     const char *name, *value;
 };

@@ -1,8 +1,8 @@
 /* Writing a linear model or a forest as one ONNX file that onnxruntime, mlflow.onnx and pipeline.h read: doubles
  * throughout; numbers by IsNaN + Where, Sub, Div; texts by LabelEncoder ('' as the mode) and OneHotEncoder; MatMul,
- * Add, Sigmoid; outputs `label` and `probabilities` [N, 2]. Trees read the same features, cast to float, by
- * TreeEnsembleClassifier, or numbers as they are given (missing: NaN) and sets of categories, each by a LabelEncoder.
- * docs/MODELS.md shows the graphs. */
+ * Add, Sigmoid; outputs `label` and `probabilities` [N, 2]. Trees read the same features, cast to float, or numbers as
+ * they are given (missing: NaN) and sets of categories, each by a LabelEncoder: by TreeEnsemble (ai.onnx.ml 5) where
+ * their sum is the probability, else by TreeEnsembleClassifier. docs/MODELS.md shows the graphs. */
 #pragma once
 
 #include "base/status.h"

@@ -4,6 +4,7 @@ search, a search that is killed and goes on, in a directory and on a real MLflow
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -28,11 +29,16 @@ def read_dir(place):
     return {path.name: path.read_text() for path in place.iterdir()} if place.exists() else {}
 
 
+def metas(root):
+    """Of the runs that have their place: what is being built is below a name that starts with a dot."""
+    return list(root.glob("[0-9]*/*/meta.yaml"))
+
+
 def runs_of(root):
     """By id: tags, parameters, metrics; those that are finished are the ones to be seen."""
     return {place.parent.name: (read_dir(place.parent / "tags"), read_dir(place.parent / "params"),
                                 {name: float(text.split()[1]) for name, text in read_dir(place.parent / "metrics").items() if not name.startswith("fold_")})
-            for place in root.glob("*/*/meta.yaml") if place.parents[1].name != "models"}
+            for place in metas(root)}
 
 
 def nested(runs):
@@ -78,6 +84,29 @@ def same_without(lab, runs, chosen):
         lab.check(f"trial {number}: {len(metrics)} metrics as without a search", len(metrics) == 10 and off <= 1e-12, off)
 
 
+def experiments(lab):
+    """The same search in two experiments: two runs with trials of their own, each the run of its version."""
+    root = lab.dir / "experiments"
+    env = {"MLFLOW_TRACKING_URI": str(root)}
+    for name in ("a", "b"):
+        lab.must(BIN / "trainer", "train", ibm_table(), "--model", "logistic-regression-l2", "--search", 3, "--experiment", name, env=env)
+    runs = runs_of(root)
+    parents = [run for run in runs if run not in nested(runs)]
+    versions = [re.search(r"^run_id: \W?(\w+)", meta.read_text(), re.M)[1] for meta in root.glob("models/*/version-*/meta.yaml")]
+    lab.equal("two experiments, two runs, each of a version", (len(runs), sorted(versions)), (2 * (len(nested(runs)) // 2 + 1), sorted(parents)))
+    lab.equal("trials are nested in their experiment's run", {place.parents[1].name: (place / "mlflow.parentRunId").read_text() for place in root.glob("*/*/tags")
+              if (place / "mlflow.parentRunId").exists()}, {next(root.glob(f"*/{run}")).parent.name: run for run in parents})
+
+
+def trees(lab):
+    """A trial's count of trees is found in each of its fits: it has none to show."""
+    root = lab.dir / "trees"
+    lab.must(BIN / "trainer", "train", ibm_table(), "--model", "gradient-boosting", "--param", "learning_rate=0.3", "--search", 1, env={"MLFLOW_TRACKING_URI": str(root)})
+    runs = runs_of(root)
+    shown = {"trial" if run in nested(runs) else "run": params["n_estimators"] for run, (_, params, _) in runs.items()}
+    lab.check("boosting: a trial's n_estimators is auto, the run's a number", shown["trial"] == "auto" and int(shown["run"]) > 0, shown)
+
+
 def killed(lab, whole):
     """In a directory: it goes on after the trials that are there, and ends in the same model."""
     root = lab.dir / "killed"
@@ -90,14 +119,30 @@ def killed(lab, whole):
     process.wait()
     before = runs_of(root)
     lab.check("killed between trials", 3 <= len(before) < 14 and len(nested(before)) == len(before), len(before))
+    code, _, err = lab.run(BIN / "trainer", "compare", env={"MLFLOW_TRACKING_URI": str(root)})
+    lab.equal("compare of trials alone", (code, "no runs but trials of a search that has not ended" in err), (1, True))
+    for option, value in (("--null-values", "NA"), ("--repeats", 2)):
+        other = lab.dir / f"killed{option}"
+        shutil.copytree(root, other)
+        _, err = search(lab, option, value, env={"MLFLOW_TRACKING_URI": str(other)})
+        lab.check(f"with {option} it is another search", "recorded before" not in err and len(LINE.findall(err)) == len(nested(whole)), err[-200:])
     _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
     after = runs_of(root)
     lab.equal("those recorded are read back, no others", sum(bool(line[5]) for line in LINE.findall(err)), len(before))
     figures = lambda runs: sorted((t["search.trial"], t["search.round"], p["C"], sorted(m.items())) for t, p, m in nested(runs).values())
     lab.equal("the same trials with the same figures, once each", figures(after), figures(whole))
     lab.equal("the same model file", *({t["model.sha256"] for t, _, _ in runs.values() if "model.sha256" in t} for runs in (after, whole)))
+    shutil.rmtree(root / "models")
+    _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
+    version = next(root.glob("models/*/version-1/meta.yaml")).read_text()
+    lab.equal("killed before it was registered: it goes on with that", (sum(bool(line[5]) for line in LINE.findall(err)), set(runs_of(root)) == set(after),
+              [run in version for run in after if run not in nested(after)]), (len(nested(after)), True, [True]))
     _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
     lab.check("the same command after the end searches again", "recorded before" not in err and len(runs_of(root)) == 2 * len(after), len(runs_of(root)))
+    for meta in metas(root):
+        meta.write_text(meta.read_text().replace("lifecycle_stage: active", "lifecycle_stage: deleted"))
+    _, err = search(lab, env={"MLFLOW_TRACKING_URI": str(root)})
+    lab.check("after its runs were deleted too", "recorded before" not in err and len(runs_of(root)) == 3 * len(after), len(runs_of(root)))
 
 
 def on_server(lab, url):
@@ -125,6 +170,17 @@ def on_server(lab, url):
               {name: best.data.params[name] for name in ("max_depth", "max_features", "min_samples_leaf")})
 
 
+def failed_on_server(lab, url):
+    """The fit fails after the trials: the run says so; the same command fails again, in the same run."""
+    import mlflow
+    client = mlflow.MlflowClient(url, url)
+    for _ in range(2):
+        _, err = search(lab, "--param", "max_iter=1", "--experiment", "fails", status=1, env={"MLFLOW_TRACKING_URI": url})
+        lab.one_line("server: no optimum is found", err, "no optimum found within 1 iterations")
+    runs = client.search_runs([client.get_experiment_by_name("fails").experiment_id])
+    lab.equal("server: a search that failed", [run.info.status for run in runs if "mlflow.parentRunId" not in run.data.tags], ["FAILED"])
+
+
 def refusals(lab):
     for args, status, named in ((("--search", 0), 2, r"--search must be an integer \(1 to 1000\), not '0'"), (("--search", "many"), 2, "1 to 1000"),
                                 (("--search", 5, "--model", "logistic-regression"), 1, "logistic-regression has nothing to search"),
@@ -143,10 +199,13 @@ def main():
         url = start_server(lab, wait=False)
         runs, chosen = rounds(lab)
         same_without(lab, runs, chosen)
+        experiments(lab)
+        trees(lab)
         killed(lab, runs)
         refusals(lab)
         await_server(lab)
         on_server(lab, url)
+        failed_on_server(lab, url)
 
 
 main()

@@ -254,6 +254,10 @@ def check_run(folder):
     inputs = {i.name for i in onnxruntime.InferenceSession(place / "artifacts/model/model.onnx", providers=["CPUExecutionProvider"]).get_inputs()}
     groups = {g["column"] for g in json.loads((place / "artifacts/evaluation.json").read_text())["validation"]["groups"]}
     check("excluded columns are no inputs, and groups all the same", len(inputs) > 20 and not inputs & {"Gender", "MaritalStatus"} and "Gender" in groups)
+    check("Python's packages: what ai.onnx.ml 2 asks for", "onnxruntime>=1.14\n" in (place / "artifacts/model/requirements.txt").read_text())
+    train(folder, "random-forest", "--param", "n_estimators=5")
+    asked = [path.read_text() for path in (folder / "mlruns").glob("*/*/artifacts/model/requirements.txt")]
+    check("and what ai.onnx.ml 5 asks for", sorted("onnxruntime>=1.21\n" in text for text in asked) == [False, True], asked)
     check("the run and the card say what was excluded", (place / "params/exclude").read_text() == "Gender, MaritalStatus" and
           "kept out of the model: Gender, MaritalStatus" in (place / "artifacts/model_card.md").read_text())
     subprocess.run(["rm", "-r", folder / "mlruns"], check=True)

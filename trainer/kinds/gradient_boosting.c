@@ -65,8 +65,10 @@ static bool boost_read_n_estimators(const char *value, struct train_settings *ou
 
 static void boost_show_n_estimators(const struct train_settings *settings, double chosen, char *out)
 {
-    unsigned given = settings->boost.n_estimators;
-    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%u", given ? given : (unsigned)chosen);
+    unsigned count = settings->boost.n_estimators ? settings->boost.n_estimators : (unsigned)chosen;
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%u", count);
+    if (count == 0)
+        snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "auto");
 }
 
 static bool boost_read_monotone(const char *value, struct train_settings *out)

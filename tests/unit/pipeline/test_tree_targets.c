@@ -1,6 +1,8 @@
 /* Trees that give scores instead of classes: TreeEnsemble (ai.onnx.ml 5) with sets of numbers, and
  * TreeEnsembleRegressor; with reasons where a sigmoid or 1 − x makes probabilities of them, as steps otherwise; and
  * what is no forest, refused. */
+#include <stdio.h>
+
 #include "pipeline/expr.h"
 #include "pipeline/pipeline_program.h"
 #include "tests/unit/pipeline/graph.h"
@@ -251,6 +253,13 @@ static void test_lists_that_are_no_forest(void **state)
     two_trees();
     lists.features[0] = 2;
     ensemble_refused(STATUS_INVALID, "reads feature 2 of 2");
+    for (int b = 2; b < 4; b++) { /* by the number that it has in the file */
+        char says[40];
+        snprintf(says, sizeof says, "node %d of tree 1 reads feature 2", b);
+        two_trees();
+        lists.features[b] = 2;
+        ensemble_refused(STATUS_INVALID, says);
+    }
     two_trees();
     lists.targets[4] = 1;
     ensemble_refused(STATUS_INVALID, "a target that is not there");

@@ -152,6 +152,72 @@ static void test_metrics_stand_once(void **state)
     registry_close(registry);
 }
 
+static char *log_keyed(struct registry *registry, const char *key, const struct run_kept *kept)
+{
+    const struct run run = {.experiment = "attrition", .run_name = "r", .key = key, .kept = kept};
+    char *run_id;
+    assert_int_equal(registry_log_run(registry, &run, &run_id, &err), STATUS_OK);
+    return run_id;
+}
+
+/* A key's run is logged once; where it was deleted, another takes its place. */
+static void test_a_key_has_one_run(void **state)
+{
+    (void)state;
+    static const char key[] = "0123456789abcdef0123456789abcdef";
+    const struct run run = {.experiment = "attrition", .key = key};
+    struct registry *registry = opened();
+    struct run_details found;
+    struct buffer meta = {0};
+    char *ids[4], *begun, *experiment, *path;
+    assert_int_equal(registry_run_of_key(registry, "attrition", key, &found, &err), STATUS_NOT_FOUND);
+    for (size_t i = 0; i < 2; i++)
+        ids[i] = log_keyed(registry, key, NULL);
+    experiment = store_find_experiment(registry, "attrition");
+    path = store_path(registry, "%s/%s/meta.yaml", experiment, key);
+    buffer_add_text(&meta, "lifecycle_stage: deleted\n");
+    assert_int_equal(file_write_atomic(path, buffer_span(&meta), &err), STATUS_OK);
+    assert_int_equal(registry_run_of_key(registry, "attrition", key, &found, &err), STATUS_NOT_FOUND);
+    assert_int_equal(registry_begin_run(registry, &run, &begun, &err), STATUS_OK);
+    for (size_t i = 2; i < 4; i++)
+        ids[i] = log_keyed(registry, key, NULL);
+    assert_int_equal(registry_run_of_key(registry, "attrition", key, &found, &err), STATUS_OK);
+    assert_string_equal(found.run_id, begun);
+    assert_string_equal(ids[0], key);
+    assert_string_equal(ids[1], key);
+    assert_string_not_equal(begun, key);
+    assert_string_equal(ids[2], begun);
+    assert_string_equal(ids[3], begun);
+    run_details_clear(&found);
+    for (size_t i = 0; i < 4; i++)
+        free(ids[i]);
+    free(begun);
+    free(experiment);
+    free(path);
+    buffer_free(&meta);
+    registry_close(registry);
+}
+
+/* Of a search that is kept twice, under two names, both go to the server. */
+static void test_kept_runs_share_a_key(void **state)
+{
+    (void)state;
+    static const char key[] = "0123456789abcdef0123456789abcdef";
+    static const char *const names[] = {"a", "b"};
+    struct registry *registry = opened();
+    struct run_details found;
+    for (size_t n = 0; n < 2; n++) {
+        const struct run_kept kept = {.to = "http://localhost:1", .name = names[n], .alias = "production"};
+        char *run_id = log_keyed(registry, key, &kept);
+        assert_int_equal(registry_run(registry, run_id, &found, &err), STATUS_OK);
+        assert_string_equal(run_details_tag(&found, RUN_KEY_TAG), key);
+        assert_string_equal(run_details_tag(&found, KEPT_NAME_TAG), names[n]);
+        run_details_clear(&found);
+        free(run_id);
+    }
+    registry_close(registry);
+}
+
 static void test_missing_names_say_what_to_do(void **state)
 {
     (void)state;
@@ -536,6 +602,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_registered_resolves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_swapped_file_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_metrics_stand_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_key_has_one_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kept_runs_share_a_key, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_names_say_what_to_do, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_names_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_servers_are_refused_with_what_to_do, setup, teardown),
