@@ -1,6 +1,6 @@
 /* GET /employees and GET /employees/{id}: who is at risk, and why. See docs/HTTP.md. On the readers' threads. JSON of a
- * record is made by the database (sql/0025_employee_orders.sql), so that its words are those of the views; here it is put
- * together, and given only once it is written who asked. */
+ * record is made by the database (sql/0025_employee_orders.sql), so that its words are those of the views; here it is
+ * put together, and given only once it is written who asked. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

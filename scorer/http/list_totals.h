@@ -1,6 +1,6 @@
 /* How many employees the conditions of a question leave, kept for a moment where counting takes long, so that many
- * readers of one list have it counted now and then, not each time. A number names nobody: who may ask for a list may be given the number that
- * another was given. Any thread. */
+ * readers of one list have it counted now and then, not each time. A number names nobody: who may ask for a list may be
+ * given the number that another was given. Any thread. */
 #pragma once
 
 #include <stdint.h>

@@ -136,7 +136,8 @@ static void nothing_from_outside_is_text_of_the_statement(void **state)
     buffer_add_u8(&sql.text, '\0');
     assert_string_equal(
         sql.text.data,
-        " WHERE true AND position(lower($1::text COLLATE \"C\") IN lower(l.employee_id COLLATE \"C\")) > 0 AND ((l.input ->> "
+        " WHERE true AND position(lower($1::text COLLATE \"C\") IN lower(l.employee_id COLLATE \"C\")) > 0 AND "
+        "((l.input ->> "
         "$2::text) = $3::text "
         "OR "
         "(l.input ->> $4::text) = $5::text) AND ((CASE WHEN jsonb_typeof(l.input -> $6::text) = 'number' THEN "
