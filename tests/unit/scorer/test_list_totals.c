@@ -28,7 +28,7 @@ static void none_is_kept_beyond_ten_seconds_and_the_newest_of_many_are_there(voi
     (void)state;
     struct list_totals *totals = list_totals_new();
     uint64_t total;
-    char text[8];
+    char text[12];
     for (int n = 0; n < 100; n++) {
         snprintf(text, sizeof text, "%d", n);
         list_totals_keep(totals, span_of(text), (uint64_t)n, n * MS, n * MS + S);
