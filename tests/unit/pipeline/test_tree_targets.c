@@ -254,7 +254,7 @@ static void test_lists_that_are_no_forest(void **state)
     lists.features[0] = 2;
     ensemble_refused(STATUS_INVALID, "reads feature 2 of 2");
     for (int b = 2; b < 4; b++) { /* by the number that it has in the file */
-        char says[40];
+        char says[48];
         snprintf(says, sizeof says, "node %d of tree 1 reads feature 2", b);
         two_trees();
         lists.features[b] = 2;
