@@ -1,6 +1,6 @@
 # make test: every test, those against real servers included. Logs of each program are in build/test-logs.
-# All that is compiled and fetched comes first, by all cores. Component tests run twice as many at a time as there are cores, system tests
-# half as many more, since both wait for much of their time (TEST_JOBS is another number for both).
+# All that is compiled and fetched comes first, by all cores. Component tests run twice as many at a time as there are cores, since they wait
+# for most of their time; system tests as many (TEST_JOBS is another number for both).
 # SKIP=NAME,… leaves programs or whole suites (unit, component, sim, system) out by name, and says so.
 
 # Named here too: prerequisites are expanded where they stand, and the Makefile's own lists come after its includes.
@@ -38,7 +38,7 @@ test-component: build $(COMPONENT_BINS) ## run the component tests alone (embedd
 	@$(TEST_ENV) JOBS=$(or $(TEST_JOBS),$(shell expr $(CORES) '*' 2)) tests/run-suite component 300 $(COMPONENT_BINS)
 
 test-system: build faults test-servers ## run the system tests alone (real Kafka, PostgreSQL, other programs)
-	@$(TEST_ENV) JOBS=$(or $(TEST_JOBS),$(shell expr $(CORES) '*' 3 / 2)) tests/run-suite system 600 $(SYSTEM_SRC)
+	@$(TEST_ENV) JOBS=$(or $(TEST_JOBS),$(CORES)) tests/run-suite system 600 $(SYSTEM_SRC)
 
 # Held to hashes where there are some: pip's files differ by processor and Python.
 HASHED := $(shell python3 -c 'import platform, sys; print("yes" if (platform.machine(), *sys.version_info[:2]) == ("x86_64", 3, 11) else "")' 2>/dev/null)
