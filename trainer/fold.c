@@ -68,12 +68,7 @@ static size_t shuffle_class(const struct dealing *dealing, int label, uint64_t *
     for (size_t r = 0; r < dealing->count; r++)
         if (dealing->leaders[r] == r && dealing->labels[r] == label)
             out[found++] = (uint32_t)r;
-    for (size_t left = found; left > 1; left--) {
-        size_t other = (size_t)random_below(random, left);
-        uint32_t swapped = out[left - 1];
-        out[left - 1] = out[other];
-        out[other] = swapped;
-    }
+    random_shuffle(random, out, found);
     return found;
 }
 

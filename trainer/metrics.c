@@ -90,6 +90,15 @@ static void measure_calls(const uint8_t *labels, const uint8_t *calls, size_t co
     out->f1 = metrics_ratio(2 * (double)hits, (double)(called + positives));
 }
 
+double metrics_roc_auc(const uint8_t *labels, const double *probabilities, size_t count)
+{
+    struct metrics metrics;
+    struct ranked *rows = metrics_rank(labels, probabilities, count);
+    measure_ranking(rows, count, &metrics);
+    free(rows);
+    return metrics.roc_auc;
+}
+
 struct metrics metrics_of(const double values[METRIC_COUNT])
 {
     struct metrics metrics;

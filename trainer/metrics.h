@@ -43,6 +43,9 @@ static inline bool metric_rises(size_t index)        /* more is better */
  */
 struct metrics metrics_measure(const uint8_t *labels, const uint8_t *calls, const double *probabilities, size_t count);
 
+/* Its roc_auc alone. */
+double metrics_roc_auc(const uint8_t *labels, const double *probabilities, size_t count);
+
 /* Rows from the highest probability to the lowest: what every measure over thresholds walks along. */
 struct ranked {
     double probability;

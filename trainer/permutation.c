@@ -19,33 +19,18 @@ struct shuffling {
     double *drops;
 };
 
-/* NaN: a row has no probability. */
+/* NaN: a row has no probability, or there are rows of one class alone. */
 static double auc_of(const struct shuffling *shuffling, const double *probabilities)
 {
-    size_t count = shuffling->row_count, above = 0, positives = 0, negatives = 0;
-    for (size_t r = 0; r < count; r++)
+    size_t positives = 0;
+    for (size_t r = 0; r < shuffling->row_count; r++) {
+        positives += shuffling->labels[r];
         if (isnan(probabilities[r]))
             return NAN;
-    struct ranked *ranked = metrics_rank(shuffling->labels, probabilities, count);
-    double area = 0;
-    for (size_t at = 0; at < count;) {
-        size_t before = negatives;
-        above = positives;
-        at = metrics_next_group(ranked, at, count, &positives, &negatives);
-        area += (double)(negatives - before) * (double)(above + positives) / 2;
     }
-    free(ranked);
-    return positives && negatives ? area / ((double)positives * (double)negatives) : NAN;
-}
-
-static void shuffle_rows(uint32_t *rows, size_t count, uint64_t random)
-{
-    for (size_t left = count; left > 1; left--) {
-        size_t other = (size_t)random_below(&random, left);
-        uint32_t moved = rows[other];
-        rows[other] = rows[left - 1];
-        rows[left - 1] = moved;
-    }
+    return positives && positives < shuffling->row_count
+               ? metrics_roc_auc(shuffling->labels, probabilities, shuffling->row_count)
+               : NAN;
 }
 
 static void shuffle_column(void *context, size_t column)
@@ -61,7 +46,8 @@ static void shuffle_column(void *context, size_t column)
         drops[t] = NAN;
         if (shuffling->table->excluded[column] || isnan(shuffling->whole))
             continue;
-        shuffle_rows(givers, count, random_stream(shuffling->seed, column * shuffling->times + t));
+        uint64_t random = random_stream(shuffling->seed, column * shuffling->times + t);
+        random_shuffle(&random, givers, count);
         predictor_run(shuffling->predictor, shuffling->table, shuffling->rows, count, &replacement, probabilities);
         drops[t] = shuffling->whole - auc_of(shuffling, probabilities);
     }

@@ -2,6 +2,7 @@
  * state, seeded from the user's seed, so that threads never share one. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 static inline uint64_t random_next(uint64_t *state)
@@ -20,6 +21,17 @@ static inline uint64_t random_below(uint64_t *state, uint64_t bound)
         drawn = random_next(state);
     while (drawn < unfair);
     return drawn % bound;
+}
+
+/* All orders of the numbers are as likely. */
+static inline void random_shuffle(uint64_t *state, uint32_t *numbers, size_t count)
+{
+    for (size_t left = count; left > 1; left--) {
+        size_t other = (size_t)random_below(state, left);
+        uint32_t moved = numbers[other];
+        numbers[other] = numbers[left - 1];
+        numbers[left - 1] = moved;
+    }
 }
 
 /* The state of stream number `stream` of a seed: streams of one seed, and seeds, are unrelated. */
