@@ -204,14 +204,23 @@ static enum status run_fill(const struct registry *registry, const struct begun 
     return run_end(registry, begun->run_id, "FINISHED", run->ended_ms, err);
 }
 
-enum status rest_begin_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
+/* In its experiment, which is made where there is none. begun_clear, whatever comes of it. */
+static enum status run_open(const struct registry *registry, const struct run *run, struct begun *out,
+                            struct error *err)
 {
     char *experiment;
-    struct begun begun = {0};
+    *out = (struct begun){0};
     if (rest_experiment_ensure(registry, run->experiment, &experiment, err) != STATUS_OK)
         return err->status;
-    enum status status = run_begin(registry, experiment, run, &begun, err);
+    enum status status = run_begin(registry, experiment, run, out, err);
     free(experiment);
+    return status;
+}
+
+enum status rest_begin_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
+{
+    struct begun begun;
+    enum status status = run_open(registry, run, &begun, err);
     if (status == STATUS_OK)
         *run_id = mem_text(begun.run_id);
     begun_clear(&begun);
@@ -225,12 +234,8 @@ enum status rest_fail_run(const struct registry *registry, const char *run_id, s
 
 enum status rest_log_run(struct registry *registry, const struct run *run, char **run_id, struct error *err)
 {
-    char *experiment;
-    struct begun begun = {0};
-    if (rest_experiment_ensure(registry, run->experiment, &experiment, err) != STATUS_OK)
-        return err->status;
-    enum status status = run_begin(registry, experiment, run, &begun, err);
-    free(experiment);
+    struct begun begun;
+    enum status status = run_open(registry, run, &begun, err);
     if (status == STATUS_OK && !begun.finished)
         status = run_fill(registry, &begun, run, err);
     if (status != STATUS_OK && begun.run_id && status != STATUS_UNAVAILABLE)
