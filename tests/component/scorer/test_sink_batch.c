@@ -1,12 +1,8 @@
 /* The sink without Kafka, against a PostgreSQL of the test's own: what is stored once, whatever goes wrong. */
 #include "tests/support/sink.h"
 
-#include <poll.h>
-#include <pthread.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include "base/clock.h"
+#include "tests/support/cut_commit.h"
 
 static void every_kind_of_record_becomes_its_row(void **state)
 {
@@ -508,89 +504,20 @@ static void an_idle_ping_never_waits_longer(void **state)
     fixture_close(&f);
 }
 
-/* Between the client and the server: lets COMMIT through and then breaks the connection before the answer comes back.
- */
-static struct {
-    char directory[96];
-    int listener;
-    pthread_t thread;
-    _Atomic bool cut; /* from the next COMMIT on, once */
-    _Atomic unsigned cuts;
-} proxy;
-
-static int proxy_socket(const char *directory, bool connects)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", directory);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    int failed = connects ? connect(fd, (struct sockaddr *)&address, sizeof address)
-                          : bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 4);
-    return failed ? -1 : fd;
-}
-
-/* The statement, or the tag of its result; with its end, for BEGIN names READ COMMITTED. */
-static bool has_commit(const char *bytes, ssize_t count)
-{
-    return memmem(bytes, (size_t)count, "COMMIT", sizeof "COMMIT") != NULL;
-}
-
-static bool proxy_pass(int from, int to, bool from_client)
-{
-    char bytes[65536];
-    ssize_t got = read(from, bytes, sizeof bytes);
-    if (got <= 0 || write(to, bytes, (size_t)got) != got)
-        return false;
-    if (from_client && proxy.cut && has_commit(bytes, got)) {
-        do /* until the server has committed */
-            got = read(to, bytes, sizeof bytes);
-        while (got > 0 && !has_commit(bytes, got));
-        proxy.cut = false;
-        proxy.cuts++;
-        return false;
-    }
-    return true;
-}
-
-static void *proxy_run(void *arg)
-{
-    (void)arg;
-    int client;
-    while ((client = accept(proxy.listener, NULL, NULL)) >= 0) {
-        char directory[96];
-        snprintf(directory, sizeof directory, "%s/socket", postgres.directory);
-        int server = proxy_socket(directory, true);
-        struct pollfd fds[] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
-        while (server >= 0 && poll(fds, 2, -1) > 0) {
-            if (fds[0].revents && !proxy_pass(client, server, true))
-                break;
-            if (fds[1].revents && !proxy_pass(server, client, false))
-                break;
-        }
-        close(server);
-        close(client);
-    }
-    return NULL;
-}
-
 static void an_unanswered_commit_is_not_repeated(void **state)
 {
     (void)state;
-    char url[200];
+    char url[CUT_COMMIT_URL_BYTES];
     struct fixture f;
     struct error err;
-    snprintf(proxy.directory, sizeof proxy.directory, "%s/proxy", postgres.directory);
-    assert_int_equal(mkdir(proxy.directory, 0700), 0);
-    proxy.listener = proxy_socket(proxy.directory, false);
-    assert_true(proxy.listener >= 0);
-    assert_int_equal(pthread_create(&proxy.thread, NULL, proxy_run, NULL), 0);
-    snprintf(url, sizeof url, "postgresql:///attrition?host=%s&user=postgres", proxy.directory);
+    cut_commit_start(postgres.directory, url);
     fixture_open(&f, url, "cluster-a");
     sync_now(&f);
     for (int64_t offset = 0; offset < 20; offset++)
         add_prediction(&f, offset % 2, offset);
-    proxy.cut = true;
+    cut_commit.cut = true;
     assert_int_equal(sink_batch_write(f.batch, &err), STATUS_UNAVAILABLE);
-    assert_int_equal(proxy.cuts, 1);
+    assert_int_equal(cut_commit.cuts, 1);
     add_prediction(&f, 0, 20);
     write_now(&f);
     assert_int_equal(number("SELECT count(*) FROM attrition.predictions"), 21);
@@ -598,9 +525,7 @@ static void an_unanswered_commit_is_not_repeated(void **state)
     assert_int_equal(counted(&f, COUNTER_SINK_SKIPPED), 0);
     assert_identity(&f);
     fixture_close(&f);
-    shutdown(proxy.listener, SHUT_RDWR);
-    pthread_join(proxy.thread, NULL);
-    close(proxy.listener);
+    cut_commit_stop();
 }
 
 static void clusters_have_offsets_of_their_own(void **state)
