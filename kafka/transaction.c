@@ -7,7 +7,7 @@
  *
  * What it uses of librdkafka, all of it: rd_kafka_conf_set_dr_msg_cb, conf_set_opaque, topic_new, topic_destroy,
  * topic_name, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error, begin_transaction,
- * send_offsets_to_transaction, commit_transaction, abort_transaction, consumer_group_metadata,
+ * send_offsets_to_transaction, abort_transaction, consumer_group_metadata,
  * consumer_group_metadata_destroy, commit, topic_partition_list_copy, topic_partition_list_destroy, error_code,
  * error_string, error_is_retriable, error_destroy, err2str; and what the other files of kafka/ say of themselves. */
 #include "kafka/transaction.h"
@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
+#include "kafka/commit_call.h"
 #include "kafka/committed_offsets.h"
 #include "kafka/call_watchdog.h"
 #include "kafka/transaction_identity.h"
@@ -111,8 +112,7 @@ static void make_stale(struct transaction *transaction, rd_kafka_resp_err_t code
 }
 
 /* A call that is made again after its time-out sends a second request, which librdkafka may repeat by itself once more:
- * answered or not, it may reach the coordinator in the middle of the next transaction of this epoch, and its answer
- * fails an assertion of librdkafka then. */
+ * answered or not, it may reach the coordinator in the middle of the next transaction of this epoch. */
 static void retire_repeated(struct transaction *transaction)
 {
     if (transaction->repeated || transaction->hanging.repeated || transaction->markers.repeated)
@@ -505,14 +505,12 @@ static rd_kafka_error_t *commit_transaction(struct transaction *transaction)
 {
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error;
-    bool logged = false;
+    bool logged = false, resumed = false;
     FAILPOINT("score.commit");
     flush_gently(transaction);
-    do {
-        call_watchdog_begin(&transaction->watchdog, "the call that commits");
-        error = rd_kafka_commit_transaction(transaction->producer, CALL_MS);
-        call_watchdog_end(&transaction->watchdog);
-    } while (error && retry(transaction, error, "commit a transaction", started, &logged));
+    do
+        error = commit_call(transaction->producer, &transaction->watchdog, resumed, transaction->setup.stop_at_once);
+    while (error && (resumed = retry(transaction, error, "commit a transaction", started, &logged)));
     return error;
 }
 

@@ -2,11 +2,10 @@
  *
  * Called by kafka/transaction.c on its owner's thread; librdkafka's broker threads call on_acknowledged, which notes a
  * place and may allocate a chunk of places once. What it uses of librdkafka: topic_name, topic_partition_list_new,
- * topic_partition_list_add,
- * topic_partition_list_del_by_idx, topic_partition_list_copy, topic_partition_list_destroy, offsets_for_times,
- * topic_partition_list_find, assignment, committed, error_new, begin_transaction, headers_new, header_add,
- * headers_destroy, consumer_group_metadata_new, consumer_group_metadata_destroy, send_offsets_to_transaction,
- * commit_transaction, error_string, error_is_retriable, error_destroy, err2str. */
+ * topic_partition_list_add, topic_partition_list_del_by_idx, topic_partition_list_copy, topic_partition_list_destroy,
+ * offsets_for_times, topic_partition_list_find, assignment, committed, error_new, begin_transaction, headers_new,
+ * header_add, headers_destroy, consumer_group_metadata_new, consumer_group_metadata_destroy,
+ * send_offsets_to_transaction, error_string, error_is_retriable, error_destroy, err2str. */
 #include "kafka/transaction_markers.h"
 
 #include <inttypes.h>
@@ -19,6 +18,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
+#include "kafka/commit_call.h"
 #include "kafka/committed_offsets.h"
 #include "kafka/member.h"
 #include "kafka/message.h"
@@ -360,11 +360,10 @@ static rd_kafka_error_t *send_offsets(struct markers *markers, const struct mark
 static rd_kafka_error_t *commit(struct markers *markers, const struct markers_client *client)
 {
     rd_kafka_error_t *error;
-    do {
-        call_watchdog_begin(client->watchdog, "the call that commits");
-        error = rd_kafka_commit_transaction(client->producer, CALL_MS);
-        call_watchdog_end(client->watchdog);
-    } while (is_tried_again(markers, client, error));
+    bool resumed = false;
+    do
+        error = commit_call(client->producer, client->watchdog, resumed, client->setup->stop_at_once);
+    while ((resumed = is_tried_again(markers, client, error)));
     return error;
 }
 
