@@ -4,7 +4,7 @@ KUSTOMIZE      ?= $(if $(shell command -v kustomize),kustomize build,kubectl kus
 KUBE_VENV      := $(BUILD)/kubernetes-venv
 KUBE_VALIDATE  := kubernetes-validate==1.37.0
 # Kinds of KEDA and of the Prometheus operator, whose schemas the validator does not have.
-KUBE_FOREIGN   := ScaledObject|TriggerAuthentication|ServiceMonitor
+KUBE_FOREIGN   := ScaledObject|TriggerAuthentication|ServiceMonitor|PrometheusRule
 
 manifests: $(KUBE_VENV)/.made ## render deploy/kubernetes into build/manifests and validate it
 	@mkdir -p $(BUILD)/manifests

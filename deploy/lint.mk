@@ -40,13 +40,20 @@ lint-patches:
 lint-docs: $(DOCGEN)
 	@set -e; $(foreach d,$(DOCUMENTS),$(DOCGEN) $(d) | diff -u $(call document_of,$(d)) - || \
 	  { echo 'lint: $(call document_of,$(d)) is not what its table says; run: make docs' >&2; exit 1; };)
+	@{ $(PROMETHEUS_RULE); } | diff -u deploy/kubernetes/components/monitoring/prometheus-rule.yaml - || \
+	  { echo 'lint: prometheus-rule.yaml is not what alerts.yml says; run: make docs' >&2; exit 1; }
 
 $(DOCGEN): $(OUT)/tools/docgen.o $(call libs_of,base)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypto
 
-docs: $(DOCGEN) ## write the documents that repeat a table (CONFIGURATION, ERRORS, METRICS)
+# The alerts as the Prometheus operator takes them.
+PROMETHEUS_RULE := printf '%s\n' '\# Written by "make docs" from deploy/prometheus/alerts.yml.' 'apiVersion: monitoring.coreos.com/v1' \
+  'kind: PrometheusRule' 'metadata: {name: attrition}' 'spec:' && sed 's/^./  &/' deploy/prometheus/alerts.yml
+
+docs: $(DOCGEN) ## write the documents that repeat a table (CONFIGURATION, ERRORS, METRICS), and the alerts for Kubernetes
 	@mkdir -p docs
 	@set -e; $(foreach d,$(DOCUMENTS),$(DOCGEN) $(d) >$(call document_of,$(d));)
+	@{ $(PROMETHEUS_RULE); } >deploy/kubernetes/components/monitoring/prometheus-rule.yaml
 
 # Each shipped schema reads what every earlier version of it wrote (BACKWARD_TRANSITIVE).
 SCHEMAS_CHECK := $(OUT)/tools/schemas-check
