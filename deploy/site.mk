@@ -1,0 +1,20 @@
+# The documents as a site, from the same Markdown (deploy/site/mkdocs.yml).
+
+SITE_VENV   := $(BUILD)/site-venv
+SITE_SOURCE := $(BUILD)/site-source
+# Documents, and what they link to.
+SITE_FILES   = $(shell git ls-files '*.md' docker-compose.yml)
+
+site: $(SITE_VENV)/.made ## the documents as a site in build/site, every link checked
+	@rm -rf $(SITE_SOURCE) && mkdir -p $(SITE_SOURCE)
+	@cp --parents $(SITE_FILES) $(SITE_SOURCE)
+	@cp deploy/site/site.css $(SITE_SOURCE)
+	@$(SITE_VENV)/bin/mkdocs --quiet build --strict --config-file deploy/site/mkdocs.yml
+	@echo "site: $(BUILD)/site/index.html"
+
+$(SITE_VENV)/.made: deploy/site/requirements.lock
+	@python3 -m venv $(SITE_VENV)
+	@$(SITE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: site
