@@ -9,7 +9,7 @@ site: $(SITE_VENV)/.made ## the documents as a site in build/site, every link ch
 	@rm -rf $(SITE_SOURCE) && mkdir -p $(SITE_SOURCE)
 	@cp --parents $(SITE_FILES) $(SITE_SOURCE)
 	@cp deploy/site/site.css $(SITE_SOURCE)
-	@$(SITE_VENV)/bin/mkdocs --quiet build --strict --config-file deploy/site/mkdocs.yml
+	@$(SITE_VENV)/bin/mkdocs build --strict --config-file deploy/site/mkdocs.yml >$(SITE_SOURCE).log 2>&1 || { grep -v ^INFO $(SITE_SOURCE).log >&2; exit 1; }
 	@echo "site: $(BUILD)/site/index.html"
 
 $(SITE_VENV)/.made: deploy/site/requirements.lock
