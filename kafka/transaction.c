@@ -7,7 +7,7 @@
  *
  * What it uses of librdkafka, all of it: rd_kafka_conf_set_dr_msg_cb, conf_set_opaque, topic_new, topic_destroy,
  * topic_name, headers_destroy, last_error, poll, flush, purge, destroy, fatal_error, begin_transaction,
- * send_offsets_to_transaction, abort_transaction, consumer_group_metadata,
+ * send_offsets_to_transaction, commit_transaction, abort_transaction, consumer_group_metadata,
  * consumer_group_metadata_destroy, commit, topic_partition_list_copy, topic_partition_list_destroy, error_code,
  * error_string, error_is_retriable, error_destroy, err2str; and what the other files of kafka/ say of themselves. */
 #include "kafka/transaction.h"
@@ -23,7 +23,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
-#include "kafka/commit_call.h"
 #include "kafka/committed_offsets.h"
 #include "kafka/call_watchdog.h"
 #include "kafka/transaction_identity.h"
@@ -505,12 +504,12 @@ static rd_kafka_error_t *commit_transaction(struct transaction *transaction)
 {
     int64_t started = clock_steady_us(&clock_system);
     rd_kafka_error_t *error;
-    bool logged = false, resumed = false;
+    bool logged = false;
     FAILPOINT("score.commit");
     flush_gently(transaction);
     do
-        error = commit_call(transaction->producer, &transaction->watchdog, resumed, transaction->setup.stop_at_once);
-    while (error && (resumed = retry(transaction, error, "commit a transaction", started, &logged)));
+        error = rd_kafka_commit_transaction(transaction->producer, transaction_commit_ms(&transaction->setup));
+    while (error && retry(transaction, error, "commit a transaction", started, &logged));
     return error;
 }
 

@@ -18,7 +18,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
-#include "kafka/commit_call.h"
 #include "kafka/committed_offsets.h"
 #include "kafka/member.h"
 #include "kafka/message.h"
@@ -360,10 +359,9 @@ static rd_kafka_error_t *send_offsets(struct markers *markers, const struct mark
 static rd_kafka_error_t *commit(struct markers *markers, const struct markers_client *client)
 {
     rd_kafka_error_t *error;
-    bool resumed = false;
     do
-        error = commit_call(client->producer, client->watchdog, resumed, client->setup->stop_at_once);
-    while ((resumed = is_tried_again(markers, client, error)));
+        error = rd_kafka_commit_transaction(client->producer, transaction_commit_ms(client->setup));
+    while (is_tried_again(markers, client, error));
     return error;
 }
 

@@ -30,3 +30,13 @@ struct transaction_setup {
     void (*report)(void *context, const rd_kafka_message_t *message);
     void *context;
 };
+
+/* The time-out of a call that commits, in milliseconds; -1: none.
+ *
+ * Where a step of such a call runs out of time, its result is still to come, and librdkafka (2.0.2 to 2.15) takes it
+ * for that of a later step; in the end it forgets that it is committing and ends the process by an assertion. Its waits
+ * follow the wall clock, so a jump of that is enough. What has to stop while brokers are unavailable runs that risk. */
+static inline int transaction_commit_ms(const struct transaction_setup *setup)
+{
+    return setup->stop_at_once ? 10000 : -1;
+}
