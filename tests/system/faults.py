@@ -166,6 +166,16 @@ class Run:
         """How many committed records the output topics hold."""
         return sum(len(self.lab.consume(self.servers.kafka, name)) for name in self.names[1:])
 
+    def describe_sinks(self):
+        """What is needed to see why something is not stored: who has which partitions, what each says, and what is stored."""
+        from confluent_kafka.admin import AdminClient
+        group = f"{self.group}-sink"
+        for member in AdminClient({"bootstrap.servers": self.servers.kafka}).describe_consumer_groups([group])[group].result(30).members:
+            print(f"# {member.group_instance_id or member.member_id} has", *(f"{p.topic} [{p.partition}]" for p in member.assignment.topic_partitions))
+        for slot, scorer in self.scorers.items():
+            print(f"# {slot}:", *(line for line in scorer.get("/metrics")[1].splitlines() if line.startswith("attrition_sink")), sep="\n#   ")
+        print("# stored:", *sorted(self.lab.sql(self.database, "select topic, partition, next_offset from attrition.sink_offsets")), flush=True)
+
     def health(self):
         return {slot: scorer.get("/health/ready")[0] for slot, scorer in self.scorers.items()}
 
@@ -225,6 +235,8 @@ class Run:
         """(faults, events by end); the scorers end too."""
         self.drain(drain)
         faults, events = find_faults(self.lab, self.servers.kafka, self.database, self.names, self.traffic.acknowledged, self.archive)
+        if any(kind.startswith("not stored") for kind in faults.counts):
+            self.describe_sinks()
         for slot, scorer in self.scorers.items():
             status = scorer.end()
             if status != 0:
