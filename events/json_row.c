@@ -76,50 +76,92 @@ void json_cell_read(struct json_reader *reader, const struct schema *schema, int
 
 void json_row_clear(const struct schema *schema, struct cell *cells)
 {
-    for (size_t c = 0; c < schema->column_count; c++)
-        cells[c] = cell_missing(&schema->columns[c]);
+    memcpy(cells, schema_parts(schema)->missing, schema->column_count * sizeof *cells);
 }
 
-/* The next member's column, −1 for a name that is none. Publishers mostly keep the schema's order. False: no more. */
-static inline bool next_column(struct json_reader *reader, const struct schema *schema, bool *first, int32_t *column,
-                               struct span *name)
+/* A value as most are: a short number, or a text of ASCII without escapes. NULL: another. */
+static inline const uint8_t *scan_cell(const struct schema *schema, int32_t column, const uint8_t *at,
+                                       const uint8_t *end, struct cell *cell)
 {
-    int32_t expected = *column + 1;
-    if ((size_t)expected < schema->column_count &&
-        json_take_name(reader, first, schema_parts(schema)->quoted_names[expected])) {
-        *column = expected;
-        return true;
+    struct span text;
+    if (schema->columns[column].kind != COLUMN_NOMINAL) {
+        at = json_scan_digits(at, end, &cell->number);
+        cell->code = at ? 0 : cell->code;
+        return at;
     }
-    if (!json_next_name(reader, first, name))
-        return false;
-    *column = schema_column(schema, *name);
-    return true;
+    at = json_scan_text(at, end, &text);
+    if (!at || text.bytes - 1 >= UINT32_MAX)
+        return NULL;
+    const struct categories *categories = &schema_parts(schema)->categories[column];
+    bool has_room = (const char *)end - text.data >= 8;
+    *cell = (struct cell){.text = text.data,
+                          .text_bytes = (uint32_t)text.bytes,
+                          .code = has_room ? categories_find_words(categories, text_words_of(text), text)
+                                           : categories_find(categories, text)};
+    return at;
 }
 
+/* A value that is not. False: a flaw. */
+static __attribute__((noinline)) bool read_odd_value(struct json_reader *reader, const struct schema *schema,
+                           int32_t column, struct span name,
+                           bool checked, struct cell *cells, struct json_faults *faults)
+{
+    struct json_value value;
+    if (!json_read_value(reader, &value))
+        return false;
+    if (column >= 0) {
+        json_cell_read(reader, schema, column, &value, checked, &cells[column], faults);
+        return reader->flaw == JSON_FLAW_NONE;
+    }
+    if (checked)
+        json_fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, name, "the schema has no such field");
+    json_skip_rest(reader, &value);
+    return reader->flaw == JSON_FLAW_NONE;
+}
+
+/* A member's column, −1 for a name that is none, and the position behind its colon. Publishers mostly keep the schema's
+ * order: `expected` comes next. NULL: no more. */
+static inline const uint8_t *next_column(struct json_reader *reader, const struct schema *schema, const uint8_t *at,
+                                         bool *first, int32_t expected, int32_t *column, struct span *name)
+{
+    const struct span *names = schema_parts(schema)->quoted_names;
+    const uint8_t *behind =
+        (size_t)expected < schema->column_count ? json_scan_name(at, reader->end, *first, names[expected]) : NULL;
+    if (behind) {
+        *first = false;
+        *column = expected;
+        return behind;
+    }
+    reader->at = at;
+    if (!json_next_name(reader, first, name))
+        return NULL;
+    *column = schema_column(schema, *name);
+    return reader->at;
+}
+
+/* The position is the reader's only where something else than the usual stands there. */
 static void read_members(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
                          uint64_t *seen, struct json_faults *faults)
 {
-    uint64_t object = json_object_begin(reader);
-    struct json_value value;
+    const uint64_t object = json_object_begin(reader);
+    const uint8_t *at = reader->at, *behind;
     struct span name;
     int32_t column = -1;
-    for (bool first = true; next_column(reader, schema, &first, &column, &name);) {
-        if (column >= 0 ? column_bits_set(seen, (size_t)column) : !json_name_is_new(reader, object, name))
+    for (bool first = true; (at = next_column(reader, schema, at, &first, column + 1, &column, &name));) {
+        if (column >= 0 ? column_bits_set(seen, (size_t)column) : !json_name_is_new(reader, object, name)) {
+            reader->at = at;
             json_refuse(reader, JSON_FLAW_DUPLICATE);
-        if (column >= 0 && schema->columns[column].kind != COLUMN_NOMINAL &&
-            json_take_digits(reader, &cells[column].number)) {
-            cells[column].code = 0;
-            continue;
-        }
-        if (!json_read_value(reader, &value))
             return;
-        if (column >= 0) {
-            json_cell_read(reader, schema, column, &value, checked, &cells[column], faults);
+        }
+        behind = column >= 0 ? scan_cell(schema, column, at, reader->end, &cells[column]) : NULL;
+        if (behind) {
+            at = behind;
             continue;
         }
-        if (checked)
-            json_fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, name, "the schema has no such field");
-        json_skip_rest(reader, &value);
+        reader->at = at;
+        if (!read_odd_value(reader, schema, column, name, checked, cells, faults))
+            return;
+        at = reader->at;
     }
 }
 
