@@ -64,34 +64,34 @@ static inline const uint8_t *json_skip_plain(const uint8_t *at, const uint8_t *e
 }
 
 /* A member's name and its colon, where it is this one, written without escapes: given in quotes with the colon, and
- * with eight bytes behind them that may be read. `first`: of its object, so that no comma stands before it. */
+ * with eight bytes that may be read. `first`: of its object, so that no comma stands before it. */
 static inline const uint8_t *json_scan_name(const uint8_t *at, const uint8_t *end, bool first, struct span quoted)
 {
+    const size_t reach = quoted.bytes < 8 ? 8 : quoted.bytes, last = reach - 8;
     uint64_t here, there, differ = 0;
-    size_t done = 0;
-    if ((size_t)(end - at) < quoted.bytes + 10 || (!first && *at++ != ','))
+    if ((size_t)(end - at) < reach + 2 || (!first && *at++ != ','))
         return NULL;
     at += *at == ' ';
-    for (; done + 8 < quoted.bytes; done += 8) {
+    for (size_t done = 0; done < last; done += 8) {
         memcpy(&here, at + done, 8);
         memcpy(&there, quoted.data + done, 8);
         differ |= here ^ there;
     }
-    memcpy(&here, at + done, 8);
-    memcpy(&there, quoted.data + done, 8);
-    differ |= (here ^ there) << 8 * (8 - (quoted.bytes - done));
+    memcpy(&here, at + last, 8);
+    memcpy(&there, quoted.data + last, 8);
+    differ |= (here ^ there) << 8 * (reach - quoted.bytes);
     return differ ? NULL : at + quoted.bytes;
 }
 
 /* A number of a few digits, with another member or the object's end right behind it. */
 static inline const uint8_t *json_scan_digits(const uint8_t *at, const uint8_t *end, double *out)
 {
-    if (end - at < JSON_DIGITS_MAX + 2)
+    if (end - at < 3)
         return NULL;
     at += *at == ' ';
-    const uint8_t *start = at;
-    uint32_t number = 0, digit;
-    for (; (digit = (uint32_t)*at - '0') <= 9 && at - start < JSON_DIGITS_MAX; at++)
+    const uint8_t *const start = at, *const most = end - at > JSON_DIGITS_MAX ? at + JSON_DIGITS_MAX : end - 1;
+    uint32_t number = 0;
+    for (uint32_t digit; at < most && (digit = (uint32_t)*at - '0') <= 9; at++)
         number = number * 10 + digit;
     if (at == start || (*at != ',' && *at != '}') || (*start == '0' && at - start > 1))
         return NULL;

@@ -83,8 +83,9 @@ void json_row_clear(const struct schema *schema, struct cell *cells)
 static inline const uint8_t *scan_cell(const struct schema *schema, int32_t column, const uint8_t *at,
                                        const uint8_t *end, struct cell *cell)
 {
+    const struct categories *categories = &schema_parts(schema)->categories[column];
     struct span text;
-    if (schema->columns[column].kind != COLUMN_NOMINAL) {
+    if (!categories->slots) {
         at = json_scan_digits(at, end, &cell->number);
         cell->code = at ? 0 : cell->code;
         return at;
@@ -92,7 +93,6 @@ static inline const uint8_t *scan_cell(const struct schema *schema, int32_t colu
     at = json_scan_text(at, end, &text);
     if (!at || text.bytes - 1 >= UINT32_MAX)
         return NULL;
-    const struct categories *categories = &schema_parts(schema)->categories[column];
     bool has_room = (const char *)end - text.data >= 8;
     *cell = (struct cell){.text = text.data,
                           .text_bytes = (uint32_t)text.bytes,
