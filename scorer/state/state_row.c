@@ -44,6 +44,7 @@ static const char *varint_take(const char *at, uint32_t *out)
 /* A text that is no category any more, or not yet: the schema has changed since it was written. */
 static __attribute__((noinline)) char *other_put(const struct column *column, const struct cell *cell, char *at)
 {
+    assert(cell->code == CELL_OTHER);
     at = varint_put(varint_put(at, (uint32_t)column->value_count), cell->text_bytes);
     memcpy(at, cell->text, cell->text_bytes);
     return at + cell->text_bytes;
@@ -66,7 +67,7 @@ static const char *category_take(const struct column *column, const char *at, st
 static inline char *value_put(const struct column *column, const struct cell *cell, char *at)
 {
     if (column->kind == COLUMN_NOMINAL)
-        return cell->code >= 0 ? varint_put(at, (uint32_t)cell->code) : other_put(column, cell, at);
+        return varint_put(at, (uint32_t)cell->code);
     if (column->type == COLUMN_INT) {
         assert(cell->number >= INT32_MIN && cell->number <= INT32_MAX);
         int32_t whole = (int32_t)cell->number;
@@ -92,16 +93,15 @@ static const char *value_take(const struct column *column, const char *at, struc
 }
 
 /* At most eight columns: appends their values and returns their byte of the bitmap. */
-static inline unsigned octet_put(const struct column *columns, const struct cell *cells, size_t count, char **at)
+static inline unsigned octet_put(const struct column *column, const struct cell *cells, size_t count, char **at)
 {
-    unsigned bits = 0;
+    unsigned bits = 0, bit = 1;
     char *to = *at;
-    for (unsigned c = 0; c < count; c++) {
-        assert(cells[c].code != CELL_UNLISTED);
-        if (cells[c].code == CELL_MISSING)
+    for (const struct cell *cell = cells; cell < cells + count; cell++, column++, bit <<= 1) {
+        if (cell->code == CELL_MISSING)
             continue;
-        bits |= 1u << c;
-        to = value_put(&columns[c], &cells[c], to);
+        bits |= bit;
+        to = cell->code >= 0 ? value_put(column, cell, to) : other_put(column, cell, to);
     }
     *at = to;
     return bits;
