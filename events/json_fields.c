@@ -296,7 +296,10 @@ static unsigned member_of(const struct json_reading *reading, struct span name)
 /* The next one; publishers mostly keep the schema's order, so that `expected` comes. *name: of a strange one. */
 static unsigned next_member(struct json_reading *reading, bool *first, unsigned expected, struct span *name)
 {
-#define QUOTED(name) {"\"" name "\":\0\0\0\0\0\0\0", sizeof name + 2}
+#define QUOTED(name) \
+    { \
+        "\"" name "\":\0\0\0\0\0\0\0", sizeof name + 2 \
+    }
     static const struct span quoted[] = {
 #define FIELD_QUOTED(codec, id, name, ...) [FAULT_POSITION_##id] = QUOTED(name),
         EVENT_ENVELOPE(FIELD_QUOTED)

@@ -103,8 +103,8 @@ static inline const uint8_t *scan_cell(const struct schema *schema, int32_t colu
 
 /* A value that is not. False: a flaw. */
 static __attribute__((noinline)) bool read_odd_value(struct json_reader *reader, const struct schema *schema,
-                           int32_t column, struct span name,
-                           bool checked, struct cell *cells, struct json_faults *faults)
+                                                     int32_t column, struct span name, bool checked, struct cell *cells,
+                                                     struct json_faults *faults)
 {
     struct json_value value;
     if (!json_read_value(reader, &value))

@@ -82,7 +82,8 @@ static bool take_time(struct cursor *at, int64_t *ms)
     int64_t fraction = 0;
     if (!take_digits(at, 2, &hour) || !take_char(at, ':') || !take_digits(at, 2, &minute))
         return false;
-    if (take_char(at, ':') && (!take_digits(at, 2, &second) || (take_either(at, '.', ',') && !take_fraction(at, &fraction))))
+    if (take_char(at, ':') &&
+        (!take_digits(at, 2, &second) || (take_either(at, '.', ',') && !take_fraction(at, &fraction))))
         return false;
     if (hour > 23 || minute > 59 || second > 59)
         return false;

@@ -131,10 +131,11 @@ static void json_make(bool spaced)
     decoder_take_json(decoder, INPUT_FORMAT_AUTO, &settings);
     buffer_clear(&values);
     for (size_t r = 0; r < ROWS; r++) {
-        buffer_printf(&values,
-                      "{\"event_id\":\"%08x-0000-4000-8000-%012zx\",\"event_type\":\"SNAPSHOT\",\"employee_id\":\"%zu\","
-                      "\"occurred_at\":\"2023-11-14T22:13:20.%03zuZ\",\"attributes\":",
-                      (unsigned)draw(UINT32_MAX), r, r, r);
+        buffer_printf(
+            &values,
+            "{\"event_id\":\"%08x-0000-4000-8000-%012zx\",\"event_type\":\"SNAPSHOT\",\"employee_id\":\"%zu\","
+            "\"occurred_at\":\"2023-11-14T22:13:20.%03zuZ\",\"attributes\":",
+            (unsigned)draw(UINT32_MAX), r, r, r);
         json_add_row(&values, schema->columns, schema->column_count, cells + r * schema->column_count);
         buffer_add_u8(&values, '}');
         value_ends[r + 1] = values.bytes;
@@ -369,10 +370,8 @@ static void changes_make(bool positive)
     settings.alert_rules = (struct alert_rules){.hysteresis = 0.02, .delta = 2};
     state = state_new();
     changes = record_changes_new(&settings, state);
-    model = (struct model){.pipeline = pipeline,
-                           .stamp = stamp,
-                           .threshold = positive ? 0 : 2,
-                           .labels = labels_of(schema, pipeline)};
+    model = (struct model){
+        .pipeline = pipeline, .stamp = stamp, .threshold = positive ? 0 : 2, .labels = labels_of(schema, pipeline)};
     for (size_t r = 0; r < ROWS; r++) {
         events[r] = (struct event){.cells = cells + r * schema->column_count};
         need(decoder_decode(decoder, part(&values, value_ends, r), &events[r], &fault) == EVENT_OK);
