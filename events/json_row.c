@@ -79,89 +79,69 @@ void json_row_clear(const struct schema *schema, struct cell *cells)
     memcpy(cells, schema_parts(schema)->missing, schema->column_count * sizeof *cells);
 }
 
-/* A value as most are: a short number, or a text of ASCII without escapes. NULL: another. */
-static inline const uint8_t *scan_cell(const struct schema *schema, int32_t column, const uint8_t *at,
-                                       const uint8_t *end, struct cell *cell)
+/* A value as most are: a short number, or a text of ASCII without escapes. False: another, and nothing is taken. */
+static inline bool take_cell(struct json_reader *reader, const struct schema *schema, int32_t column, struct cell *cell)
 {
     const struct categories *categories = &schema_parts(schema)->categories[column];
+    const bool nominal = categories->slots;
     struct span text;
-    if (!categories->slots) {
-        at = json_scan_digits(at, end, &cell->number);
-        cell->code = at ? 0 : cell->code;
-        return at;
-    }
-    at = json_scan_text(at, end, &text);
-    if (!at || text.bytes - 1 >= UINT32_MAX)
-        return NULL;
-    bool has_room = (const char *)end - text.data >= 8;
-    *cell = (struct cell){.text = text.data,
-                          .text_bytes = (uint32_t)text.bytes,
-                          .code = has_room ? categories_find_words(categories, text_words_of(text), text)
-                                           : categories_find(categories, text)};
-    return at;
+    if (reader->flaw != JSON_FLAW_NONE)
+        return false;
+    const uint8_t *behind = nominal ? json_scan_text(reader->at, reader->end, &text)
+                                    : json_scan_digits(reader->at, reader->end, &cell->number);
+    if (!behind || (nominal && text.bytes - 1 >= UINT32_MAX))
+        return false;
+    reader->at = behind;
+    if (nominal)
+        *cell = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes};
+    cell->code = nominal ? categories_find_within(categories, text, (const char *)reader->end) : 0;
+    return true;
 }
 
-/* A value that is not. False: a flaw. */
-static __attribute__((noinline)) bool read_odd_value(struct json_reader *reader, const struct schema *schema,
+/* A value that is not. */
+static __attribute__((noinline)) void read_odd_value(struct json_reader *reader, const struct schema *schema,
                                                      int32_t column, struct span name, bool checked, struct cell *cells,
                                                      struct json_faults *faults)
 {
     struct json_value value;
     if (!json_read_value(reader, &value))
-        return false;
+        return;
     if (column >= 0) {
         json_cell_read(reader, schema, column, &value, checked, &cells[column], faults);
-        return reader->flaw == JSON_FLAW_NONE;
+        return;
     }
     if (checked)
         json_fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, name, "the schema has no such field");
     json_skip_rest(reader, &value);
-    return reader->flaw == JSON_FLAW_NONE;
 }
 
-/* A member's column, −1 for a name that is none, and the position behind its colon. Publishers mostly keep the schema's
- * order: `expected` comes next. NULL: no more. */
-static inline const uint8_t *next_column(struct json_reader *reader, const struct schema *schema, const uint8_t *at,
-                                         bool *first, int32_t expected, int32_t *column, struct span *name)
+/* The next member's column, −1 for a name that is none. Publishers mostly keep the schema's order. False: no more. */
+static inline bool next_column(struct json_reader *reader, const struct schema *schema, bool *first, int32_t *column,
+                               struct span *name)
 {
-    const struct span *names = schema_parts(schema)->quoted_names;
-    const uint8_t *behind =
-        (size_t)expected < schema->column_count ? json_scan_name(at, reader->end, *first, names[expected]) : NULL;
-    if (behind) {
-        *first = false;
+    int32_t expected = *column + 1;
+    if ((size_t)expected < schema->column_count &&
+        json_take_name(reader, first, schema_parts(schema)->quoted_names[expected])) {
         *column = expected;
-        return behind;
+        return true;
     }
-    reader->at = at;
     if (!json_next_name(reader, first, name))
-        return NULL;
+        return false;
     *column = schema_column(schema, *name);
-    return reader->at;
+    return true;
 }
 
-/* The position is the reader's only where something else than the usual stands there. */
 static void read_members(struct json_reader *reader, const struct schema *schema, bool checked, struct cell *cells,
                          uint64_t *seen, struct json_faults *faults)
 {
-    const uint64_t object = json_object_begin(reader);
-    const uint8_t *at = reader->at, *behind;
+    uint64_t object = json_object_begin(reader);
     struct span name;
     int32_t column = -1;
-    for (bool first = true; (at = next_column(reader, schema, at, &first, column + 1, &column, &name));) {
-        if (column >= 0 ? column_bits_set(seen, (size_t)column) : !json_name_is_new(reader, object, name)) {
-            reader->at = at;
+    for (bool first = true; next_column(reader, schema, &first, &column, &name);) {
+        if (column >= 0 ? column_bits_set(seen, (size_t)column) : !json_name_is_new(reader, object, name))
             json_refuse(reader, JSON_FLAW_DUPLICATE);
-            return;
-        }
-        behind = column >= 0 ? scan_cell(schema, column, at, reader->end, &cells[column]) : NULL;
-        if (behind) {
-            at = behind;
-            continue;
-        }
-        reader->at = at;
-        if (!read_odd_value(reader, schema, column, name, checked, cells, faults))
-            return;
-        at = reader->at;
+        if (column < 0 || !take_cell(reader, schema, column, &cells[column]))
+            read_odd_value(reader, schema, column, name, checked, cells, faults);
     }
 }
 
