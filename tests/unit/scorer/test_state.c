@@ -231,7 +231,7 @@ static void a_score_belongs_to_its_own_record(void **unused)
 }
 
 /* Each the beginning of the next, or alike but for one byte. */
-static void ids_are_told_apart_by_every_byte(void **state)
+static void ids_differ_by_any_byte(void **state)
 {
     enum { LONGEST = 20 };
     struct state_table *table = state_table_new();
@@ -355,7 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_back_as_they_were),         cmocka_unit_test(works_are_committed_or_never_were),
-        cmocka_unit_test(a_score_belongs_to_its_own_record),   cmocka_unit_test(ids_are_told_apart_by_every_byte),
+        cmocka_unit_test(a_score_belongs_to_its_own_record),   cmocka_unit_test(ids_differ_by_any_byte),
         cmocka_unit_test(an_employee_takes_at_most_250_bytes), cmocka_unit_test(growing_records_do_not_fill_the_memory),
         cmocka_unit_test(records_stay_under_the_limit),        cmocka_unit_test(models_have_numbers),
     };
