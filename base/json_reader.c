@@ -1,5 +1,5 @@
 /* Reading JSON: see json_reader.h. The score loops' hot path for JSON events, on their threads; servers' and tools'
- * too. Never looks beyond the document. Texts are looked through eight bytes at a time. */
+ * too. Never looks beyond the document. */
 #include "base/json_reader.h"
 
 #include <math.h>
@@ -207,42 +207,12 @@ static bool read_escaped_text(struct json_reader *reader, const uint8_t *start, 
     return utf8_is_valid(*out) || refuse(reader, JSON_FLAW_UTF8);
 }
 
-/* A bit at the top of each byte that ends a run of plain ones: a quote, a backslash, a control character. Bytes above
- * the lowest such bit may have one by mistake. */
-static inline uint64_t stops_of(uint64_t word)
-{
-    const uint64_t ones = 0x0101010101010101u, tops = 0x80 * ones;
-    uint64_t quote = word ^ '"' * ones, backslash = word ^ '\\' * ones;
-    return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - 0x20 * ones) & ~word)) & tops;
-}
-
-/* To the next quote, backslash or control character. Returns bits of what lies between: beyond ASCII where a top is
- * set. */
-static inline uint64_t skip_plain(struct json_reader *reader)
-{
-    const uint8_t *at = reader->at, *const end = reader->end;
-    uint64_t seen = 0, word;
-    for (; end - at >= 8; at += 8) {
-        memcpy(&word, at, 8);
-        uint64_t stops = stops_of(word);
-        if (stops) {
-            unsigned bits = (unsigned)__builtin_ctzll(stops) - 7;
-            reader->at = at + bits / 8;
-            return seen | (word & ((UINT64_C(1) << bits) - 1));
-        }
-        seen |= word;
-    }
-    for (; at < end && *at != '"' && *at != '\\' && *at >= 0x20; at++)
-        seen |= *at;
-    reader->at = at;
-    return seen;
-}
-
 /* The opening quote is taken. */
 static inline bool read_text(struct json_reader *reader, struct span *out)
 {
     const uint8_t *start = reader->at;
-    uint64_t seen = skip_plain(reader);
+    uint64_t beyond;
+    reader->at = json_skip_plain(start, reader->end, &beyond);
     if (reader->at == reader->end)
         return refuse(reader, JSON_FLAW_CUT_OFF);
     *out = (struct span){(const char *)start, (size_t)(reader->at - start)};
@@ -251,7 +221,7 @@ static inline bool read_text(struct json_reader *reader, struct span *out)
     if (*reader->at != '"')
         return refuse(reader, JSON_FLAW_CONTROL);
     reader->at++;
-    return !(seen & 0x8080808080808080u) || utf8_is_valid(*out) || refuse(reader, JSON_FLAW_UTF8);
+    return !beyond || utf8_is_valid(*out) || refuse(reader, JSON_FLAW_UTF8);
 }
 
 /* --- numbers and words --- */
@@ -524,13 +494,11 @@ static bool next_skipped(struct json_reader *reader, struct level *level)
            (json_name_is_new(reader, level->object, name) || refuse(reader, JSON_FLAW_DUPLICATE));
 }
 
-void json_skip_rest(struct json_reader *reader, const struct json_value *opened)
+void json_skip_levels(struct json_reader *reader, const struct json_value *opened)
 {
     struct level levels[JSON_NESTED_MAX];
     struct json_value value = *opened;
     size_t count = 0;
-    if (value.kind != JSON_KIND_OBJECT && value.kind != JSON_KIND_ARRAY)
-        return;
     do {
         if (value.kind == JSON_KIND_OBJECT || value.kind == JSON_KIND_ARRAY)
             levels[count++] = (struct level){value.kind == JSON_KIND_OBJECT ? json_object_begin(reader) : 0, true};

@@ -16,7 +16,7 @@
  * Zeroed is ready. One thread. Allocates nothing once it is warm. */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/json_scan.h"
 #include "base/memory.h"
 
 enum { JSON_NESTED_MAX = 2048 };
@@ -79,57 +79,25 @@ bool json_read_value(struct json_reader *reader, struct json_value *out);
 bool json_next_name(struct json_reader *reader, bool *first, struct span *name);
 /* Whether the array has another item; likewise. */
 bool json_next_item(struct json_reader *reader, bool *first);
+void json_skip_levels(struct json_reader *reader, const struct json_value *opened);
 /* The rest of an object or array that was just opened; nothing after a scalar. */
-void json_skip_rest(struct json_reader *reader, const struct json_value *opened);
+static inline void json_skip_rest(struct json_reader *reader, const struct json_value *opened)
+{
+    if (opened->kind == JSON_KIND_OBJECT || opened->kind == JSON_KIND_ARRAY)
+        json_skip_levels(reader, opened);
+}
 /* A whole value. *out: its bytes as they stand. */
 void json_skip_value(struct json_reader *reader, struct span *out);
-/* --- short cuts for the usual case; false: it is none, and nothing is taken --- */
-
-enum { JSON_DIGITS_MAX = 9 };
-
-/* The next member's name where it is this one, given in its quotes and with eight bytes behind them that may be read,
- * and written without escapes. As json_next_name then. */
+/* The next member's name where it is this one, as of json_scan_name; like json_next_name then. False: it is not, and
+ * nothing is taken. */
 static inline bool json_take_name(struct json_reader *reader, bool *first, struct span quoted)
 {
-    const uint8_t *at = reader->at;
-    if (reader->flaw != JSON_FLAW_NONE || (size_t)(reader->end - at) < quoted.bytes + 11)
+    const uint8_t *behind =
+        reader->flaw == JSON_FLAW_NONE ? json_scan_name(reader->at, reader->end, *first, quoted) : NULL;
+    if (!behind)
         return false;
-    if (!*first && *at++ != ',')
-        return false;
-    at += *at == ' ';
-    uint64_t here, there, differ = 0;
-    size_t done = 0;
-    for (; done + 8 < quoted.bytes; done += 8) {
-        memcpy(&here, at + done, 8);
-        memcpy(&there, quoted.data + done, 8);
-        differ |= here ^ there;
-    }
-    memcpy(&here, at + done, 8);
-    memcpy(&there, quoted.data + done, 8);
-    differ |= (here ^ there) << 8 * (8 - (quoted.bytes - done));
-    at += quoted.bytes;
-    if (differ || *at != ':')
-        return false;
-    reader->at = at + 1;
+    reader->at = behind;
     *first = false;
-    return true;
-}
-
-/* A number of a few digits, with another member or the object's end right behind it. */
-static inline bool json_take_digits(struct json_reader *reader, double *out)
-{
-    const uint8_t *at = reader->at;
-    if (reader->flaw != JSON_FLAW_NONE || reader->end - at < JSON_DIGITS_MAX + 3)
-        return false;
-    at += *at == ' ';
-    const uint8_t *start = at;
-    uint32_t number = 0, digit;
-    for (; (digit = (uint32_t)*at - '0') <= 9 && at - start < JSON_DIGITS_MAX; at++)
-        number = number * 10 + digit;
-    if (at == start || (*at != ',' && *at != '}') || (*start == '0' && at - start > 1))
-        return false;
-    reader->at = at;
-    *out = number;
     return true;
 }
 

@@ -43,7 +43,7 @@ static char *put_alerted(const struct schema_parts *parts, const struct employee
 static char *put_attributes(const struct schema_parts *parts, const struct employee_state *record, char *at)
 {
     at = avro_put_branch(at, record->cells != NULL);
-    return record->cells ? attributes_put(parts, record->cells, at) : at;
+    return record->cells ? attributes_put_of(parts, record->attributes, record->cells, at) : at;
 }
 
 static size_t bytes_of(const struct schema_parts *parts, const struct employee_state *record)
@@ -52,7 +52,7 @@ static size_t bytes_of(const struct schema_parts *parts, const struct employee_s
     return FRAME_BYTES + BRANCHES + record_bytes_text(record->employee_id) +
            record_bytes_time_ms(0) STATE_SOURCE(RECORD_BYTES) STATE_PREDICTION(RECORD_BYTES)
                STATE_ALERTED(RECORD_BYTES) +
-           (record->cells ? attributes_bound(parts, record->cells) : 0);
+           (record->cells ? attributes_bound_of(parts, record->attributes, record->cells) : 0);
 }
 
 void employee_state_encode(const struct schema *schema, const struct employee_state *record, struct buffer *out)

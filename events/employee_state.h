@@ -22,6 +22,8 @@ struct employee_state {
     uint32_t alerted_label;
     double alerted_probability;
     const struct cell *cells; /* NULL: the employee has left */
+    struct span attributes;   /* to be written: the cells' bytes where they are there already, as of struct event; else
+                                 SPAN_NULL */
 };
 
 /* The record (events/record_codec.h). `source`, `prediction` and `alerted` are records of their own, the latter two

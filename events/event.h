@@ -39,7 +39,7 @@ struct event {
     int32_t type;           /* enum event_type */
     struct cell *cells;     /* column_count cells, the caller's memory */
     struct span attributes; /* the attributes record's bytes if they are already in the canonical (reader's) encoding,
-                               so that they can be copied into the prediction; else SPAN_NULL */
+                               so that they can be copied into what is written of it; else SPAN_NULL */
     bool partial;           /* it lists what has changed: the other columns' cells are CELL_UNLISTED */
     uint32_t imputed;       /* values that validate_event took for missing */
     enum event_form form;

@@ -159,12 +159,12 @@ static size_t bytes_changed(const struct schema_parts *parts, const struct event
 
 static char *put_attributes(const struct schema_parts *parts, const struct event *record, char *at)
 {
-    return record->attributes.data ? avro_put_raw(at, record->attributes) : attributes_put(parts, record->cells, at);
+    return attributes_put_of(parts, record->attributes, record->cells, at);
 }
 
 static size_t bytes_attributes(const struct schema_parts *parts, const struct event *record)
 {
-    return record->attributes.data ? record->attributes.bytes : attributes_bound(parts, record->cells);
+    return attributes_bound_of(parts, record->attributes, record->cells);
 }
 
 void event_encode(const struct schema *schema, const struct event *record, struct buffer *out)

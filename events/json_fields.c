@@ -276,46 +276,71 @@ static void read_attributes(struct json_reading *reading)
                         reading->faults);
 }
 
-/* The field of a member of an event: rows have other names for the id. */
-static int32_t event_field_of(const struct json_reading *reading, struct span name)
+/* The members of an event, fields of the envelope first; attributes mostly come behind them. */
+enum { MEMBER_ATTRIBUTES = FAULT_POSITION_COUNT, MEMBER_CHANGED, MEMBER_STRANGE, MEMBER_NONE };
+
+/* Rows have other names for the id. */
+static unsigned member_of(const struct json_reading *reading, struct span name)
 {
     int32_t field = field_of(name);
-    bool is_alias = field == FAULT_NO_COLUMN && reading->settings->rows &&
-                    (span_equal(name, SPAN_LITERAL("id")) || is_id(reading, name));
-    return is_alias ? FAULT_EMPLOYEE_ID : field;
+    if (field == FAULT_NO_COLUMN && reading->settings->rows &&
+        (span_equal(name, SPAN_LITERAL("id")) || is_id(reading, name)))
+        field = FAULT_EMPLOYEE_ID;
+    if (field != FAULT_NO_COLUMN)
+        return (unsigned)(FAULT_NO_COLUMN - 1 - field);
+    return span_equal(name, SPAN_LITERAL("attributes")) ? MEMBER_ATTRIBUTES
+           : is_changed(reading, name)                  ? MEMBER_CHANGED
+                                                        : MEMBER_STRANGE;
+}
+
+/* The next one; publishers mostly keep the schema's order, so that `expected` comes. *name: of a strange one. */
+static unsigned next_member(struct json_reading *reading, bool *first, unsigned expected, struct span *name)
+{
+#define QUOTED(name) \
+    { \
+        "\"" name "\":\0\0\0\0\0\0\0", sizeof name + 2 \
+    }
+    static const struct span quoted[] = {
+#define FIELD_QUOTED(codec, id, name, ...) [FAULT_POSITION_##id] = QUOTED(name),
+        EVENT_ENVELOPE(FIELD_QUOTED)
+#undef FIELD_QUOTED
+            [MEMBER_ATTRIBUTES] = QUOTED("attributes"),
+    };
+#undef QUOTED
+    if (expected <= MEMBER_ATTRIBUTES && json_take_name(reading->reader, first, quoted[expected]))
+        return expected;
+    return json_next_name(reading->reader, first, name) ? member_of(reading, *name) : MEMBER_NONE;
+}
+
+static void read_member(struct json_reading *reading, unsigned member, struct span name)
+{
+    struct json_value value;
+    if (member == MEMBER_ATTRIBUTES)
+        read_attributes(reading);
+    else if (!json_read_value(reading->reader, &value))
+        return;
+    else if (member == MEMBER_CHANGED)
+        read_changed(reading, &value);
+    else if (member == MEMBER_STRANGE)
+        refuse_name(reading, name, &value, false);
+    else
+        json_field_read(reading, FAULT_NO_COLUMN - 1 - (int32_t)member, &value, reading->settings->time_unit);
 }
 
 void json_read_event(struct json_reading *reading, bool tentative)
 {
-    unsigned seen = 0, attributes_bit = 1u << 31, changed_bit = 1u << 30;
-    struct json_value value;
+    bool first = true;
     struct span name;
-    for (bool first = true; json_next_name(reading->reader, &first, &name);) {
-        int32_t field = event_field_of(reading, name);
-        bool is_attributes = field == FAULT_NO_COLUMN && span_equal(name, SPAN_LITERAL("attributes"));
-        bool lists = field == FAULT_NO_COLUMN && !is_attributes && is_changed(reading, name);
-        unsigned bit = field != FAULT_NO_COLUMN ? bit_of(field)
-                       : is_attributes          ? attributes_bit
-                       : lists                  ? changed_bit
-                                                : 0;
+    for (unsigned seen = 0, expected = 0, member;
+         (member = next_member(reading, &first, expected, &name)) != MEMBER_NONE; expected = member + 1) {
+        unsigned bit = member == MEMBER_STRANGE ? 0 : 1u << member;
         if (seen & bit)
             json_refuse(reading->reader, JSON_FLAW_DUPLICATE);
         seen |= bit;
-        if (is_attributes) {
-            read_attributes(reading);
-        } else if (lists) {
-            if (json_read_value(reading->reader, &value))
-                read_changed(reading, &value);
-        } else if (field != FAULT_NO_COLUMN) {
-            if (json_read_value(reading->reader, &value))
-                json_field_read(reading, field, &value, reading->settings->time_unit);
-        } else {
-            reading->strange = true;
-            if (tentative)
-                return;
-            if (json_read_value(reading->reader, &value))
-                refuse_name(reading, name, &value, false);
-        }
+        reading->strange |= !bit;
+        if (!bit && tentative)
+            return;
+        read_member(reading, member, name);
     }
 }
 

@@ -76,8 +76,43 @@ void json_cell_read(struct json_reader *reader, const struct schema *schema, int
 
 void json_row_clear(const struct schema *schema, struct cell *cells)
 {
-    for (size_t c = 0; c < schema->column_count; c++)
-        cells[c] = cell_missing(&schema->columns[c]);
+    memcpy(cells, schema_parts(schema)->missing, schema->column_count * sizeof *cells);
+}
+
+/* A value as most are: a short number, or a text of ASCII without escapes. False: another, and nothing is taken. */
+static inline bool take_cell(struct json_reader *reader, const struct schema *schema, int32_t column, struct cell *cell)
+{
+    const struct categories *categories = &schema_parts(schema)->categories[column];
+    const bool nominal = categories->slots;
+    struct span text;
+    if (reader->flaw != JSON_FLAW_NONE)
+        return false;
+    const uint8_t *behind = nominal ? json_scan_text(reader->at, reader->end, &text)
+                                    : json_scan_digits(reader->at, reader->end, &cell->number);
+    if (!behind || (nominal && text.bytes - 1 >= UINT32_MAX))
+        return false;
+    reader->at = behind;
+    if (nominal)
+        *cell = (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes};
+    cell->code = nominal ? categories_find_within(categories, text, (const char *)reader->end) : 0;
+    return true;
+}
+
+/* A value that is not. */
+static __attribute__((noinline)) void read_odd_value(struct json_reader *reader, const struct schema *schema,
+                                                     int32_t column, struct span name, bool checked, struct cell *cells,
+                                                     struct json_faults *faults)
+{
+    struct json_value value;
+    if (!json_read_value(reader, &value))
+        return;
+    if (column >= 0) {
+        json_cell_read(reader, schema, column, &value, checked, &cells[column], faults);
+        return;
+    }
+    if (checked)
+        json_fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, name, "the schema has no such field");
+    json_skip_rest(reader, &value);
 }
 
 /* The next member's column, −1 for a name that is none. Publishers mostly keep the schema's order. False: no more. */
@@ -100,26 +135,13 @@ static void read_members(struct json_reader *reader, const struct schema *schema
                          uint64_t *seen, struct json_faults *faults)
 {
     uint64_t object = json_object_begin(reader);
-    struct json_value value;
     struct span name;
     int32_t column = -1;
     for (bool first = true; next_column(reader, schema, &first, &column, &name);) {
         if (column >= 0 ? column_bits_set(seen, (size_t)column) : !json_name_is_new(reader, object, name))
             json_refuse(reader, JSON_FLAW_DUPLICATE);
-        if (column >= 0 && schema->columns[column].kind != COLUMN_NOMINAL &&
-            json_take_digits(reader, &cells[column].number)) {
-            cells[column].code = 0;
-            continue;
-        }
-        if (!json_read_value(reader, &value))
-            return;
-        if (column >= 0) {
-            json_cell_read(reader, schema, column, &value, checked, &cells[column], faults);
-            continue;
-        }
-        if (checked)
-            json_fault_add(faults, EVENT_UNKNOWN_FIELD, FAULT_NO_COLUMN, name, "the schema has no such field");
-        json_skip_rest(reader, &value);
+        if (column < 0 || !take_cell(reader, schema, column, &cells[column]))
+            read_odd_value(reader, schema, column, name, checked, cells, faults);
     }
 }
 

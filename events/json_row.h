@@ -60,7 +60,7 @@ static inline bool column_bits_have(const uint64_t *bits, size_t column)
 /* Whether it was set before. */
 static inline bool column_bits_set(uint64_t *bits, size_t column)
 {
-    bool before = column_bits_have(bits, column);
-    bits[column / 64] |= UINT64_C(1) << (column & 63);
-    return before;
+    const uint64_t bit = UINT64_C(1) << (column & 63), before = bits[column / 64];
+    bits[column / 64] = before | bit;
+    return before & bit;
 }

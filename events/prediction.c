@@ -138,12 +138,12 @@ static size_t bytes_change(const struct schema_parts *parts, const struct predic
 
 static char *put_attributes(const struct schema_parts *parts, const struct prediction *record, char *at)
 {
-    return record->attributes.data ? avro_put_raw(at, record->attributes) : attributes_put(parts, record->cells, at);
+    return attributes_put_of(parts, record->attributes, record->cells, at);
 }
 
 static size_t bytes_attributes(const struct schema_parts *parts, const struct prediction *record)
 {
-    return record->attributes.data ? record->attributes.bytes : attributes_bound(parts, record->cells);
+    return attributes_bound_of(parts, record->attributes, record->cells);
 }
 
 /* --- the record --- */

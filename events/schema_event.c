@@ -379,6 +379,7 @@ static void tables_make(struct schema_parts *parts)
         if (column->kind == COLUMN_NOMINAL)
             categories_init(&parts->categories[c], column);
         parts->checks[c] = check_make(column);
+        parts->missing[c] = cell_missing(column);
         parts->imputes |= column->imputes;
         parts->readers[c].categories = &parts->categories[c];
     }
@@ -395,6 +396,7 @@ static enum status columns_make(struct schema_parts *parts, const struct avro_ty
     parts->readers = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->readers);
     parts->categories = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->categories);
     parts->checks = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->checks);
+    parts->missing = arena_zeroed(&parts->arena, record->field_count, sizeof *parts->missing);
     for (size_t c = 0; c < record->field_count; c++) {
         if (column_read(parts, &record->fields[c], (uint32_t)c, err) != STATUS_OK)
             return err->status;

@@ -143,17 +143,18 @@ static void texts_encode(struct schema_parts *parts)
     }
 }
 
+/* What json_scan_name expects. */
 static void names_quote(struct schema_parts *parts)
 {
     size_t count = parts->schema.column_count;
     parts->quoted_names = arena_take(&parts->arena, count * sizeof *parts->quoted_names);
     for (size_t c = 0; c < count; c++) {
         size_t bytes = strlen(parts->schema.columns[c].name);
-        char *at = arena_take(&parts->arena, bytes + 2 + sizeof(uint64_t));
-        memset(at, 0, bytes + 2 + sizeof(uint64_t));
+        char *at = arena_zeroed(&parts->arena, bytes + 3 + sizeof(uint64_t), 1);
         at[0] = at[bytes + 1] = '"';
+        at[bytes + 2] = ':';
         memcpy(at + 1, parts->schema.columns[c].name, bytes);
-        parts->quoted_names[c] = (struct span){at, bytes + 2};
+        parts->quoted_names[c] = (struct span){at, bytes + 3};
     }
 }
 

@@ -40,7 +40,8 @@ struct schema_parts {
     struct categories column_names;         /* their codes are the columns */
     struct column_check *checks;            /* one per column */
     bool imputes;                           /* any of them does */
-    struct span *quoted_names;              /* one per column: its name in quotes, with eight bytes behind it */
+    struct cell *missing;                   /* a row without any value */
+    struct span *quoted_names;              /* one per column: its name as json_scan_name expects it */
     struct span *encoded_names;             /* one per column: its name as Avro's text, made for put_encoded */
     struct span **encoded_values;           /* one list per column, by code, of the same; NULL: it has no values */
     uint32_t *text_columns;

@@ -2,29 +2,33 @@
 #include "events/timestamp.h"
 
 /* Leaves the position where it is if there are fewer digits. */
-static bool take_digits(struct cursor *at, size_t count, int *out)
+static inline bool take_digits(struct cursor *at, size_t count, int *out)
 {
-    struct cursor after = *at;
-    struct span digits;
     int value = 0;
-    if (!cursor_span(&after, count, &digits))
+    if (cursor_left(at) < count)
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (digits.data[i] < '0' || digits.data[i] > '9')
+        unsigned digit = (unsigned)at->at[i] - '0';
+        if (digit > 9)
             return false;
-        value = value * 10 + (digits.data[i] - '0');
+        value = value * 10 + (int)digit;
     }
-    *at = after;
+    at->at += count;
     *out = value;
     return true;
 }
 
-static bool take_char(struct cursor *at, const char *one_of)
+static inline bool take_either(struct cursor *at, uint8_t one, uint8_t other)
 {
-    if (at->at == at->end || *at->at == '\0' || !strchr(one_of, *at->at))
+    if (at->at == at->end || (*at->at != one && *at->at != other))
         return false;
     at->at++;
     return true;
+}
+
+static inline bool take_char(struct cursor *at, uint8_t byte)
+{
+    return take_either(at, byte, byte);
 }
 
 /* Days since 1970-01-01 in the proleptic Gregorian calendar: years are counted from March, so that leap days come last.
@@ -45,7 +49,7 @@ static int days_in_month(int year, int month)
 static bool take_date(struct cursor *at, int64_t *days)
 {
     int year, month, day;
-    if (!take_digits(at, 4, &year) || !take_char(at, "-") || !take_digits(at, 2, &month) || !take_char(at, "-") ||
+    if (!take_digits(at, 4, &year) || !take_char(at, '-') || !take_digits(at, 2, &month) || !take_char(at, '-') ||
         !take_digits(at, 2, &day))
         return false;
     if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
@@ -76,9 +80,10 @@ static bool take_time(struct cursor *at, int64_t *ms)
 {
     int hour, minute, second = 0;
     int64_t fraction = 0;
-    if (!take_digits(at, 2, &hour) || !take_char(at, ":") || !take_digits(at, 2, &minute))
+    if (!take_digits(at, 2, &hour) || !take_char(at, ':') || !take_digits(at, 2, &minute))
         return false;
-    if (take_char(at, ":") && (!take_digits(at, 2, &second) || (take_char(at, ".,") && !take_fraction(at, &fraction))))
+    if (take_char(at, ':') &&
+        (!take_digits(at, 2, &second) || (take_either(at, '.', ',') && !take_fraction(at, &fraction))))
         return false;
     if (hour > 23 || minute > 59 || second > 59)
         return false;
@@ -90,12 +95,12 @@ static bool take_zone(struct cursor *at, int64_t *ms)
 {
     int hour, minute = 0;
     *ms = 0;
-    if (take_char(at, "Zz") || at->at == at->end)
+    if (take_either(at, 'Z', 'z') || at->at == at->end)
         return true;
     bool west = *at->at == '-';
-    if (!take_char(at, "+-") || !take_digits(at, 2, &hour))
+    if (!take_either(at, '+', '-') || !take_digits(at, 2, &hour))
         return false;
-    bool colon = take_char(at, ":");
+    bool colon = take_char(at, ':');
     if ((colon || digit_follows(at)) && !take_digits(at, 2, &minute))
         return false;
     if (hour > 23 || minute > 59)
@@ -132,7 +137,7 @@ bool timestamp_parse(struct span text, int64_t *out_ms)
     int64_t days, time = 0, zone = 0;
     if (!take_date(&at, &days))
         return false;
-    if (take_char(&at, "Tt ") && (!take_time(&at, &time) || !take_zone(&at, &zone)))
+    if ((take_either(&at, 'T', 't') || take_char(&at, ' ')) && (!take_time(&at, &time) || !take_zone(&at, &zone)))
         return false;
     if (cursor_left(&at))
         return false;

@@ -132,9 +132,9 @@ void state_set_origin(struct state *state, int32_t partition, struct state_origi
 
 /* --- records --- */
 
-static void log_change(struct state *state, int32_t partition, struct span employee_id)
+/* `block`: what is there before it. */
+static void log_change(struct state *state, int32_t partition, struct span employee_id, struct span block)
 {
-    struct span block = state_table_block(table_of(state, partition), employee_id);
     const struct span kept = block.data ? block : employee_id;
     const struct undo undo = {partition, (uint32_t)kept.bytes, state->last, block.data != NULL};
     state->last = sizeof undo + kept.bytes;
@@ -154,17 +154,21 @@ bool state_next(const struct state *state, int32_t partition, size_t *at, struct
 
 void state_put(struct state *state, int32_t partition, const struct state_record *record)
 {
-    log_change(state, partition, record->employee_id);
-    state_table_put(table_of(state, partition), record);
+    struct state_table *table = table_of(state, partition);
+    const struct state_place at = state_table_seek(table, record->employee_id);
+    log_change(state, partition, record->employee_id, state_table_block(table, at));
+    state_table_put_at(table, at, record);
 }
 
 bool state_remove(struct state *state, int32_t partition, struct span employee_id)
 {
-    if (!state_table_block(table_of(state, partition), employee_id).data)
+    struct state_table *table = table_of(state, partition);
+    const struct span block = state_table_block(table, state_table_seek(table, employee_id));
+    if (!block.data)
         return false;
-    log_change(state, partition, employee_id);
+    log_change(state, partition, employee_id, block);
     part_of(state, partition)->removals++;
-    return state_table_remove(table_of(state, partition), employee_id);
+    return state_table_remove(table, employee_id);
 }
 
 size_t state_last_change(const struct state *state)
@@ -342,6 +346,11 @@ size_t state_bytes(const struct state *state)
 void state_limit_bytes(struct state *state, size_t most)
 {
     state->bytes_most = most;
+}
+
+bool state_is_limited(const struct state *state)
+{
+    return state->bytes_most;
 }
 
 /* The log doubles where it is full. */

@@ -87,6 +87,7 @@ uint16_t state_model_count(const struct state *state);
 size_t state_count(const struct state *state);            /* records of all partitions */
 size_t state_bytes(const struct state *state);            /* memory of all */
 void state_limit_bytes(struct state *state, size_t most); /* 0: no limit */
+bool state_is_limited(const struct state *state);
 /* Whether a new employee's record of this size stays under the limit. */
 bool state_fits(struct state *state, int32_t partition, size_t id_bytes, size_t row_bytes);
 /* One did not fit, and since then no record has gone. */

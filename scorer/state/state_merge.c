@@ -140,6 +140,8 @@ static enum state_change merge_termination(struct state_merge *merge, const stru
 /* For a new employee's record or marker; a partial event adds nobody. */
 static bool has_room(const struct state_merge *merge, const struct state_source *source, const struct event *event)
 {
+    if (!state_is_limited(merge->state))
+        return true;
     size_t row = event->type == EVENT_TYPE_TERMINATED ? 0 : state_row_bound(merge->schema, event->cells);
     return state_fits(merge->state, source->partition, event->employee_id.bytes, row);
 }

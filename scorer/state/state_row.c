@@ -20,7 +20,7 @@ size_t state_row_bound(const struct schema *schema, const struct cell *cells)
     return bytes;
 }
 
-static char *varint_put(char *at, uint32_t value)
+static inline char *varint_put(char *at, uint32_t value)
 {
     for (; value >= 0x80; value >>= 7)
         *at++ = (char)(value | 0x80);
@@ -42,10 +42,9 @@ static const char *varint_take(const char *at, uint32_t *out)
 }
 
 /* A text that is no category any more, or not yet: the schema has changed since it was written. */
-static char *category_put(const struct column *column, const struct cell *cell, char *at)
+static __attribute__((noinline)) char *other_put(const struct column *column, const struct cell *cell, char *at)
 {
-    if (cell->code >= 0)
-        return varint_put(at, (uint32_t)cell->code);
+    assert(cell->code == CELL_OTHER);
     at = varint_put(varint_put(at, (uint32_t)column->value_count), cell->text_bytes);
     memcpy(at, cell->text, cell->text_bytes);
     return at + cell->text_bytes;
@@ -65,10 +64,10 @@ static const char *category_take(const struct column *column, const char *at, st
     return at + bytes;
 }
 
-static char *value_put(const struct column *column, const struct cell *cell, char *at)
+static inline char *value_put(const struct column *column, const struct cell *cell, char *at)
 {
     if (column->kind == COLUMN_NOMINAL)
-        return category_put(column, cell, at);
+        return varint_put(at, (uint32_t)cell->code);
     if (column->type == COLUMN_INT) {
         assert(cell->number >= INT32_MIN && cell->number <= INT32_MAX);
         int32_t whole = (int32_t)cell->number;
@@ -93,16 +92,27 @@ static const char *value_take(const struct column *column, const char *at, struc
     return at + sizeof cell->number;
 }
 
+/* At most eight columns: appends their values and returns their byte of the bitmap. */
+static inline unsigned octet_put(const struct column *column, const struct cell *cells, size_t count, char **at)
+{
+    unsigned bits = 0, bit = 1;
+    char *to = *at;
+    for (const struct cell *cell = cells; cell < cells + count; cell++, column++, bit <<= 1) {
+        if (cell->code == CELL_MISSING)
+            continue;
+        bits |= bit;
+        to = cell->code >= 0 ? value_put(column, cell, to) : other_put(column, cell, to);
+    }
+    *at = to;
+    return bits;
+}
+
 size_t state_row_pack(const struct schema *schema, const struct cell *cells, char *out)
 {
     char *at = out + bitmap_bytes(schema);
-    memset(out, 0, bitmap_bytes(schema));
-    for (size_t c = 0; c < schema->column_count; c++) {
-        assert(cells[c].code != CELL_UNLISTED);
-        if (cells[c].code == CELL_MISSING)
-            continue;
-        out[c >> 3] = (char)(out[c >> 3] | 1 << (c & 7));
-        at = value_put(&schema->columns[c], &cells[c], at);
+    for (size_t c = 0; c < schema->column_count; c += 8) {
+        size_t left = schema->column_count - c;
+        out[c >> 3] = (char)octet_put(schema->columns + c, cells + c, left < 8 ? left : 8, &at);
     }
     return (size_t)(at - out);
 }

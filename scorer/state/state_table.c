@@ -110,6 +110,20 @@ static void block_write(struct block *block, size_t units, const struct state_re
 
 /* --- the hash --- */
 
+/* Fewer than eight bytes, each of them in it: with their number they are known by it. */
+static inline uint64_t word_of(const char *data, size_t bytes)
+{
+    uint32_t head, tail;
+    if (bytes >= sizeof head) {
+        memcpy(&head, data, sizeof head);
+        memcpy(&tail, data + bytes - sizeof tail, sizeof tail);
+        return head | (uint64_t)tail << 32;
+    }
+    if (!bytes)
+        return 0;
+    return (uint8_t)data[0] | (uint64_t)(uint8_t)data[bytes / 2] << 8 | (uint64_t)(uint8_t)data[bytes - 1] << 16;
+}
+
 static uint32_t hash_of(struct span id)
 {
     const uint64_t multiplier = 0x9e3779b97f4a7c15u;
@@ -120,9 +134,7 @@ static uint32_t hash_of(struct span id)
         hash = (hash ^ word) * multiplier;
         hash ^= hash >> 29;
     }
-    word = 0;
-    memcpy(&word, id.data + at, id.bytes - at);
-    hash = (hash ^ word) * multiplier;
+    hash = (hash ^ word_of(id.data + at, id.bytes - at)) * multiplier;
     hash ^= hash >> 32;
     return (uint32_t)(hash * multiplier >> 32);
 }
@@ -241,15 +253,21 @@ void state_table_free(struct state_table *table)
     free(table);
 }
 
-static const struct block *find(const struct state_table *table, struct span id)
+struct state_place state_table_seek(const struct state_table *table, struct span employee_id)
 {
-    size_t at = slot_find(table, id, hash_of(id));
-    return table->slots[at].place ? block_at(table, table->slots[at].place - 1) : NULL;
+    const uint32_t hash = hash_of(employee_id);
+    return (struct state_place){slot_find(table, employee_id, hash), hash};
+}
+
+/* NULL: the slot is free. */
+static struct block *block_in(const struct state_table *table, size_t slot)
+{
+    return table->slots[slot].place ? block_at(table, table->slots[slot].place - 1) : NULL;
 }
 
 bool state_table_find(const struct state_table *table, struct span employee_id, struct state_record *out)
 {
-    const struct block *block = find(table, employee_id);
+    const struct block *block = block_in(table, state_table_seek(table, employee_id).slot);
     if (block)
         block_read(block, out);
     return block != NULL;
@@ -277,32 +295,40 @@ static void remove_at(struct state_table *table, size_t slot)
     slot_clear(table, slot);
 }
 
-static void add_block(struct state_table *table, const struct state_record *record, uint32_t hash, size_t units)
+/* Its slot is free. */
+static void add_block(struct state_table *table, struct state_place at, const struct state_record *record, size_t units)
 {
-    if (slots_are_full(table))
+    if (slots_are_full(table)) {
         slots_grow(table);
+        at.slot = slot_find(table, record->employee_id, at.hash);
+    }
     size_t place = arena_take_units(table, units);
-    table->slots[slot_find(table, record->employee_id, hash)] = (struct slot){hash, (uint32_t)place + 1};
+    table->slots[at.slot] = (struct slot){at.hash, (uint32_t)place + 1};
     block_write(block_at(table, place), units, record);
     table->live += units;
     table->count++;
 }
 
-void state_table_put(struct state_table *table, const struct state_record *record)
+void state_table_put_at(struct state_table *table, struct state_place at, const struct state_record *record)
 {
     assert(record->employee_id.bytes && record->employee_id.bytes <= UINT16_MAX && record->row.bytes <= UINT32_MAX);
     size_t units = units_needed(record->employee_id.bytes, record->row.bytes);
-    uint32_t hash = hash_of(record->employee_id);
-    size_t at = slot_find(table, record->employee_id, hash);
-    struct block *old = table->slots[at].place ? block_at(table, table->slots[at].place - 1) : NULL;
+    struct block *old = block_in(table, at.slot);
     if (old && old->units >= units) {
         table->live += units - block_needs(old);
         block_write(old, old->units, record);
         return;
     }
-    if (old)
-        remove_at(table, at);
-    add_block(table, record, hash, units);
+    if (old) {
+        remove_at(table, at.slot);
+        at.slot = slot_find(table, record->employee_id, at.hash);
+    }
+    add_block(table, at, record, units);
+}
+
+void state_table_put(struct state_table *table, const struct state_record *record)
+{
+    state_table_put_at(table, state_table_seek(table, record->employee_id), record);
 }
 
 static void block_set_score(struct block *block, const struct state_record *scored)
@@ -318,11 +344,8 @@ static void block_set_score(struct block *block, const struct state_record *scor
 
 bool state_table_set_score(struct state_table *table, const struct state_record *scored)
 {
-    size_t at = slot_find(table, scored->employee_id, hash_of(scored->employee_id));
-    if (!table->slots[at].place)
-        return false;
-    struct block *block = block_at(table, table->slots[at].place - 1);
-    if (block->source_offset != scored->source_offset)
+    struct block *block = block_in(table, state_table_seek(table, scored->employee_id).slot);
+    if (!block || block->source_offset != scored->source_offset)
         return false;
     block_set_score(block, scored);
     return true;
@@ -330,16 +353,16 @@ bool state_table_set_score(struct state_table *table, const struct state_record 
 
 bool state_table_remove(struct state_table *table, struct span employee_id)
 {
-    size_t at = slot_find(table, employee_id, hash_of(employee_id));
-    if (!table->slots[at].place)
+    size_t slot = state_table_seek(table, employee_id).slot;
+    if (!table->slots[slot].place)
         return false;
-    remove_at(table, at);
+    remove_at(table, slot);
     return true;
 }
 
-struct span state_table_block(const struct state_table *table, struct span employee_id)
+struct span state_table_block(const struct state_table *table, struct state_place at)
 {
-    const struct block *block = find(table, employee_id);
+    const struct block *block = block_in(table, at.slot);
     return block ? (struct span){(const char *)block, block_needs(block) * UNIT} : SPAN_NULL;
 }
 

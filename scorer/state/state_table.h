@@ -41,8 +41,16 @@ bool state_table_set_score(struct state_table *table, const struct state_record 
 /* False: there was none. */
 bool state_table_remove(struct state_table *table, struct span employee_id);
 
+/* Where an employee's record is, or would be: what is asked for once and used until the table's next change. */
+struct state_place {
+    size_t slot;
+    uint32_t hash;
+};
+struct state_place state_table_seek(const struct state_table *table, struct span employee_id);
+/* As state_table_put, of a record whose place is known. */
+void state_table_put_at(struct state_table *table, struct state_place at, const struct state_record *record);
 /* The block of a record as it lies in the table, to be kept and put back; SPAN_NULL: there is none. */
-struct span state_table_block(const struct state_table *table, struct span employee_id);
+struct span state_table_block(const struct state_table *table, struct state_place at);
 void state_table_put_block(struct state_table *table, struct span block);
 void state_block_read(struct span block, struct state_record *out); /* borrows from it */
 /* As state_table_set_score, of a block that was kept. */

@@ -3,6 +3,7 @@
  * Called by publish.c alone, on the score loop's thread; never blocks. */
 #include "scorer/stream/publish_headers.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,31 +42,45 @@ static rd_kafka_headers_t *headers_of(const struct input_message *source, size_t
     return headers;
 }
 
-/* Which record it is from. One of each name: what is sent again may carry those of its last time. */
+static void add_number(rd_kafka_headers_t *headers, const char *name, int64_t number)
+{
+    char digits[20], *const end = digits + sizeof digits, *at = end;
+    assert(number >= 0);
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    rd_kafka_header_add(headers, name, -1, at, end - at);
+}
+
+/* Which record it is from: of what has no such headers yet. */
+static rd_kafka_headers_t *add_source(const char *topic, rd_kafka_headers_t *headers,
+                                      const struct input_message *source)
+{
+    rd_kafka_header_add(headers, SOURCE_TOPIC_HEADER, -1, topic, -1);
+    add_number(headers, SOURCE_PARTITION_HEADER, source->partition);
+    add_number(headers, SOURCE_OFFSET_HEADER, source->offset);
+    return headers;
+}
+
+/* One of each name: what is sent again may carry those of its last time. */
 static rd_kafka_headers_t *put_source(const char *topic, rd_kafka_headers_t *headers,
                                       const struct input_message *source)
 {
-    static const char *const names[] = {SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER};
-    char partition[16], offset[24];
-    snprintf(partition, sizeof partition, "%" PRId32, source->partition);
-    snprintf(offset, sizeof offset, "%" PRId64, source->offset);
-    const char *const values[] = {topic, partition, offset};
-    for (size_t h = 0; h < 3; h++) {
-        rd_kafka_header_remove(headers, names[h]);
-        rd_kafka_header_add(headers, names[h], -1, values[h], -1);
-    }
-    return headers;
+    rd_kafka_header_remove(headers, SOURCE_TOPIC_HEADER);
+    rd_kafka_header_remove(headers, SOURCE_PARTITION_HEADER);
+    rd_kafka_header_remove(headers, SOURCE_OFFSET_HEADER);
+    return add_source(topic, headers, source);
 }
 
 rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct input_message *source)
 {
-    return put_source(topic, rd_kafka_headers_new(3), source);
+    return add_source(topic, rd_kafka_headers_new(3), source);
 }
 
 rd_kafka_headers_t *publish_headers_alert(const char *topic, const struct input_message *source)
 {
     rd_kafka_headers_t *trace = publish_headers_trace(source);
-    return put_source(topic, trace ? trace : rd_kafka_headers_new(3), source);
+    return add_source(topic, trace ? trace : rd_kafka_headers_new(3), source);
 }
 
 rd_kafka_headers_t *publish_headers_outcome(const char *topic, const struct input_message *source, bool as_it_came)

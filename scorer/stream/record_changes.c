@@ -203,6 +203,7 @@ enum alert_kind record_changes_publish(struct record_changes *changes, struct pu
     };
     if (change->how == STATE_CHANGE_RECORD) {
         record.cells = event->cells;
+        record.attributes = event->attributes;
         kind = score_record(changes, publish, change, result, &record);
     }
     buffer_clear(&changes->value);

@@ -66,7 +66,7 @@ struct score_batch {
     struct reason *reasons;
     struct challenger_rows *challengers; /* NULL: none */
     struct record_changes *records;      /* NULL: no current records are kept */
-    struct buffer value, outcomes;
+    struct buffer value, outcomes, attributes;
 };
 
 /* --- decoding and validating --- */
@@ -313,12 +313,23 @@ static void fill_prediction(const struct score_batch *batch, const struct model 
     };
 }
 
+/* What came as JSON, or was completed, is encoded once for its prediction and its current record. */
+static void encode_attributes(struct score_batch *batch, struct event *event)
+{
+    if (!batch->records || event->attributes.data)
+        return;
+    buffer_clear(&batch->attributes);
+    attributes_encode(batch->settings->schema, event->cells, &batch->attributes);
+    event->attributes = buffer_span(&batch->attributes);
+}
+
 static bool publish_scored(struct score_batch *batch, size_t i, const struct model *model,
                            struct prediction *prediction)
 {
     const struct schema *schema = batch->settings->schema;
-    const struct event *event = &batch->events[i];
+    struct event *event = &batch->events[i];
     const struct score *score = &batch->scores[batch->rows[i]];
+    encode_attributes(batch, event);
     prediction->event_id = event->event_id;
     prediction->employee_id = event->employee_id;
     prediction->occurred_at_ms = event->occurred_at_ms;
@@ -534,6 +545,7 @@ void score_batch_free(struct score_batch *batch)
     key_reader_free(batch->keys);
     buffer_free(&batch->value);
     buffer_free(&batch->outcomes);
+    buffer_free(&batch->attributes);
     free(batch->key_texts);
     free(batch->cells);
     free(batch->reasons);

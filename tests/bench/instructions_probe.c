@@ -10,11 +10,13 @@
 #define CALLGRIND_STOP_INSTRUMENTATION
 #endif
 
+#include "base/json.h"
 #include "events/decoder.h"
 #include "events/event_encoder.h"
 #include "events/validate.h"
 #include "pipeline/onnx/onnx_write.h"
 #include "scorer/sink/sink_rows.h"
+#include "scorer/stream/record_changes.h"
 #include "tests/support/forest.h"
 #include "tests/support/records.h"
 
@@ -102,6 +104,54 @@ static void decode(void)
         struct event event = {.cells = cells + r * schema->column_count};
         need(decoder_decode(decoder, part(&values, value_ends, r), &event, &fault) == EVENT_OK);
     }
+}
+
+/* A blank behind each comma and colon between members; none of the texts has a quote before one. */
+static void json_space(void)
+{
+    struct buffer spaced = {0};
+    for (size_t r = 0, at = 0; r < ROWS; r++) {
+        for (; at < value_ends[r + 1]; at++) {
+            char byte = values.data[at];
+            buffer_add_u8(&spaced, (uint8_t)byte);
+            if ((byte == ':' && values.data[at - 1] == '"') || (byte == ',' && values.data[at + 1] == '"'))
+                buffer_add_u8(&spaced, ' ');
+        }
+        value_ends[r + 1] = spaced.bytes;
+    }
+    buffer_free(&values);
+    values = spaced;
+}
+
+/* The same events as JSON, with the blanks that many writers put, or without any. */
+static void json_make(bool spaced)
+{
+    static const struct json_settings settings = {.time_unit = TIME_UNIT_NONE};
+    records_make();
+    decoder_take_json(decoder, INPUT_FORMAT_AUTO, &settings);
+    buffer_clear(&values);
+    for (size_t r = 0; r < ROWS; r++) {
+        buffer_printf(
+            &values,
+            "{\"event_id\":\"%08x-0000-4000-8000-%012zx\",\"event_type\":\"SNAPSHOT\",\"employee_id\":\"%zu\","
+            "\"occurred_at\":\"2023-11-14T22:13:20.%03zuZ\",\"attributes\":",
+            (unsigned)draw(UINT32_MAX), r, r, r);
+        json_add_row(&values, schema->columns, schema->column_count, cells + r * schema->column_count);
+        buffer_add_u8(&values, '}');
+        value_ends[r + 1] = values.bytes;
+    }
+    if (spaced)
+        json_space();
+}
+
+static void json_compact_make(void)
+{
+    json_make(false);
+}
+
+static void json_spaced_make(void)
+{
+    json_make(true);
 }
 
 static void decode_validate(void)
@@ -289,6 +339,100 @@ static void explain_single(void)
         pipeline_score(pipeline, cells + r * row_cells, 1, TOP, scores, reasons_found);
 }
 
+/* --- current records and alerts, without what Kafka's client makes of them --- */
+
+static struct settings settings = {.input_topic = "employee-events", .alert_topic = "attrition-alerts"};
+static struct state *state;
+static struct record_changes *changes;
+static struct event events[ROWS];
+static struct model model;
+static size_t published;
+
+void publish_state(struct publish *publish, const struct input_message *source, struct span employee_id,
+                   struct span value)
+{
+    (void)publish, (void)source;
+    published += employee_id.bytes + value.bytes;
+}
+
+void publish_alert(struct publish *publish, const struct input_message *source, struct span employee_id,
+                   struct span value)
+{
+    publish_state(publish, source, employee_id, value);
+}
+
+/* Everybody is positive, or nobody. */
+static void changes_make(bool positive)
+{
+    struct fault fault;
+    linear_make();
+    settings.schema = schema;
+    settings.alert_rules = (struct alert_rules){.hysteresis = 0.02, .delta = 2};
+    state = state_new();
+    changes = record_changes_new(&settings, state);
+    model = (struct model){
+        .pipeline = pipeline, .stamp = stamp, .threshold = positive ? 0 : 2, .labels = labels_of(schema, pipeline)};
+    for (size_t r = 0; r < ROWS; r++) {
+        events[r] = (struct event){.cells = cells + r * schema->column_count};
+        need(decoder_decode(decoder, part(&values, value_ends, r), &events[r], &fault) == EVENT_OK);
+    }
+    pipeline_score(pipeline, cells, ROWS, 0, scores, NULL);
+}
+
+static void change(size_t r, int64_t offset)
+{
+    struct fault fault;
+    const struct input_message message = {.offset = offset};
+    const struct score *score = &scores[r];
+    const struct record_change made = record_changes_merge(changes, &message, true, &events[r], &fault);
+    struct prediction scored = {.event_id = events[r].event_id,
+                                .employee_id = events[r].employee_id,
+                                .occurred_at_ms = events[r].occurred_at_ms,
+                                .label = score->probability >= model.threshold ? model.labels.positive
+                                                                               : model.labels.negative,
+                                .probability = score->probability,
+                                .threshold = model.threshold,
+                                .margin = score->margin,
+                                .model = stamp};
+    const struct record_result result = {&message, &events[r], &scored, &model};
+    record_changes_split(changes, &made, &model, &scored);
+    (void)record_changes_publish(changes, NULL, &made, &result);
+}
+
+static void change_all(void)
+{
+    static int64_t offset;
+    for (size_t r = 0; r < ROWS; r++)
+        change(r, offset++);
+    state_mark(state);
+    state_committed(state);
+}
+
+static void records_first(void)
+{
+    (void)state_open(state, 0);
+    change_all();
+}
+
+static void nobody_make(void)
+{
+    changes_make(false);
+    (void)state_open(state, 0);
+}
+
+static void everybody_make(void)
+{
+    changes_make(true);
+    (void)state_open(state, 0);
+}
+
+/* The second time all cross the threshold. */
+static void records_cross(void)
+{
+    model.threshold = model.threshold > 1 ? 0 : 2;
+    change_all();
+}
+
 /* --- the cases --- */
 
 static const struct bench_case {
@@ -298,9 +442,15 @@ static const struct bench_case {
 } CASES[] = {
     {"decode", records_make, decode, ROWS},
     {"decode-validate", records_make, decode_validate, ROWS},
+    {"decode-json", json_compact_make, decode, ROWS},
+    {"decode-json-spaced", json_spaced_make, decode, ROWS},
     {"encode-cells", records_make, encode_cells, ROWS},
     {"encode-copied", records_make, encode_copied, ROWS},
     {"sink-row", records_make, sink_add, ROWS},
+    {"record-first", nobody_make, records_first, ROWS},
+    {"record-again", nobody_make, change_all, ROWS},
+    {"alert-first", everybody_make, records_first, ROWS},
+    {"alert-crossed", nobody_make, records_cross, ROWS},
     {"linear-batch", linear_make, score_rows, ROWS},
     {"linear-batch-reasons", linear_make, explain_rows, ROWS},
     {"linear-single", linear_make, score_single, SINGLE_ROWS},

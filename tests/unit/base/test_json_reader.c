@@ -181,6 +181,51 @@ static void texts_are_decoded(void **state)
     json_reader_free(&reader);
 }
 
+static void assert_text(const char *text, size_t bytes, enum json_flaw expected)
+{
+    struct json_value value;
+    enum json_flaw flaw = flaw_of((struct span){text, bytes}, &value);
+    if (flaw != expected)
+        fail_msg("%.*s: %s, not %s", (int)bytes, text, json_flaw_text(flaw), json_flaw_text(expected));
+    if (flaw == JSON_FLAW_NONE)
+        assert_int_equal(value.text.bytes, bytes - 2);
+}
+
+/* One byte of a text of a's between quotes is another. */
+static void assert_byte(char *text, size_t letters, size_t place, char byte, enum json_flaw expected)
+{
+    text[place] = byte;
+    assert_text(text, letters + 2, expected);
+    text[place] = 'a';
+}
+
+/* They are looked through in pieces of sixteen and eight bytes: every kind of byte stands at every place of them. */
+static void texts_end_where_they_end(void **state)
+{
+    char text[64];
+    (void)state;
+    for (size_t letters = 1; letters <= 40; letters++) {
+        memset(text, 'a', sizeof text);
+        text[0] = text[letters + 1] = '"';
+        text[letters + 2] = '\x80';
+        assert_text(text, letters + 2, JSON_FLAW_NONE);
+        assert_text(text, letters + 3, JSON_FLAW_TRAILING);
+        for (size_t place = 1; place <= letters; place++) {
+            assert_text(text, place, JSON_FLAW_CUT_OFF);
+            assert_byte(text, letters, place, '\x1f', JSON_FLAW_CONTROL);
+            assert_byte(text, letters, place, '\x80', JSON_FLAW_UTF8);
+            assert_byte(text, letters, place, '\\', place == letters ? JSON_FLAW_CUT_OFF : JSON_FLAW_ESCAPE);
+            assert_byte(text, letters, place, '"', JSON_FLAW_TRAILING);
+            assert_byte(text, letters, place, '\x7f', JSON_FLAW_NONE);
+            if (place == letters)
+                continue;
+            text[place] = '\xc3';
+            assert_byte(text, letters, place + 1, '\xa9', JSON_FLAW_NONE);
+            text[place] = 'a';
+        }
+    }
+}
+
 static void depth_is_bounded(void **state)
 {
     (void)state;
@@ -269,6 +314,7 @@ int main(void)
         cmocka_unit_test(numbers_are_the_nearest_doubles),
         cmocka_unit_test(numbers_say_what_they_are),
         cmocka_unit_test(texts_are_decoded),
+        cmocka_unit_test(texts_end_where_they_end),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(many_names_differ),
         cmocka_unit_test(a_large_table_of_names_is_not_kept),

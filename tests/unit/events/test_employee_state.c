@@ -2,6 +2,7 @@
 #include "tests/unit/events/unit.h"
 
 #include "events/employee_state.h"
+#include "events/event_encoder.h"
 
 enum { COLUMNS = 30, INCOME = 15, TRAVEL = 1 };
 
@@ -72,6 +73,20 @@ static void test_a_current_record(void **state)
     assert_int_equal(fixture->out.cells[0].code, CELL_MISSING);
 }
 
+/* Attributes that came encoded are copied. */
+static void test_encoded_attributes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct buffer attributes = {0}, made = {0};
+    attributes_encode(fixture->schema, fixture->cells, &attributes);
+    employee_state_encode(fixture->schema, &fixture->state, &made);
+    fixture->state.attributes = buffer_span(&attributes);
+    assert_round_trip(fixture);
+    assert_true(span_equal(buffer_span(&fixture->bytes), buffer_span(&made)));
+    buffer_free(&attributes);
+    buffer_free(&made);
+}
+
 static void test_with_a_prediction_and_an_alert(void **state)
 {
     struct fixture *fixture = *state;
@@ -107,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_current_record, make, unmake),
+        cmocka_unit_test_setup_teardown(test_encoded_attributes, make, unmake),
         cmocka_unit_test_setup_teardown(test_with_a_prediction_and_an_alert, make, unmake),
         cmocka_unit_test_setup_teardown(test_who_has_left, make, unmake),
         cmocka_unit_test_setup_teardown(test_anything_else_is_refused, make, unmake),

@@ -120,6 +120,94 @@ static void a_plain_event_is_read(void **state)
     assert_cells(fixture);
 }
 
+#define ENVELOPE \
+    "{\"event_id\":\"e\",\"event_type\":\"HIRED\",\"employee_id\":\"E\",\"occurred_at\":1000,\"attributes\":"
+
+static const char *event_of(const char *attributes)
+{
+    static char text[512];
+    snprintf(text, sizeof text, ENVELOPE "%s}", attributes);
+    return text;
+}
+
+static void members_may_stand_in_any_order(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const same[] = {
+        ATTRIBUTES,
+        "{\"count\": 41, \"grade\": \"yy\", \"score\": -2.5, \"share\": null}",
+        " {\n\t\"count\" :41 ,\r\n\"grade\":  \"yy\",\"score\":-2.5,\"share\":null\n}\n",
+        "{\"share\":null,\"score\":-25e-1,\"grade\":\"yy\",\"count\":41}",
+        "{\"grade\":\"yy\",\"score\":-2.5,\"count\":41}",
+        "{\"\\u0063ount\":41,\"gr\\u0061de\":\"y\\u0079\",\"score\":-2.5}",
+        "{\"level\":null,\"count\":41.0,\"score\":-2.50,\"grade\":\"yy\"}",
+    };
+    fixture->settings.time_unit = TIME_UNIT_MS;
+    settle(fixture);
+    for (size_t s = 0; s < sizeof same / sizeof *same; s++) {
+        assert_read(fixture, event_of(same[s]));
+        assert_event(fixture, "e", "E", 1000, EVENT_TYPE_HIRED);
+        assert_cells(fixture);
+    }
+    assert_read(fixture, "{\"attributes\":" ATTRIBUTES ",\"occurred_at\":1000,\"employee_id\":\"E\","
+                         "\"event_type\":\"HIRED\",\"event_\\u0069d\":\"e\"}");
+    assert_event(fixture, "e", "E", 1000, EVENT_TYPE_HIRED);
+    assert_cells(fixture);
+}
+
+static void a_duplicate_is_found_wherever_it_stands(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const twice[] = {
+        "{\"count\":1,\"grade\":\"yy\",\"count\":1}",      "{\"count\":1,\"\\u0063ount\":1}",
+        "{\"grade\":\"yy\",\"count\":1,\"grade\":\"yy\"}", "{\"count\":null,\"grade\":\"yy\",\"count\":null}",
+        "{\"other\":1,\"count\":1,\"other\":1}",
+    };
+    for (size_t t = 0; t < sizeof twice / sizeof *twice; t++)
+        assert_refused(fixture, event_of(twice[t]), EVENT_MALFORMED, "JSON with a duplicate key");
+    assert_refused(fixture, "{\"event_id\":\"e\",\"event_type\":\"HIRED\",\"event_id\":\"e\",\"attributes\":{}}",
+                   EVENT_MALFORMED, "JSON with a duplicate key (column 49)");
+    assert_refused(fixture, event_of("{\"count\":1,\"grade\":\"yy\",\"count\":1}"), EVENT_MALFORMED,
+                   "JSON with a duplicate key (column 120)");
+}
+
+/* Also where little is left of the document behind them. */
+static void numbers_of_few_digits_are_themselves(void **state)
+{
+    struct fixture *fixture = *state;
+    char attributes[64];
+    int64_t number = 0;
+    fixture->settings.time_unit = TIME_UNIT_MS;
+    settle(fixture);
+    for (int digits = 1; digits <= 15; digits++) {
+        number = number * 10 + digits % 10;
+        snprintf(attributes, sizeof attributes, "{\"total\":%lld}", (long long)number);
+        assert_read(fixture, event_of(attributes));
+        assert_true(fixture->cells[UNIT_TOTAL].number == (double)number);
+        snprintf(attributes, sizeof attributes, "{\"total\":%lld,\"score\":%lld.5}", (long long)number,
+                 (long long)number % 1000);
+        assert_read(fixture, event_of(attributes));
+        assert_true(fixture->cells[UNIT_TOTAL].number == (double)number);
+        assert_true(fixture->cells[UNIT_SCORE].number == (double)(number % 1000) + 0.5);
+        snprintf(attributes, sizeof attributes, "{\"total\":0%lld}", (long long)number);
+        assert_refused(fixture, event_of(attributes), EVENT_MALFORMED, "not JSON: a number that is not written");
+    }
+    assert_read(fixture, event_of("{\"total\":0,\"score\":-0}"));
+    assert_true(fixture->cells[UNIT_TOTAL].number == 0 && fixture->cells[UNIT_SCORE].number == 0);
+}
+
+static void what_is_cut_off_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char whole[] = ENVELOPE "{\"count\":41,\"grade\":\"yy\",\"level\":7}}";
+    char text[sizeof whole];
+    for (size_t bytes = 1; bytes < sizeof whole - 1; bytes++) {
+        memcpy(text, whole, bytes);
+        text[bytes] = '\0';
+        assert_refused(fixture, text, EVENT_MALFORMED, "not JSON: it ends too early");
+    }
+}
+
 static void what_is_absent_comes_from_the_record(void **state)
 {
     struct fixture *fixture = *state;
@@ -581,6 +669,10 @@ int main(void)
 #define WITH(TEST) cmocka_unit_test_setup_teardown(TEST, make, unmake)
     const struct CMUnitTest tests[] = {
         WITH(a_plain_event_is_read),
+        WITH(members_may_stand_in_any_order),
+        WITH(a_duplicate_is_found_wherever_it_stands),
+        WITH(numbers_of_few_digits_are_themselves),
+        WITH(what_is_cut_off_is_refused),
         WITH(what_is_absent_comes_from_the_record),
         WITH(every_fault_has_its_code_and_field),
         WITH(depth_is_a_limit),

@@ -230,6 +230,36 @@ static void a_score_belongs_to_its_own_record(void **unused)
     state_free(state);
 }
 
+/* Each the beginning of the next, or alike but for one byte. */
+static void ids_differ_by_any_byte(void **state)
+{
+    enum { LONGEST = 20 };
+    struct state_table *table = state_table_new();
+    struct state_record found;
+    char id[LONGEST];
+    (void)state;
+    memset(id, 'a', sizeof id);
+    for (size_t bytes = 1; bytes <= LONGEST; bytes++)
+        for (size_t place = 0; place <= bytes; place++) { /* the last round changes nothing */
+            if (place < bytes)
+                id[place] = 'b';
+            const struct state_record record = {
+                .employee_id = {id, bytes}, .source_offset = (int64_t)(100 * bytes + place), .row = SPAN_LITERAL("r")};
+            state_table_put(table, &record);
+            assert_true(state_table_find(table, record.employee_id, &found));
+            assert_int_equal(found.source_offset, record.source_offset);
+            memset(id, 'a', sizeof id);
+        }
+    assert_int_equal(state_table_count(table), LONGEST * (LONGEST + 3) / 2);
+    for (size_t bytes = 1; bytes <= LONGEST; bytes++) {
+        assert_true(state_table_find(table, (struct span){id, bytes}, &found));
+        assert_int_equal(found.source_offset, (int64_t)(101 * bytes));
+        assert_true(state_table_remove(table, (struct span){id, bytes}));
+        assert_false(state_table_find(table, (struct span){id, bytes}, &found));
+    }
+    state_table_free(table);
+}
+
 /* --- memory --- */
 
 static size_t fill(struct state_table *table, size_t count, size_t row_bytes)
@@ -324,13 +354,10 @@ static void models_have_numbers(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_come_back_as_they_were),
-        cmocka_unit_test(works_are_committed_or_never_were),
-        cmocka_unit_test(a_score_belongs_to_its_own_record),
-        cmocka_unit_test(an_employee_takes_at_most_250_bytes),
-        cmocka_unit_test(growing_records_do_not_fill_the_memory),
-        cmocka_unit_test(records_stay_under_the_limit),
-        cmocka_unit_test(models_have_numbers),
+        cmocka_unit_test(rows_come_back_as_they_were),         cmocka_unit_test(works_are_committed_or_never_were),
+        cmocka_unit_test(a_score_belongs_to_its_own_record),   cmocka_unit_test(ids_differ_by_any_byte),
+        cmocka_unit_test(an_employee_takes_at_most_250_bytes), cmocka_unit_test(growing_records_do_not_fill_the_memory),
+        cmocka_unit_test(records_stay_under_the_limit),        cmocka_unit_test(models_have_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
