@@ -7,12 +7,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/steady_wait.h"
 #include "avro/registry_calls.h"
 #include "avro/registry_disk.h"
 
@@ -347,8 +347,7 @@ static const struct entry *wanted(const struct registry_client *client, bool on_
 static void rest(struct registry_client *client, bool something)
 {
     int64_t until_us = something ? client->retry_us : client_now_us() + 3600 * INT64_C(1000000);
-    const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
-    (void)pthread_cond_timedwait(&client->wake, &client->lock, &until);
+    (void)steady_wait_until(&client->lock, &client->wake, until_us);
 }
 
 /* One piece of work, or a rest. */
@@ -385,16 +384,6 @@ static char *text_copy(const char *text)
     return text ? mem_text(text) : NULL;
 }
 
-static void init_lock(struct registry_client *client)
-{
-    pthread_condattr_t steady;
-    pthread_mutex_init(&client->lock, NULL);
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&client->wake, &steady);
-    pthread_condattr_destroy(&steady);
-}
-
 static bool keep_duties(struct registry_client *client, const struct registry_duties *duties)
 {
     client->duty = *duties;
@@ -419,7 +408,7 @@ static enum status client_make(const struct registry_settings *settings, const s
     client->entries = mem_zeroed(ENTRIES_MAX, sizeof *client->entries);
     client->duties = duties && keep_duties(client, duties) ? STATUS_UNAVAILABLE : STATUS_OK;
     error_set(&client->duties_text, STATUS_UNAVAILABLE, "the schema registry has not answered yet");
-    init_lock(client);
+    steady_wait_init(&client->lock, &client->wake);
     enum status status = registry_calls_new(settings, &client->stop, &client->calls, err);
     if (status == STATUS_OK && settings->cache_dir && *settings->cache_dir)
         status = registry_disk_new(settings->cache_dir, registry_calls_url(client->calls), &client->disk, err);

@@ -10,6 +10,13 @@
 MUST_USE enum status database_reader_connect(const char *conninfo, const char *program, const char *doing, PGconn **out,
                                              struct error *err);
 
+/* Takes the result of a statement. *out, yours to clear: it, or NULL on failure; out NULL: whether it succeeded is all
+ * that counts. */
+MUST_USE enum status database_reader_result(const PGconn *connection, const char *doing, PGresult *result,
+                                            PGresult **out, struct error *err);
+/* A statement without parameters whose result is not wanted. */
+MUST_USE enum status database_reader_run(PGconn *connection, const char *doing, const char *sql, struct error *err);
+
 /* "PostgreSQL: <doing>: <the first line of its words>". STATUS_INVALID: the server refused; STATUS_UNAVAILABLE: it is
  * not there. */
 enum status database_reader_fail(const PGconn *connection, const char *doing, struct error *err);

@@ -50,42 +50,41 @@ static bool read_integer(const char *text, int64_t *out)
     return read_digits(text, out, &end) && *end == '\0';
 }
 
-static bool read_duration(const char *text, int64_t *out)
+struct unit {
+    const char *name;
+    int64_t count;
+};
+
+/* A number of units in their smallest; 0 needs no unit. */
+static bool read_in_units(const char *text, const struct unit *units, size_t unit_count, int64_t *out)
 {
-    static const struct {
-        const char *name;
-        int64_t us;
-    } units[] = {{"us", 1},
-                 {"ms", 1000},
-                 {"s", 1000000},
-                 {"m", 60 * 1000000LL},
-                 {"h", 3600 * 1000000LL},
-                 {"d", 86400 * 1000000LL}};
     const char *end = NULL;
     if (!read_digits(text, out, &end) || *out < 0)
         return false;
     if (*out == 0 && *end == '\0')
         return true;
-    for (size_t u = 0; u < sizeof units / sizeof *units; u++)
+    for (size_t u = 0; u < unit_count; u++)
         if (strcmp(end, units[u].name) == 0)
-            return !__builtin_mul_overflow(*out, units[u].us, out);
+            return !__builtin_mul_overflow(*out, units[u].count, out);
     return false;
+}
+
+static bool read_duration(const char *text, int64_t *out)
+{
+    static const struct unit units[] = {{"us", 1},
+                                        {"ms", 1000},
+                                        {"s", 1000000},
+                                        {"m", 60 * 1000000LL},
+                                        {"h", 3600 * 1000000LL},
+                                        {"d", 86400 * 1000000LL}};
+    return read_in_units(text, units, sizeof units / sizeof *units, out);
 }
 
 static bool read_size(const char *text, int64_t *out)
 {
-    static const struct {
-        const char *name;
-        int64_t bytes;
-    } units[] = {{"", 1},         {"KiB", 1 << 10}, {"Ki", 1 << 10}, {"MiB", 1 << 20},
-                 {"Mi", 1 << 20}, {"GiB", 1 << 30}, {"Gi", 1 << 30}};
-    const char *end = NULL;
-    if (!read_digits(text, out, &end) || *out < 0)
-        return false;
-    for (size_t u = 0; u < sizeof units / sizeof *units; u++)
-        if (strcmp(end, units[u].name) == 0)
-            return !__builtin_mul_overflow(*out, units[u].bytes, out);
-    return false;
+    static const struct unit units[] = {{"", 1},         {"KiB", 1 << 10}, {"Ki", 1 << 10}, {"MiB", 1 << 20},
+                                        {"Mi", 1 << 20}, {"GiB", 1 << 30}, {"Gi", 1 << 30}};
+    return read_in_units(text, units, sizeof units / sizeof *units, out);
 }
 
 static bool read_switch(const char *text, int64_t *out)

@@ -28,6 +28,11 @@ void kafka_limit_memory(int64_t consumer_bytes, int64_t producer_bytes);
 /* Takes *conf (NULL afterwards, on failure too). */
 MUST_USE enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out,
                                       struct error *err);
+static inline void kafka_client_free(rd_kafka_t *client)
+{
+    if (client)
+        rd_kafka_destroy(client);
+}
 
 /* Maps a librdkafka error to a status: unavailable (retriable, transport, time-out), denied, fenced (CONFLICT),
  * invalid. */

@@ -360,16 +360,11 @@ static enum status node_check(struct compiler *compiler, const struct onnx_node 
         return error_set(compiler->err, STATUS_UNSUPPORTED, "%zu inputs, %zu outputs and %zu attributes",
                          node->input_count, node->output_count, node->attribute_count);
     for (size_t a = 0; a < node->attribute_count; a++) {
-        const char *name = node->attributes[a].name, *at = row->attributes;
+        const char *name = node->attributes[a].name;
         if (onnx_attribute_find(node, name) != &node->attributes[a])
             return error_set(compiler->err, STATUS_INVALID, "duplicate attribute '%.60s': export the model again",
                              name);
-        size_t length = strlen(name);
-        while (at && (strncmp(at, name, length) != 0 || at[length] != '|')) {
-            at = strchr(at, '|');
-            at = at ? at + 1 : NULL;
-        }
-        if (!at || length == 0)
+        if (!operator_list_has(row->attributes, name))
             return error_set(compiler->err, STATUS_UNSUPPORTED, "attribute '%.60s' is not supported (docs/MODELS.md)",
                              name);
     }

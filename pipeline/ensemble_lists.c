@@ -131,12 +131,11 @@ struct apart {
 
 /* What it becomes, `count` so far. */
 struct joined {
-    int64_t *trees, *ids, *features, *trues, *falses, *missing, *weight_trees, *weight_ids, *weight_classes;
+    struct node_lists nodes;
+    int64_t *weight_trees, *weight_ids, *weight_classes;
     int64_t *places; /* by branch: where it stands */
-    uint8_t *modes;
-    double *thresholds, *weights;
-    struct node_set *sets;
-    size_t count, weight_count;
+    double *weights;
+    size_t weight_count;
 };
 
 static enum status apart_numbers(struct reading *reading, const char *name, enum dtype dtype, size_t count,
@@ -220,11 +219,11 @@ static enum status leaf_join(struct reading *reading, const struct apart *apart,
 {
     if (leaf < 0 || (uint64_t)leaf >= apart->leaf_count)
         return invalid(reading, "a leaf that is not there");
-    size_t n = out->count++, w = out->weight_count++;
+    size_t n = out->nodes.count++, w = out->weight_count++;
     *id = (int64_t)n;
-    out->trees[n] = out->weight_trees[w] = tree;
-    out->ids[n] = out->weight_ids[w] = *id;
-    out->modes[n] = NODE_LEAF;
+    out->nodes.trees[n] = out->weight_trees[w] = tree;
+    out->nodes.ids[n] = out->weight_ids[w] = *id;
+    out->nodes.modes[n] = NODE_LEAF;
     out->weights[w] = apart->weights[leaf];
     out->weight_classes[w] = apart->targets[leaf];
     return STATUS_OK;
@@ -234,26 +233,26 @@ static enum status leaf_join(struct reading *reading, const struct apart *apart,
 static enum status branch_join(struct reading *reading, const struct apart *apart, struct joined *out, int64_t tree,
                                size_t b)
 {
-    size_t n = out->count++;
+    size_t n = out->nodes.count++;
     if (apart->modes[b] > NODE_MEMBER)
         return operation_unsupported(reading->operation, "nodes_modes beyond BRANCH_MEMBER");
-    out->trees[n] = tree;
-    out->ids[n] = (int64_t)n;
+    out->nodes.trees[n] = tree;
+    out->nodes.ids[n] = (int64_t)n;
     out->places[b] = (int64_t)n;
-    out->modes[n] = (uint8_t)apart->modes[b];
-    out->features[n] = apart->features[b];
-    out->thresholds[n] = apart->splits[b];
+    out->nodes.modes[n] = (uint8_t)apart->modes[b];
+    out->nodes.features[n] = apart->features[b];
+    out->nodes.thresholds[n] = apart->splits[b];
     if (apart->missing)
-        out->missing[n] = apart->missing[b] != 0;
+        out->nodes.missing[n] = apart->missing[b] != 0;
     if (apart->sets)
-        out->sets[n] = apart->sets[b];
-    out->trues[n] = apart->trues[b];
-    out->falses[n] = apart->falses[b];
+        out->nodes.sets[n] = apart->sets[b];
+    out->nodes.trues[n] = apart->trues[b];
+    out->nodes.falses[n] = apart->falses[b];
     enum status status = STATUS_OK;
     if (apart->true_leaves[b])
-        status = leaf_join(reading, apart, out, tree, apart->trues[b], &out->trues[n]);
+        status = leaf_join(reading, apart, out, tree, apart->trues[b], &out->nodes.trues[n]);
     if (status == STATUS_OK && apart->false_leaves[b])
-        status = leaf_join(reading, apart, out, tree, apart->falses[b], &out->falses[n]);
+        status = leaf_join(reading, apart, out, tree, apart->falses[b], &out->nodes.falses[n]);
     return status;
 }
 
@@ -285,10 +284,12 @@ static bool joined_make(struct reading *reading, const struct apart *apart, size
 {
     struct arena *arena = &reading->scratch;
     size_t leaves = most - apart->count;
-    int64_t **const BY_NODE[] = {&out->trees, &out->ids, &out->features, &out->trues, &out->falses};
+    int64_t **const BY_NODE[] = {&out->nodes.trees, &out->nodes.ids, &out->nodes.features, &out->nodes.trues,
+                                 &out->nodes.falses};
     int64_t **const BY_LEAF[] = {&out->weight_trees, &out->weight_ids, &out->weight_classes};
-    size_t of_node = sizeof *out->thresholds + sizeof *out->modes + (apart->sets ? sizeof *out->sets : 0) +
-                     (apart->missing ? sizeof *out->missing : 0) + sizeof BY_NODE / sizeof *BY_NODE * sizeof(int64_t);
+    size_t of_node = sizeof *out->nodes.thresholds + sizeof *out->nodes.modes +
+                     (apart->sets ? sizeof *out->nodes.sets : 0) + (apart->missing ? sizeof *out->nodes.missing : 0) +
+                     sizeof BY_NODE / sizeof *BY_NODE * sizeof(int64_t);
     size_t of_leaf = sizeof *out->weights + sizeof BY_LEAF / sizeof *BY_LEAF * sizeof(int64_t);
     if (!expr_pool_room(reading->operation->pool,
                         most * of_node + leaves * of_leaf + apart->count * sizeof *out->places, 1))
@@ -298,11 +299,11 @@ static bool joined_make(struct reading *reading, const struct apart *apart, size
     for (size_t l = 0; l < sizeof BY_LEAF / sizeof *BY_LEAF; l++)
         *BY_LEAF[l] = arena_zeroed(arena, leaves, sizeof **BY_LEAF[l]);
     out->places = arena_zeroed(arena, apart->count, sizeof *out->places);
-    out->missing = apart->missing ? arena_zeroed(arena, most, sizeof *out->missing) : NULL;
-    out->modes = arena_zeroed(arena, most, sizeof *out->modes);
-    out->thresholds = arena_zeroed(arena, most, sizeof *out->thresholds);
+    out->nodes.missing = apart->missing ? arena_zeroed(arena, most, sizeof *out->nodes.missing) : NULL;
+    out->nodes.modes = arena_zeroed(arena, most, sizeof *out->nodes.modes);
+    out->nodes.thresholds = arena_zeroed(arena, most, sizeof *out->nodes.thresholds);
     out->weights = arena_zeroed(arena, leaves, sizeof *out->weights);
-    out->sets = apart->sets ? arena_zeroed(arena, most, sizeof *out->sets) : NULL;
+    out->nodes.sets = apart->sets ? arena_zeroed(arena, most, sizeof *out->nodes.sets) : NULL;
     return true;
 }
 
@@ -312,9 +313,9 @@ static void children_name(const struct apart *apart, struct joined *out)
     for (size_t b = 0; b < apart->count; b++) {
         size_t n = (size_t)out->places[b];
         if (!apart->true_leaves[b])
-            out->trues[n] = out->places[apart->trues[b]];
+            out->nodes.trues[n] = out->places[apart->trues[b]];
         if (!apart->false_leaves[b])
-            out->falses[n] = out->places[apart->falses[b]];
+            out->nodes.falses[n] = out->places[apart->falses[b]];
     }
 }
 
@@ -341,21 +342,12 @@ static enum status apart_join(struct reading *reading, const struct apart *apart
     reading->by_place = true;
     reading->places = joined.places;
     reading->place_count = apart->count;
-    reading->trees = joined.trees;
-    reading->ids = joined.ids;
-    reading->features = joined.features;
-    reading->trues = joined.trues;
-    reading->falses = joined.falses;
-    reading->missing = joined.missing;
-    reading->modes = joined.modes;
-    reading->sets = joined.sets;
-    reading->thresholds = (struct number_list){.doubles = joined.thresholds, .count = joined.count};
+    ensemble_nodes_take(reading, &joined.nodes);
     reading->weights = (struct number_list){.doubles = joined.weights, .count = joined.weight_count};
     reading->weight_trees = joined.weight_trees;
     reading->weight_ids = joined.weight_ids;
     reading->weight_classes = joined.weight_classes;
-    reading->count = joined.count;
-    return status == STATUS_OK ? count_check(reading, joined.count) : status;
+    return status == STATUS_OK ? count_check(reading, joined.nodes.count) : status;
 }
 
 enum status ensemble_lists_read(struct reading *reading)

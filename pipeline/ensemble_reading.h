@@ -56,6 +56,29 @@ struct reading {
     uint32_t *order;               /* of one tree: index of each laid-out node */
 };
 
+/* Lists of nodes that are made of the file's; as in the reading. */
+struct node_lists {
+    int64_t *trees, *ids, *features, *trues, *falses, *missing;
+    uint8_t *modes;
+    double *thresholds;
+    struct node_set *sets;
+    size_t count;
+};
+
+static inline void ensemble_nodes_take(struct reading *reading, const struct node_lists *made)
+{
+    reading->trees = made->trees;
+    reading->ids = made->ids;
+    reading->features = made->features;
+    reading->trues = made->trues;
+    reading->falses = made->falses;
+    reading->missing = made->missing;
+    reading->modes = made->modes;
+    reading->sets = made->sets;
+    reading->thresholds = (struct number_list){.doubles = made->thresholds, .count = made->count};
+    reading->count = made->count;
+}
+
 /* For qsort and bsearch. */
 static inline int ensemble_key_order(const void *a, const void *b)
 {

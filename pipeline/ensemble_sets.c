@@ -43,16 +43,8 @@ static size_t chain_next(const struct reading *reading, size_t n)
     return goes_on ? next : reading->count;
 }
 
-/* Lists without what chains absorb, of a reading with `kept` nodes. */
-struct merged_lists {
-    int64_t *trees, *ids, *features, *trues, *falses, *missing;
-    uint8_t *modes;
-    double *thresholds, *values;
-    struct node_set *sets;
-    size_t count, value_count;
-};
-
-static void merged_make(struct expr_pool *pool, size_t kept, size_t values, struct merged_lists *out)
+/* Lists of `kept` nodes, without what chains absorb. */
+static void merged_make(struct expr_pool *pool, size_t kept, struct node_lists *out)
 {
     int64_t **const LISTS[] = {&out->trees, &out->ids, &out->features, &out->trues, &out->falses, &out->missing};
     for (size_t l = 0; l < sizeof LISTS / sizeof *LISTS; l++)
@@ -60,11 +52,11 @@ static void merged_make(struct expr_pool *pool, size_t kept, size_t values, stru
     out->modes = expr_pool_take(pool, kept, sizeof *out->modes);
     out->thresholds = expr_pool_take(pool, kept, sizeof *out->thresholds);
     out->sets = expr_pool_take(pool, kept, sizeof *out->sets);
-    out->values = expr_pool_take(pool, values, sizeof *out->values);
 }
 
-/* Node n and all that its chain goes on with, as one. */
-static void merged_add(const struct reading *reading, const size_t *next, size_t n, struct merged_lists *out)
+/* Node n and all that its chain goes on with, as one; *values, which it moves past them, takes what they ask for. */
+static void merged_add(const struct reading *reading, const size_t *next, size_t n, struct node_lists *out,
+                       double **values)
 {
     size_t at = out->count++;
     bool missing = reading->missing && reading->missing[n];
@@ -77,30 +69,16 @@ static void merged_add(const struct reading *reading, const size_t *next, size_t
     out->sets[at] = reading->sets ? reading->sets[n] : (struct node_set){0};
     if (next[n] < reading->count) {
         out->modes[at] = NODE_MEMBER;
-        out->sets[at].values = out->values + out->value_count;
-        out->values[out->value_count++] = out->thresholds[at];
+        out->sets[at].values = *values;
+        *(*values)++ = out->thresholds[at];
         for (out->sets[at].count = 1; next[n] < reading->count; out->sets[at].count++) {
             n = next[n];
             missing |= reading->missing && reading->missing[n];
-            out->values[out->value_count++] = number_list_at(&reading->thresholds, n);
+            *(*values)++ = number_list_at(&reading->thresholds, n);
         }
     }
     out->falses[at] = reading->falses[n];
     out->missing[at] = missing;
-}
-
-static void merged_take(struct reading *reading, const struct merged_lists *from)
-{
-    reading->trees = from->trees;
-    reading->ids = from->ids;
-    reading->features = from->features;
-    reading->trues = from->trues;
-    reading->falses = from->falses;
-    reading->missing = from->missing;
-    reading->modes = from->modes;
-    reading->sets = from->sets;
-    reading->thresholds = (struct number_list){.doubles = from->thresholds, .count = from->count};
-    reading->count = from->count;
 }
 
 /* next[n]: chain_next; absorbed[n]: some node's. */
@@ -124,16 +102,17 @@ enum status ensemble_chains_merge(struct reading *reading, bool *merged)
     struct expr_pool *pool = reading->operation->pool;
     size_t *next = mem_zeroed(reading->count, sizeof *next), absorbed_count = 0;
     bool *absorbed = mem_zeroed(reading->count, sizeof *absorbed);
-    struct merged_lists lists = {0};
+    struct node_lists lists = {0};
     enum status status = chains_find(reading, next, absorbed, &absorbed_count);
     *merged = status == STATUS_OK && absorbed_count > 0 &&
               expr_pool_room(pool, reading->count, 10 * sizeof(int64_t)); /* else reported by the caller */
     if (*merged) {
-        merged_make(pool, reading->count - absorbed_count, reading->count, &lists);
+        merged_make(pool, reading->count - absorbed_count, &lists);
+        double *values = expr_pool_take(pool, reading->count, sizeof *values);
         for (size_t n = 0; n < reading->count; n++)
             if (!absorbed[n])
-                merged_add(reading, next, n, &lists);
-        merged_take(reading, &lists);
+                merged_add(reading, next, n, &lists, &values);
+        ensemble_nodes_take(reading, &lists);
     }
     free(next);
     free(absorbed);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "pipeline/operators.h"
+
 static const struct estimator_row ESTIMATORS[] = {
 #define ESTIMATOR_ROW(...) {__VA_ARGS__},
     ESTIMATOR_TABLE(ESTIMATOR_ROW)
@@ -12,7 +14,7 @@ static const struct estimator_row ESTIMATORS[] = {
 const struct estimator_row *estimator_of(const struct onnx_node *node)
 {
     for (size_t e = 0; e < sizeof ESTIMATORS / sizeof *ESTIMATORS; e++)
-        if (!strcmp(ESTIMATORS[e].op, node->op))
+        if (operator_list_has(ESTIMATORS[e].ops, node->op))
             return &ESTIMATORS[e];
     return NULL;
 }

@@ -29,6 +29,29 @@ enum status operation_axis(struct operation *operation, int64_t axis, size_t ran
     return STATUS_OK;
 }
 
+enum status operation_axis_attribute(struct operation *operation, int64_t fallback, size_t rank, size_t *out)
+{
+    int64_t axis = 0;
+    if (operation_int(operation, "axis", fallback, &axis) != STATUS_OK)
+        return operation->err->status;
+    return operation_axis(operation, axis, rank, out);
+}
+
+enum status operation_first_of_row(struct operation *operation, const char *what, bool *keep)
+{
+    const struct value *input = operation->inputs[0];
+    int64_t last = 0, kept = 1;
+    size_t axis = 0;
+    if (operation_int(operation, "select_last_index", 0, &last) != STATUS_OK ||
+        operation_int(operation, "keepdims", 1, &kept) != STATUS_OK ||
+        operation_axis_attribute(operation, 0, input->rank, &axis) != STATUS_OK)
+        return operation->err->status;
+    if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || axis != 1 || last)
+        return operation_unsupported(operation, what);
+    *keep = kept;
+    return STATUS_OK;
+}
+
 uint32_t *operation_output(struct operation *operation, enum dtype dtype, bool rows, size_t rank, const size_t *dims)
 {
     struct value *output = &operation->outputs[0];

@@ -24,6 +24,10 @@ enum status operation_invalid(struct operation *operation, const char *what);
 MUST_USE enum status operation_int(struct operation *operation, const char *name, int64_t fallback, int64_t *out);
 /* −1 … rank − 1 made positive; refused beyond. */
 MUST_USE enum status operation_axis(struct operation *operation, int64_t axis, size_t rank, size_t *out);
+/* Likewise of the attribute `axis`. */
+MUST_USE enum status operation_axis_attribute(struct operation *operation, int64_t fallback, size_t rank, size_t *out);
+/* ArgMin's and ArgMax's attributes: refused unless they ask for the first of each row. *keep: as a dimension. */
+MUST_USE enum status operation_first_of_row(struct operation *operation, const char *what, bool *keep);
 
 /* A tensor output with room for its cells (the product of dims); none, and the pool's overflow set, beyond its bounds.
  */

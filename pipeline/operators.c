@@ -19,6 +19,15 @@ const struct operator_row *operator_find(const struct onnx_node *node)
     return NULL;
 }
 
+bool operator_list_has(const char *list, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (const char *at = list; *at && bytes; at = strchr(at, '|') + 1)
+        if (strncmp(at, name, bytes) == 0 && at[bytes] == '|')
+            return true;
+    return false;
+}
+
 bool operator_takes_class(const struct operator_row *row)
 {
     return row->compile == compile_gather || row->compile == compile_array_feature_extractor ||

@@ -95,6 +95,8 @@ bool operator_takes_row_count(const struct operator_row *row);
 
 /* NULL: not supported. */
 const struct operator_row *operator_find(const struct onnx_node *node);
+/* Whether a list such as "axis|keepdims|" has the name; the empty one is in none. */
+bool operator_list_has(const char *list, const char *name);
 
 /* For classifiers (operators_ml.c). The input, its integers as floats: what onnxruntime's classifiers make of
  * them. */

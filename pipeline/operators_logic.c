@@ -118,15 +118,9 @@ enum status compile_arg_min(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
     struct expr_pool *pool = operation->pool;
-    int64_t given = 0, last = 0, keep = 1;
-    size_t axis = 0;
-    if (operation_int(operation, "axis", 0, &given) != STATUS_OK ||
-        operation_int(operation, "select_last_index", 0, &last) != STATUS_OK ||
-        operation_int(operation, "keepdims", 1, &keep) != STATUS_OK ||
-        operation_axis(operation, given, input->rank, &axis) != STATUS_OK)
+    bool keep;
+    if (operation_first_of_row(operation, "other than the smallest of a row", &keep) != STATUS_OK)
         return operation->err->status;
-    if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || axis != 1 || last)
-        return operation_unsupported(operation, "other than the smallest of a row");
     if (!expr_pool_room(pool, 2 * input->count, sizeof(double)))
         return STATUS_OK;
     double *keys = expr_pool_take(pool, input->count, sizeof *keys),

@@ -169,11 +169,10 @@ static enum status normalize(struct operation *operation, const struct value *in
 enum status compile_lp_normalization(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
-    int64_t p = 2, given = -1;
+    int64_t p = 2;
     size_t axis = 0;
     if (operation_int(operation, "p", 2, &p) != STATUS_OK ||
-        operation_int(operation, "axis", -1, &given) != STATUS_OK ||
-        operation_axis(operation, given, input->rank, &axis) != STATUS_OK)
+        operation_axis_attribute(operation, -1, input->rank, &axis) != STATUS_OK)
         return operation->err->status;
     if (axis != 1 || (p != 1 && p != 2))
         return operation_unsupported(operation, "other than the sum or the length of a row");
@@ -199,10 +198,8 @@ enum status compile_softmax(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
     struct expr_pool *pool = operation->pool;
-    int64_t given = 0;
     size_t axis = 0;
-    if (operation_int(operation, "axis", operation->opset < 13 ? 1 : -1, &given) != STATUS_OK ||
-        operation_axis(operation, given, input->rank, &axis) != STATUS_OK)
+    if (operation_axis_attribute(operation, operation->opset < 13 ? 1 : -1, input->rank, &axis) != STATUS_OK)
         return operation->err->status;
     if (input->kind != VALUE_TENSOR || !input->rows || input->rank != 2 || axis != 1 || !dtype_is_real(input->dtype) ||
         !input->count)

@@ -35,10 +35,8 @@ static enum status concat_check(struct operation *operation, size_t axis, size_t
 enum status compile_concat(struct operation *operation)
 {
     const struct value *first = operation->inputs[0];
-    int64_t given = 0;
     size_t axis = 0, along = 0;
-    if (operation_int(operation, "axis", INT64_MAX, &given) != STATUS_OK ||
-        operation_axis(operation, given, first->rank, &axis) != STATUS_OK ||
+    if (operation_axis_attribute(operation, INT64_MAX, first->rank, &axis) != STATUS_OK ||
         concat_check(operation, axis, &along) != STATUS_OK)
         return operation->err->status;
     size_t dims[TENSOR_MAX_RANK], outer = 1, inner = 1, at = 0;
@@ -118,10 +116,8 @@ static enum status gather_cells(struct operation *operation, const struct value 
 enum status compile_gather(struct operation *operation)
 {
     const struct value *data = operation->inputs[0], *indices = operation->inputs[1];
-    int64_t given = 0;
     size_t axis = 0;
-    if (operation_int(operation, "axis", 0, &given) != STATUS_OK ||
-        operation_axis(operation, given, data->rank, &axis) != STATUS_OK)
+    if (operation_axis_attribute(operation, 0, data->rank, &axis) != STATUS_OK)
         return operation->err->status;
     if (indices->kind == VALUE_CLASS && axis == 0 && data->rank == 1)
         return compile_class_label(operation, data, indices);
@@ -227,15 +223,9 @@ enum status compile_arg_max(struct operation *operation)
 {
     static const struct class_labels INDICES = {true, CLASS_COUNT, {{"0", 1}, {"1", 1}}};
     const struct value *scores = operation->inputs[0];
-    int64_t axis = 0, last = 0, keep = 1;
-    size_t along = 0;
-    if (operation_int(operation, "axis", 0, &axis) != STATUS_OK ||
-        operation_int(operation, "keepdims", 1, &keep) != STATUS_OK ||
-        operation_int(operation, "select_last_index", 0, &last) != STATUS_OK ||
-        operation_axis(operation, axis, scores->rank, &along) != STATUS_OK)
+    bool keep;
+    if (operation_first_of_row(operation, "other than the largest score of a row", &keep) != STATUS_OK)
         return operation->err->status;
-    if (scores->kind != VALUE_TENSOR || !scores->rows || scores->rank != 2 || along != 1 || last)
-        return operation_unsupported(operation, "other than the largest score of a row");
     if (scores->count != CLASS_COUNT)
         return arg_largest(operation, scores, keep);
     operation->outputs[0] = *scores;
@@ -324,9 +314,7 @@ static void part_take(struct operation *operation, size_t o, size_t axis, size_t
 static enum status split_axis(struct operation *operation, size_t *axis)
 {
     const struct value *data = operation->inputs[0];
-    int64_t given = 0;
-    if (operation_int(operation, "axis", 0, &given) != STATUS_OK ||
-        operation_axis(operation, given, data->rank, axis) != STATUS_OK)
+    if (operation_axis_attribute(operation, 0, data->rank, axis) != STATUS_OK)
         return operation->err->status;
     if (data->kind != VALUE_TENSOR || (data->rows && *axis == 0))
         return operation_unsupported(operation, "parts of a batch");

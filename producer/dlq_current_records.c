@@ -67,8 +67,7 @@ void dlq_current_records_free(struct dlq_current_records *records)
 {
     if (!records)
         return;
-    if (records->consumer)
-        rd_kafka_destroy(records->consumer);
+    kafka_client_free(records->consumer);
     employee_state_reader_free(records->reader);
     buffer_free(&records->ids);
     free(records->ends);

@@ -115,10 +115,8 @@ void dlq_erasures_free(struct dlq_erasures *erasures)
 {
     if (!erasures)
         return;
-    if (erasures->consumer)
-        rd_kafka_destroy(erasures->consumer);
-    if (erasures->looker)
-        rd_kafka_destroy(erasures->looker);
+    kafka_client_free(erasures->consumer);
+    kafka_client_free(erasures->looker);
     erasures_free(&erasures->erasures);
     erasures_free(&erasures->suspects);
     free(erasures->input.parts);

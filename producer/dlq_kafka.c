@@ -169,8 +169,7 @@ void dlq_reader_free(struct dlq_reader *reader)
     if (!reader)
         return;
     forget_letter(reader);
-    if (reader->consumer)
-        rd_kafka_destroy(reader->consumer);
+    kafka_client_free(reader->consumer);
     for (size_t p = 0; p < reader->count; p++)
         dlq_replayed_free(&reader->parts[p].replayed);
     free(reader->parts);

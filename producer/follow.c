@@ -142,8 +142,7 @@ void follow_free(struct follow *follow)
     if (!follow)
         return;
     follow_ignored_free(follow->ignored);
-    if (follow->consumer)
-        rd_kafka_destroy(follow->consumer);
+    kafka_client_free(follow->consumer);
     prediction_versions_free(follow->versions);
     arena_free(&follow->arena);
     event_results_free(&follow->results);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "kafka/client.h"
 #include "kafka/committed_offsets.h"
 #include "producer/high_watermark.h"
 
@@ -50,8 +51,7 @@ void follow_ignored_free(struct follow_ignored *ignored)
         return;
     rd_kafka_topic_partition_list_destroy(ignored->input);
     rd_kafka_topic_partition_list_destroy(ignored->read);
-    if (ignored->client)
-        rd_kafka_destroy(ignored->client);
+    kafka_client_free(ignored->client);
     free(ignored->due);
     free(ignored);
 }

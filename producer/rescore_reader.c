@@ -43,8 +43,7 @@ static enum status find_ends(struct reading *reading, const struct options *opti
         if (high > low)
             rd_kafka_topic_partition_list_add(list, reading->topic, (int32_t)p)->offset = low;
     }
-    if (client)
-        rd_kafka_destroy(client);
+    kafka_client_free(client);
     rd_kafka_resp_err_t code = status == STATUS_OK && list->cnt ? rd_kafka_assign(reading->consumer, list) : 0;
     return status != STATUS_OK ? status
            : code ? error_set(err, kafka_status(code), "reading %s: %s", reading->topic, rd_kafka_err2str(code))
@@ -159,8 +158,7 @@ enum status rescore_read_people(const struct options *options, const struct sche
     if (status == STATUS_OK)
         status = read_all(&reading, stop, err);
     employee_state_reader_free(reading.records);
-    if (reading.consumer)
-        rd_kafka_destroy(reading.consumer);
+    kafka_client_free(reading.consumer);
     free(reading.ends);
     return status;
 }

@@ -6,10 +6,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/steady_wait.h"
 
 enum { LINGER_MS = 50, WAIT_MS = 100, STOP_WAIT_US = 10 * 1000 * 1000 };
 
@@ -36,12 +36,7 @@ struct sender {
 
 static void wait_ms(struct sender *sender, int ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ms * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    pthread_cond_timedwait(&sender->changed, &sender->mutex, &until);
+    (void)steady_wait_until(&sender->mutex, &sender->changed, clock_steady_us(&clock_system) + ms * INT64_C(1000));
 }
 
 /* --- the sender's thread; the mutex is held but while it sends --- */
@@ -137,16 +132,6 @@ static enum status report_over(const struct sender *sender, struct error *err)
                                              : error_set(err, sender->error.status, "%s", sender->error.text);
 }
 
-static void init_mutex(struct sender *sender)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&sender->mutex, NULL);
-    pthread_cond_init(&sender->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
 static enum status await_open(struct sender *sender, struct error *err)
 {
     pthread_mutex_lock(&sender->mutex);
@@ -164,7 +149,7 @@ enum status sender_new(const struct sender_settings *settings, struct sender **o
 {
     struct sender *sender = mem_zeroed(1, sizeof *sender);
     sender->settings = *settings;
-    init_mutex(sender);
+    steady_wait_init(&sender->mutex, &sender->changed);
     int code = pthread_create(&sender->thread, NULL, sender_run, sender);
     if (code) {
         sender->thread = 0;

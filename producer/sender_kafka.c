@@ -164,8 +164,7 @@ void sender_kafka_free(struct sender_kafka *kafka)
     if (!kafka)
         return;
     transaction_free(kafka->transaction);
-    if (kafka->consumer)
-        rd_kafka_destroy(kafka->consumer);
+    kafka_client_free(kafka->consumer);
     free(kafka);
 }
 

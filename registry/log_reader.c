@@ -17,16 +17,7 @@ static enum status log_run(struct log_reader *rows, const char *doing, const cha
                            const char *const *values, PGresult **out, struct error *err)
 {
     PGresult *result = PQexecParams(rows->connection, sql, count, NULL, values, NULL, NULL, 0);
-    ExecStatusType got = PQresultStatus(result);
-    if (got != PGRES_TUPLES_OK && got != PGRES_COMMAND_OK) {
-        PQclear(result);
-        return database_reader_fail(rows->connection, doing, err);
-    }
-    if (out)
-        *out = result;
-    else
-        PQclear(result);
-    return STATUS_OK;
+    return database_reader_result(rows->connection, doing, result, out, err);
 }
 
 static enum status log_begin(struct log_reader *rows, const char *conninfo, const char *program, struct error *err)
@@ -37,7 +28,7 @@ static enum status log_begin(struct log_reader *rows, const char *conninfo, cons
     enum status status =
         database_reader_connect(conninfo ? conninfo : "", program, "connecting (DATABASE_URL)", &rows->connection, err);
     for (size_t s = 0; s < sizeof settings / sizeof *settings && status == STATUS_OK; s++)
-        status = log_run(rows, "beginning to read", settings[s], 0, NULL, NULL, err);
+        status = database_reader_run(rows->connection, "beginning to read", settings[s], err);
     return status;
 }
 
@@ -67,7 +58,7 @@ enum status log_reader_query(struct log_reader *rows, const char *doing, const c
     struct buffer text = {0};
     enum status status = STATUS_OK;
     if (rows->doing)
-        status = log_run(rows, doing, "CLOSE log", 0, NULL, NULL, err);
+        status = database_reader_run(rows->connection, doing, "CLOSE log", err);
     PQclear(rows->page);
     rows->page = NULL;
     rows->doing = NULL;
@@ -85,7 +76,6 @@ enum status log_reader_next(struct log_reader *rows, bool *found, struct error *
 {
     if (!rows->page || ++rows->at == PQntuples(rows->page)) {
         PQclear(rows->page);
-        rows->page = NULL;
         rows->at = 0;
         if (log_run(rows, rows->doing, "FETCH 5000 FROM log", 0, NULL, &rows->page, err) != STATUS_OK)
             return err->status;

@@ -332,9 +332,9 @@ static void daemon_watch(struct daemon *daemon, const sigset_t *signals)
 
 /* --- ending --- */
 
-static uint64_t total(const struct daemon *daemon, enum counter_id id)
+static unsigned long long total(const struct daemon *daemon, enum counter_id id)
 {
-    uint64_t sum = 0;
+    unsigned long long sum = 0;
     for (size_t i = 0; i < daemon->counter_count; i++)
         sum += counter_get(&daemon->counters[i], id);
     return sum;
@@ -347,24 +347,18 @@ static void log_totals(const struct daemon *daemon)
             "run",
             "events: %llu received, %llu scored, %llu dead letters, %llu erased, %llu outcomes, %llu ignored, %llu "
             "returned",
-            (unsigned long long)total(daemon, COUNTER_EVENTS_RECEIVED),
-            (unsigned long long)total(daemon, COUNTER_EVENTS_SCORED),
-            (unsigned long long)total(daemon, COUNTER_EVENTS_DEAD_LETTERED),
-            (unsigned long long)total(daemon, COUNTER_EVENTS_ERASED),
-            (unsigned long long)total(daemon, COUNTER_EVENTS_OUTCOME),
-            (unsigned long long)total(daemon, COUNTER_EVENTS_IGNORED),
-            (unsigned long long)total(daemon, COUNTER_EVENTS_RETURNED));
+            total(daemon, COUNTER_EVENTS_RECEIVED), total(daemon, COUNTER_EVENTS_SCORED),
+            total(daemon, COUNTER_EVENTS_DEAD_LETTERED), total(daemon, COUNTER_EVENTS_ERASED),
+            total(daemon, COUNTER_EVENTS_OUTCOME), total(daemon, COUNTER_EVENTS_IGNORED),
+            total(daemon, COUNTER_EVENTS_RETURNED));
     if (daemon->sink)
         log_info("run",
                  "sink: %llu records, %llu predictions, %llu dead letters, %llu erasures, %llu outcomes, %llu alerts, "
                  "%llu refused",
-                 (unsigned long long)total(daemon, COUNTER_SINK_RECORDS),
-                 (unsigned long long)total(daemon, COUNTER_SINK_PREDICTIONS),
-                 (unsigned long long)total(daemon, COUNTER_SINK_DEAD_LETTERS),
-                 (unsigned long long)total(daemon, COUNTER_SINK_ERASURES),
-                 (unsigned long long)total(daemon, COUNTER_SINK_OUTCOMES),
-                 (unsigned long long)total(daemon, COUNTER_SINK_ALERTS),
-                 (unsigned long long)total(daemon, COUNTER_SINK_REFUSED));
+                 total(daemon, COUNTER_SINK_RECORDS), total(daemon, COUNTER_SINK_PREDICTIONS),
+                 total(daemon, COUNTER_SINK_DEAD_LETTERS), total(daemon, COUNTER_SINK_ERASURES),
+                 total(daemon, COUNTER_SINK_OUTCOMES), total(daemon, COUNTER_SINK_ALERTS),
+                 total(daemon, COUNTER_SINK_REFUSED));
 }
 
 /* What is freed at the end may wait for a server (a download, a client's socket): not beyond the deadline. */

@@ -48,6 +48,16 @@ struct group {
     struct confusion confusion;
 };
 
+/* What tables of groups list of each beside its rows: FIGURE("name", "short name", member). */
+/* clang-format off */
+#define GROUP_FIGURES(FIGURE) \
+    FIGURE("called", "called", selection_rate) \
+    FIGURE("impact ratio", "impact", impact_ratio) \
+    FIGURE("recall", "recall", metrics.recall) \
+    FIGURE("precision", "precis.", metrics.precision) \
+    FIGURE("roc_auc", "roc_auc", metrics.roc_auc)
+/* clang-format on */
+
 /* Plain data but for the lists; assessment_clear. */
 struct assessment {
     size_t count, positives;                 /* predictions assessed: rows × repeats */

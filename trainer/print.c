@@ -73,22 +73,23 @@ static void print_thresholds(const struct assessment *assessment)
     }
 }
 
+#define FIGURE_NAME(name, brief, member) printf(" %8s", brief);
+#define FIGURE_VALUE(name, brief, member) print_number(group->member, 8);
+
 static void print_groups(const struct assessment *assessment, const struct schema *schema)
 {
-    if (assessment->group_count)
-        printf("  %-24s %6s %8s %8s %8s %8s %8s %8s\n", "group", "rows", "positive", "called", "impact", "recall",
-               "precis.", "roc_auc");
+    if (!assessment->group_count)
+        return;
+    printf("  %-24s %6s %8s", "group", "rows", "positive");
+    GROUP_FIGURES(FIGURE_NAME)
+    putchar('\n');
     for (size_t g = 0; g < assessment->group_count; g++) {
         const struct group *group = &assessment->groups[g];
         char name[80];
         snprintf(name, sizeof name, "%s %s", schema->columns[group->column].label, group->name);
         printf("  %-24s %6zu", name, group->count);
         print_number(print_ratio(group->positives, group->count), 8);
-        print_number(group->selection_rate, 8);
-        print_number(group->impact_ratio, 8);
-        print_number(group->metrics.recall, 8);
-        print_number(group->metrics.precision, 8);
-        print_number(group->metrics.roc_auc, 8);
+        GROUP_FIGURES(FIGURE_VALUE)
         putchar('\n');
     }
 }

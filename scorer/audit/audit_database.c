@@ -17,30 +17,17 @@ struct audit_database {
 static enum status query(struct audit_database *database, const char *doing, const char *sql, PGresult **out,
                          struct error *err)
 {
-    PGresult *result = PQexec(database->connection, sql);
-    ExecStatusType got = PQresultStatus(result);
-    if (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK || got == PGRES_COPY_OUT) {
-        *out = result;
-        return STATUS_OK;
-    }
-    PQclear(result);
-    return database_reader_fail(database->connection, doing, err);
+    return database_reader_result(database->connection, doing, PQexec(database->connection, sql), out, err);
 }
 
 static enum status begin(struct audit_database *database, struct error *err)
 {
-    PGresult *result = NULL;
     /* The first query takes the snapshot, not BEGIN. */
-    enum status status =
-        query(database, "beginning to read", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &result, err);
-    if (status == STATUS_OK) {
-        PQclear(result);
-        status = query(database, "reading sink_offsets (run sql/migrate on the database?)",
-                       "SELECT count(*) FROM attrition.sink_offsets", &result, err);
-    }
-    if (status == STATUS_OK)
-        PQclear(result);
-    return status;
+    if (database_reader_run(database->connection, "beginning to read",
+                            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err) != STATUS_OK)
+        return err->status;
+    return database_reader_run(database->connection, "reading sink_offsets (run sql/migrate on the database?)",
+                               "SELECT count(*) FROM attrition.sink_offsets", err);
 }
 
 enum status audit_database_new(const char *conninfo, const char *cluster_id, struct audit_database **out,

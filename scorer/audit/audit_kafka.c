@@ -47,8 +47,7 @@ void audit_kafka_free(struct audit_kafka *kafka)
 {
     if (!kafka)
         return;
-    if (kafka->consumer)
-        rd_kafka_destroy(kafka->consumer);
+    kafka_client_free(kafka->consumer);
     free(kafka->headers.items);
     free(kafka);
 }

@@ -12,18 +12,20 @@
 #include "events/dead_letter.h"
 #include "events/source_position.h"
 #include "scorer/sink/copy_fields.h"
+#include "scorer/sink/sink_columns.h"
 #include "scorer/sink/sink_headers.h"
 
+/* Columns of predictions. The event's stand first, as in outcomes. */
+#define COLUMN_OF_FIELD(codec, id, name, member) COLUMN_##id,
+#define COLUMN_OF_SINK(id, type, what) COLUMN_##id,
+enum { PREDICTION_COLUMNS(COLUMN_OF_FIELD, COLUMN_OF_FIELD, COLUMN_OF_SINK) };
 enum { EVIDENCE_COLUMNS_COUNT = 2 };
 
 struct audit_rows {
     struct sink_rows *rows;
     const char *input_topic;
-    struct audit_receipts *receipts;                 /* borrowed; NULL: none */
-    struct buffer fields;                            /* of the record at hand, as they are compared */
-    int employee, channel, topic, partition, offset; /* columns of predictions */
-    int occurred_at, probability, margin, threshold, version, outcome_occurred_at;
-    int evidence; /* its first column; the second is behind it */
+    struct audit_receipts *receipts; /* borrowed; NULL: none */
+    struct buffer fields;            /* of the record at hand, as they are compared */
 };
 
 /* --- digests --- */
@@ -169,11 +171,11 @@ static int64_t time_ms_of(struct span field)
     return integer_of(field) / 1000 + INT64_C(946684800000);
 }
 
-static void find_said(const struct audit_rows *rows, struct cursor fields, struct audit_record *out)
+static void find_said(struct cursor fields, struct audit_record *out)
 {
-    out->occurred_at_ms = time_ms_of(field_at(fields, rows->occurred_at));
-    out->said = audit_said(number_of(field_at(fields, rows->probability)), number_of(field_at(fields, rows->margin)),
-                           number_of(field_at(fields, rows->threshold)), field_at(fields, rows->version));
+    out->occurred_at_ms = time_ms_of(field_at(fields, COLUMN_occurred_at));
+    out->said = audit_said(number_of(field_at(fields, COLUMN_probability)), number_of(field_at(fields, COLUMN_margin)),
+                           number_of(field_at(fields, COLUMN_threshold)), field_at(fields, COLUMN_model_version));
 }
 
 /* From the prediction's own columns. */
@@ -185,15 +187,15 @@ static void by_columns(const struct audit_rows *rows, struct cursor fields, stru
         struct cursor at = fields;
         if (!audit_field(&fields, &field))
             return;
-        if (c == rows->employee && field.data)
+        if (c == COLUMN_employee_id && field.data)
             out->employee = audit_employee(rows->receipts, field);
-        else if (c == rows->channel && span_equal(field, SPAN_LITERAL("HTTP")))
+        else if (c == COLUMN_channel && span_equal(field, SPAN_LITERAL("HTTP")))
             out->source = AUDIT_SOURCE_HTTP;
-        else if (c == rows->topic)
+        else if (c == COLUMN_source_topic)
             topic = field;
-        else if (c == rows->partition)
+        else if (c == COLUMN_source_partition)
             (void)audit_field_integer(&at, &partition);
-        else if (c == rows->offset)
+        else if (c == COLUMN_source_offset)
             (void)audit_field_integer(&at, &out->source_offset);
     }
     if (!topic.data || out->source == AUDIT_SOURCE_HTTP)
@@ -207,14 +209,14 @@ static uint64_t hash_or_nobody(struct span key)
     return key.data ? audit_hash(0, key) : 0;
 }
 
-/* The employee is the second column of outcomes, as of predictions. */
 static void find_outcome(const struct audit_rows *rows, const struct sink_record *record, struct cursor fields,
                          struct audit_record *out)
 {
-    struct span field;
-    if (audit_field(&fields, &field) && audit_field(&fields, &field))
-        out->employee = audit_employee(rows->receipts, field);
+    struct span employee = field_at(fields, COLUMN_employee_id);
+    if (employee.data)
+        out->employee = audit_employee(rows->receipts, employee);
     out->match = hash_or_nobody(record->value);
+    out->occurred_at_ms = time_ms_of(field_at(fields, COLUMN_occurred_at));
 }
 
 static void find_source(const struct audit_rows *rows, const struct sink_record *record, struct cursor fields,
@@ -230,14 +232,13 @@ static void find_source(const struct audit_rows *rows, const struct sink_record 
         return;
     case AUDIT_PREDICTION:
         by_columns(rows, fields, out);
-        find_said(rows, fields, out);
+        find_said(fields, out);
         return;
     case AUDIT_ALERT:
         (void)by_headers(rows, record, SOURCE_TOPIC_HEADER, SOURCE_PARTITION_HEADER, SOURCE_OFFSET_HEADER, out);
         return;
     case AUDIT_OUTCOME:
         find_outcome(rows, record, fields, out);
-        out->occurred_at_ms = time_ms_of(field_at(fields, rows->outcome_occurred_at));
         break;
     default:
         out->match = out->employee;
@@ -274,7 +275,7 @@ static struct cursor without_evidence(struct audit_rows *rows, struct cursor fie
         struct span field;
         if (!audit_field(&fields, &field))
             return fields;
-        if ((int)c != rows->evidence && (int)c != rows->evidence + 1)
+        if (c != COLUMN_evidence_salt && c != COLUMN_evidence_digest)
             buffer_add(&rows->fields, start.at, cursor_left(&start) - cursor_left(&fields));
     }
     return cursor_of(buffer_span(&rows->fields));
@@ -336,19 +337,6 @@ const char *audit_rows_target(const struct audit_rows *rows, enum sink_table tab
 
 /* --- life --- */
 
-/* "table (a, b, …)": the column's number, or -1. */
-static int column_of(const char *target, const char *name)
-{
-    int column = 0;
-    size_t bytes = strlen(name);
-    for (const char *at = strchr(target, '('); at; at = strchr(at, ','), column++) {
-        at += 1 + (at[1] == ' ');
-        if (!strncmp(at, name, bytes) && strchr(",)", at[bytes]))
-            return column;
-    }
-    return -1;
-}
-
 enum status audit_rows_new(const struct schema *schema, const char *cluster_id, const char *input_topic,
                            struct registry_client *registry, struct audit_rows **out, struct error *err)
 {
@@ -357,23 +345,7 @@ enum status audit_rows_new(const struct schema *schema, const char *cluster_id, 
         return err->status;
     sink_rows_use_registry(made, registry);
     struct audit_rows *rows = mem_zeroed(1, sizeof *rows);
-    const char *target = sink_rows_target(made, SINK_TABLE_PREDICTIONS);
-    *rows = (struct audit_rows){
-        .rows = made,
-        .input_topic = input_topic,
-        .employee = column_of(target, "employee_id"),
-        .channel = column_of(target, "channel"),
-        .topic = column_of(target, "source_topic"),
-        .partition = column_of(target, "source_partition"),
-        .offset = column_of(target, "source_offset"),
-        .occurred_at = column_of(target, "occurred_at"),
-        .probability = column_of(target, "probability"),
-        .margin = column_of(target, "margin"),
-        .threshold = column_of(target, "threshold"),
-        .version = column_of(target, "model_version"),
-        .evidence = column_of(target, "evidence_salt"),
-        .outcome_occurred_at = column_of(sink_rows_target(made, SINK_TABLE_OUTCOMES), "occurred_at"),
-    };
+    *rows = (struct audit_rows){.rows = made, .input_topic = input_topic};
     *out = rows;
     return STATUS_OK;
 }

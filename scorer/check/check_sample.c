@@ -173,8 +173,7 @@ enum status check_sample_take(const struct settings *settings, struct schema *sc
         status = assign(&sampler, partitions, wanted, err);
     if (status == STATUS_OK)
         read_all(&sampler);
-    if (sampler.consumer)
-        rd_kafka_destroy(sampler.consumer);
+    kafka_client_free(sampler.consumer);
     key_reader_free(sampler.keys);
     decoder_free(sampler.decoder);
     registry_client_free(sampler.registry);

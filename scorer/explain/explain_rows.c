@@ -38,29 +38,6 @@ static const char declare_sql[] =
     "base, input, reasons, employee_id IS NULL AND starts_with(event_id, 'erased-') FROM attrition.predictions WHERE ";
 static const char order_sql[] = " ORDER BY scored_at, cluster_id, output_topic, output_partition, output_offset";
 
-static enum status query(struct explain_rows *rows, const char *doing, const char *sql, int count,
-                         const char *const *values, PGresult **out, struct error *err)
-{
-    PGresult *result = PQexecParams(rows->connection, sql, count, NULL, values, NULL, NULL, 0);
-    ExecStatusType got = PQresultStatus(result);
-    if (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK) {
-        *out = result;
-        return STATUS_OK;
-    }
-    PQclear(result);
-    return database_reader_fail(rows->connection, doing, err);
-}
-
-static enum status run(struct explain_rows *rows, const char *doing, const char *sql, int count,
-                       const char *const *values, struct error *err)
-{
-    PGresult *result = NULL;
-    enum status status = query(rows, doing, sql, count, values, &result, err);
-    if (status == STATUS_OK)
-        PQclear(result);
-    return status;
-}
-
 /* A limit as the text of a time; NULL: none. */
 static const char *limit_text(int64_t ms, char out[32])
 {
@@ -77,8 +54,10 @@ static enum status declare(struct explain_rows *rows, const struct explain_wante
     char sql[sizeof declare_sql + sizeof by_time + sizeof order_sql], from[32], to[32];
     const char *const times[] = {limit_text(wanted->from_ms, from), limit_text(wanted->to_ms, to)};
     snprintf(sql, sizeof sql, "%s%s%s", declare_sql, wanted->event_id ? by_event : by_time, order_sql);
-    return run(rows, "reading predictions (run sql/migrate on the database?)", sql, wanted->event_id ? 1 : 2,
-               wanted->event_id ? &wanted->event_id : times, err);
+    PGresult *result = PQexecParams(rows->connection, sql, wanted->event_id ? 1 : 2, NULL,
+                                    wanted->event_id ? &wanted->event_id : times, NULL, NULL, 0);
+    return database_reader_result(rows->connection, "reading predictions (run sql/migrate on the database?)", result,
+                                  NULL, err);
 }
 
 enum status explain_rows_open(const char *conninfo, const struct explain_wanted *wanted, struct explain_rows **out,
@@ -87,9 +66,10 @@ enum status explain_rows_open(const char *conninfo, const struct explain_wanted 
     struct explain_rows *rows = mem_zeroed(1, sizeof *rows);
     enum status status = database_reader_connect(conninfo, "attrition-explain", "connecting", &rows->connection, err);
     if (status == STATUS_OK)
-        status = run(rows, "beginning to read", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, NULL, err);
+        status = database_reader_run(rows->connection, "beginning to read",
+                                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
     if (status == STATUS_OK) /* doubles come as the shortest text that reads back as the same */
-        status = run(rows, "beginning to read", "SET LOCAL extra_float_digits = 1", 0, NULL, err);
+        status = database_reader_run(rows->connection, "beginning to read", "SET LOCAL extra_float_digits = 1", err);
     if (status == STATUS_OK)
         status = declare(rows, wanted, err);
     if (status == STATUS_OK)
@@ -148,9 +128,10 @@ enum status explain_rows_next(struct explain_rows *rows, struct explain_decision
 {
     if (!rows->page || ++rows->at == PQntuples(rows->page)) {
         PQclear(rows->page);
-        rows->page = NULL;
         rows->at = 0;
-        if (query(rows, "reading predictions", "FETCH 1000 FROM decisions", 0, NULL, &rows->page, err) != STATUS_OK)
+        if (database_reader_result(rows->connection, "reading predictions",
+                                   PQexec(rows->connection, "FETCH 1000 FROM decisions"), &rows->page,
+                                   err) != STATUS_OK)
             return err->status;
     }
     *found = PQntuples(rows->page) > 0;

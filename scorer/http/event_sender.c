@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/steady_wait.h"
 #include "kafka/client.h"
 #include "kafka/transaction.h"
 #include "kafka/transaction_identity.h"
@@ -354,11 +355,8 @@ static bool wait_for_turn(struct event_sender *sender)
     pthread_mutex_lock(&sender->mutex);
     bool busy = sender->running || sender->waiting.count;
     if (!sender->ended && !sender->stop && (sender->running || !sender->waiting.count)) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t at_us = until.tv_sec * INT64_C(1000000) + until.tv_nsec / 1000 + (busy ? TURN_US : IDLE_US);
-        until = (struct timespec){.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
-        (void)pthread_cond_timedwait(&sender->changed, &sender->mutex, &until);
+        int64_t until_us = clock_steady_us(&clock_system) + (busy ? TURN_US : IDLE_US);
+        (void)steady_wait_until(&sender->mutex, &sender->changed, until_us);
     }
     bool ended = sender->ended;
     sender->ended = false;
@@ -453,17 +451,12 @@ static void release(struct event_sender *sender)
 enum status event_sender_new(const struct settings *settings, struct event_sender **out, struct error *err)
 {
     struct event_sender *sender = mem_zeroed(1, sizeof *sender);
-    pthread_condattr_t attributes;
     sender->settings = settings;
     sender->topic = settings->input_topic;
     snprintf(sender->identity, sizeof sender->identity, "%s-%s-events", settings->group_id, settings->instance_id);
     posts_clear(&sender->waiting);
     posts_clear(&sender->sending);
-    pthread_mutex_init(&sender->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sender->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    steady_wait_init(&sender->mutex, &sender->changed);
     enum status status = background_call_new(&sender->background, err);
     if (status == STATUS_OK && pthread_create(&sender->thread, NULL, serve, sender))
         status = error_set(err, STATUS_UNAVAILABLE, "http: cannot start a thread; raise the limit of threads");

@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/steady_wait.h"
 #include "registry/model_file.h"
 #include "scorer/shutdown_signal.h"
 
@@ -289,15 +289,11 @@ static void note_outcome(struct model_holder *holder, enum status status, const 
 /* False when the holder is being freed. */
 static bool wait_for_turn(struct model_holder *holder)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + holder->settings->model_poll_us * 1000;
-    until.tv_sec += ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
+    int64_t until_us = clock_steady_us(&clock_system) + holder->settings->model_poll_us;
+    bool early = true;
     pthread_mutex_lock(&holder->mutex);
-    int timed_out = 0;
-    while (!holder->stopping && !holder->asked && !timed_out)
-        timed_out = pthread_cond_timedwait(&holder->wake, &holder->mutex, &until);
+    while (!holder->stopping && !holder->asked && early)
+        early = steady_wait_until(&holder->mutex, &holder->wake, until_us);
     holder->asked = false;
     bool go_on = !holder->stopping;
     pthread_mutex_unlock(&holder->mutex);
@@ -313,16 +309,6 @@ static void *watch(void *argument)
         note_outcome(holder, status, &err);
     }
     return NULL;
-}
-
-static void init_sync(struct model_holder *holder)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&holder->mutex, NULL);
-    pthread_cond_init(&holder->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
 }
 
 static void holder_destroy(struct model_holder *holder)
@@ -368,7 +354,7 @@ static enum status holder_new(const struct settings *settings, const char *uri, 
     holder->uri = uri;
     holder->area = area;
     holder->counters = counters;
-    init_sync(holder);
+    steady_wait_init(&holder->mutex, &holder->wake);
     enum status status = open_registry(holder, err);
     if (status == STATUS_OK)
         status = renew(holder, err);

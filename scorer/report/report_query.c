@@ -19,27 +19,7 @@ struct report_rows {
     PGresult *result;
 };
 
-static enum status ask(struct report_database *database, const char *sql, int parameters, PGresult **out,
-                       struct error *err)
-{
-    static const Oid types[] = {TIMESTAMPTZ, TIMESTAMPTZ};
-    const char *const values[] = {database->month->begin, database->month->end};
-    *out = PQexecParams(database->connection, sql, parameters, types, values, NULL, NULL, 0);
-    ExecStatusType got = PQresultStatus(*out);
-    if (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK)
-        return STATUS_OK;
-    PQclear(*out);
-    *out = NULL;
-    return database_reader_fail(database->connection, "reading the month (run sql/migrate on the database?)", err);
-}
-
-static enum status run(struct report_database *database, const char *sql, struct error *err)
-{
-    PGresult *result;
-    enum status status = ask(database, sql, 0, &result, err);
-    PQclear(result);
-    return status;
-}
+static const char reading[] = "reading the month (run sql/migrate on the database?)";
 
 /* Compiling takes longer than these statements do. */
 enum status report_database_open(const char *conninfo, const struct report_month *month, struct report_database **out,
@@ -50,11 +30,12 @@ enum status report_database_open(const char *conninfo, const struct report_month
     enum status status =
         database_reader_connect(conninfo, "attrition-report", "connecting", &database->connection, err);
     if (status == STATUS_OK)
-        status = run(database, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+        status =
+            database_reader_run(database->connection, reading, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
     if (status == STATUS_OK)
-        status = run(database, "SET LOCAL timezone = 'UTC'", err);
+        status = database_reader_run(database->connection, reading, "SET LOCAL timezone = 'UTC'", err);
     if (status == STATUS_OK)
-        status = run(database, "SET LOCAL jit = off", err);
+        status = database_reader_run(database->connection, reading, "SET LOCAL jit = off", err);
     if (status == STATUS_OK)
         *out = database;
     else
@@ -72,8 +53,10 @@ void report_database_close(struct report_database *database)
 
 enum status report_query(struct report_database *database, const char *sql, struct report_rows **out, struct error *err)
 {
-    PGresult *result;
-    if (ask(database, sql, 2, &result, err) != STATUS_OK)
+    static const Oid types[] = {TIMESTAMPTZ, TIMESTAMPTZ};
+    const char *const values[] = {database->month->begin, database->month->end};
+    PGresult *result = PQexecParams(database->connection, sql, 2, types, values, NULL, NULL, 0);
+    if (database_reader_result(database->connection, reading, result, &result, err) != STATUS_OK)
         return err->status;
     *out = mem_zeroed(1, sizeof **out);
     (*out)->result = result;

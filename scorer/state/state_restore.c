@@ -80,8 +80,7 @@ void state_restore_free(struct state_restore *restore)
     employee_state_reader_free(restore->reader);
     if (restore->queue)
         rd_kafka_queue_destroy(restore->queue);
-    if (restore->consumer)
-        rd_kafka_destroy(restore->consumer);
+    kafka_client_free(restore->consumer);
     buffer_free(&restore->row);
     free(restore->parts);
     free(restore);

@@ -82,9 +82,16 @@ static void block_read(const struct block *block, struct state_record *out)
     };
 }
 
-static uint8_t flags_of(const struct state_record *record)
+static void block_set_score(struct block *block, const struct state_record *scored)
 {
-    return (uint8_t)((record->scored ? FLAG_SCORED : 0) | (record->alerted ? FLAG_ALERTED : 0));
+    block->flags = (uint8_t)((block->flags & FLAG_LEFT) | (scored->scored ? FLAG_SCORED : 0) |
+                             (scored->alerted ? FLAG_ALERTED : 0));
+    block->label = scored->label;
+    block->alerted_label = scored->alerted_label;
+    block->model = scored->model;
+    block->probability = scored->probability;
+    block->margin = scored->margin;
+    block->alerted_probability = scored->alerted_probability;
 }
 
 static void block_write(struct block *block, size_t units, const struct state_record *record)
@@ -93,16 +100,11 @@ static void block_write(struct block *block, size_t units, const struct state_re
         .units = (uint32_t)units,
         .row_bytes = (uint32_t)record->row.bytes,
         .id_bytes = (uint16_t)record->employee_id.bytes,
-        .model = record->model,
-        .flags = (uint8_t)((record->left ? FLAG_LEFT : 0) | flags_of(record)),
-        .label = record->label,
-        .alerted_label = record->alerted_label,
+        .flags = record->left ? FLAG_LEFT : 0,
         .occurred_at_ms = record->occurred_at_ms,
         .source_offset = record->source_offset,
-        .probability = record->probability,
-        .margin = record->margin,
-        .alerted_probability = record->alerted_probability,
     };
+    block_set_score(block, record);
     memcpy(block_id(block), record->employee_id.data, record->employee_id.bytes);
     if (record->row.bytes)
         memcpy(block_id(block) + record->employee_id.bytes, record->row.data, record->row.bytes);
@@ -329,17 +331,6 @@ void state_table_put_at(struct state_table *table, struct state_place at, const 
 void state_table_put(struct state_table *table, const struct state_record *record)
 {
     state_table_put_at(table, state_table_seek(table, record->employee_id), record);
-}
-
-static void block_set_score(struct block *block, const struct state_record *scored)
-{
-    block->flags = (uint8_t)((block->flags & FLAG_LEFT) | flags_of(scored));
-    block->label = scored->label;
-    block->alerted_label = scored->alerted_label;
-    block->model = scored->model;
-    block->probability = scored->probability;
-    block->margin = scored->margin;
-    block->alerted_probability = scored->alerted_probability;
 }
 
 bool state_table_set_score(struct state_table *table, const struct state_record *scored)

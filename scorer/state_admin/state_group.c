@@ -167,8 +167,7 @@ void state_group_free(struct state_group *group)
     state_free(group->state);
     if (group->offsets)
         rd_kafka_topic_partition_list_destroy(group->offsets);
-    if (group->consumer)
-        rd_kafka_destroy(group->consumer);
+    kafka_client_free(group->consumer);
     buffer_free(&group->value);
     free(group->counters);
     free(group->cells);

@@ -83,18 +83,6 @@ static void boost_show_monotone(const struct train_settings *settings, double ch
     snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%s", settings->monotone ? settings->monotone : "");
 }
 
-static bool boost_read_class_weight(const char *value, struct train_settings *out)
-{
-    out->balanced = strcmp(value, "balanced") == 0;
-    return out->balanced || strcmp(value, none) == 0;
-}
-
-static void boost_show_class_weight(const struct train_settings *settings, double chosen, char *out)
-{
-    (void)chosen;
-    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%s", settings->balanced ? "balanced" : none);
-}
-
 static const struct model_param params[] = {
     {"n_estimators", boost_read_n_estimators, boost_show_n_estimators,
      "an integer from 1 to 65536, or auto: as many as folds find best"},
@@ -111,7 +99,7 @@ static const struct model_param params[] = {
      "an integer from 1 to 2000"},
     {"monotone_constraints", boost_read_monotone, boost_show_monotone,
      "columns with 1 or -1, such as FIELD:1,FIELD:-1, in fewer than 256 bytes"},
-    {"class_weight", boost_read_class_weight, boost_show_class_weight, "balanced or None"},
+    {"class_weight", param_read_class_weight, param_show_class_weight, "balanced or None"},
 };
 
 static const struct search_range space[] = {

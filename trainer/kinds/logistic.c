@@ -53,18 +53,6 @@ static void show_scoring(const struct train_settings *settings, double chosen, c
     snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%s", names[settings->choice]);
 }
 
-static bool logistic_read_class_weight(const char *value, struct train_settings *out)
-{
-    out->balanced = strcmp(value, "balanced") == 0;
-    return out->balanced || strcmp(value, "None") == 0;
-}
-
-static void logistic_show_class_weight(const struct train_settings *settings, double chosen, char *out)
-{
-    (void)chosen;
-    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%s", settings->balanced ? "balanced" : "None");
-}
-
 static bool read_max_iter(const char *value, struct train_settings *out)
 {
     return param_read_integer(value, 1, 100000, &out->max_iterations);
@@ -79,7 +67,7 @@ static void show_max_iter(const struct train_settings *settings, double chosen, 
 static const struct model_param params[] = {
     {"C", read_penalty, show_penalty, "a number above 0 (and above 1e-308), such as C=1, or auto"},
     {"scoring", read_scoring, show_scoring, "neg_log_loss or roc_auc: by which C=auto is chosen"},
-    {"class_weight", logistic_read_class_weight, logistic_show_class_weight,
+    {"class_weight", param_read_class_weight, param_show_class_weight,
      "balanced or None (random-forest also balanced_subsample)"},
     {"max_iter", read_max_iter, show_max_iter, "an integer from 1 to 100000"},
 };

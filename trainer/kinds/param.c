@@ -2,7 +2,11 @@
 #include "trainer/kinds/param.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "trainer/train_settings.h"
 
 bool param_read_number(const char *text, double *out)
 {
@@ -21,4 +25,16 @@ bool param_read_integer(const char *text, double least, double most, unsigned *o
         return false;
     *out = (unsigned)number;
     return true;
+}
+
+bool param_read_class_weight(const char *value, struct train_settings *out)
+{
+    out->balanced = strcmp(value, "balanced") == 0;
+    return out->balanced || strcmp(value, "None") == 0;
+}
+
+void param_show_class_weight(const struct train_settings *settings, double chosen, char *out)
+{
+    (void)chosen;
+    snprintf(out, TRAIN_SETTINGS_TEXT_BYTES, "%s", settings->balanced ? "balanced" : "None");
 }

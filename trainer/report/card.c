@@ -75,14 +75,17 @@ static void card_add_metrics(const struct assessment *assessment, const struct s
         card_add_calibration("Before it was calibrated (on folds)", &assessment->uncalibrated, out);
 }
 
+#define FIGURE_NAME(name, brief, member) " " name " |"
+#define FIGURE_RULE(name, brief, member) "---|"
+#define FIGURE_VALUE(name, brief, member) card_add_number(out, group->member);
+
 static void card_add_groups(const struct assessment *assessment, const struct schema *schema, struct buffer *out)
 {
     if (assessment->group_count == 0)
         return;
-    buffer_add_text(out,
-                    "\n## Groups\n\nImpact ratio: share called positive, by the largest share in the same column.\n\n"
-                    "| group | predictions | positive | called | impact ratio | recall | precision | roc_auc |\n"
-                    "|---|---|---|---|---|---|---|---|\n");
+    buffer_add_text(out, "\n## Groups\n\nImpact ratio: share called positive, by the largest share in the same "
+                         "column.\n\n| group | predictions | positive |" GROUP_FIGURES(FIGURE_NAME) "\n");
+    buffer_add_text(out, "|---|---|---|" GROUP_FIGURES(FIGURE_RULE) "\n");
     for (size_t g = 0; g < assessment->group_count; g++) {
         const struct group *group = &assessment->groups[g];
         buffer_add_text(out, "| ");
@@ -90,11 +93,7 @@ static void card_add_groups(const struct assessment *assessment, const struct sc
         buffer_add_text(out, ": ");
         add_plain(out, group->name);
         buffer_printf(out, " | %zu | %zu |", group->count, group->positives);
-        card_add_number(out, group->selection_rate);
-        card_add_number(out, group->impact_ratio);
-        card_add_number(out, group->metrics.recall);
-        card_add_number(out, group->metrics.precision);
-        card_add_number(out, group->metrics.roc_auc);
+        GROUP_FIGURES(FIGURE_VALUE)
         buffer_add_u8(out, '\n');
     }
 }

@@ -36,24 +36,22 @@ static void page_add_metrics(struct buffer *out, const struct assessment *assess
     page_table_end(out);
 }
 
+#define FIGURE_NAME(name, brief, member) name,
+#define FIGURE_VALUE(name, brief, member) page_add_number(out, group->member);
+
 static void page_add_groups(struct buffer *out, const struct assessment *assessment, const struct schema *schema)
 {
-    static const char *const columns[] = {"group",        "predictions", "positive",  "called",
-                                          "impact ratio", "recall",      "precision", "roc_auc"};
+    static const char *const columns[] = {"group", "predictions", "positive", GROUP_FIGURES(FIGURE_NAME)};
     page_element(out, "h2", "Groups");
     page_element(out, "p class=\"soft\"", "Impact ratio: share called positive, by the largest share in the column.");
-    page_table_begin(out, columns, 8, 0);
+    page_table_begin(out, columns, sizeof columns / sizeof *columns, 0);
     for (size_t g = 0; g < assessment->group_count; g++) {
         const struct group *group = &assessment->groups[g];
         buffer_add_text(out, "<tr>");
         page_element(out, "td", "%s: %s", schema->columns[group->column].label, group->name);
         page_element(out, "td", "%zu", group->count);
         page_element(out, "td", "%zu", group->positives);
-        page_add_number(out, group->selection_rate);
-        page_add_number(out, group->impact_ratio);
-        page_add_number(out, group->metrics.recall);
-        page_add_number(out, group->metrics.precision);
-        page_add_number(out, group->metrics.roc_auc);
+        GROUP_FIGURES(FIGURE_VALUE)
         buffer_add_text(out, "</tr>\n");
     }
     page_table_end(out);
