@@ -335,7 +335,7 @@ static void a_silent_registry_keeps_nobody_from_postgresql(void **state)
     assert_int_equal(listen(server, WAITING), 0);
     assert_int_equal(getsockname(server, (struct sockaddr *)&silent, &bytes), 0);
     snprintf(uri, sizeof uri, "--tracking-uri=http://127.0.0.1:%u", (unsigned)ntohs(silent.sin_port));
-    const char *const words[] = {"--http-listen=127.0.0.1:0", uri, "--model-uri=models:/attrition@production",
+    const char *const words[] = {"--http-listen=127.0.0.1:0", uri, "--model=models:/attrition@production",
                                  "--database-url=postgresql://127.0.0.1:1/hr", NULL};
     assert_int_equal(start_with(&lab, words, &err), STATUS_OK);
     for (size_t c = 0; c < WAITING; c++) {
