@@ -8,13 +8,14 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { QUERY_LIMIT_US = 8 * 1000 * 1000, PIECE_MS = 50 };
+enum { QUERY_LIMIT_US = 8 * 1000 * 1000, PIECE_MS = 50, REFUSAL_US = 60 * 1000 * 1000, SQLSTATE_BYTES = 6 };
 
 struct connection_slot {
     PGconn *handle; /* NULL: not connected */
@@ -28,6 +29,10 @@ struct database {
     pthread_mutex_t mutex; /* guards what follows */
     struct connection_slot slots[DATABASE_CONNECTIONS];
     bool unavailable; /* said so in the log */
+    /* The last refusal that was logged: of what, and when by the steady clock. */
+    char refusal[SQLSTATE_BYTES];
+    const char *refused;
+    int64_t refused_us;
 };
 
 /* One question under way. */
@@ -128,6 +133,23 @@ static bool change_state(struct database *database, bool unavailable)
     return changed;
 }
 
+/* The same refusal is logged once a minute: readers ask again and again. */
+static bool is_logged(const struct asking *asking, const char *state)
+{
+    struct database *database = asking->database;
+    int64_t now_us = clock_steady_us(&clock_system);
+    pthread_mutex_lock(&database->mutex);
+    bool logged = !strcmp(database->refusal, state) && database->refused == asking->doing &&
+                  now_us - database->refused_us < REFUSAL_US;
+    if (!logged) {
+        snprintf(database->refusal, sizeof database->refusal, "%s", state);
+        database->refused = asking->doing;
+        database->refused_us = now_us;
+    }
+    pthread_mutex_unlock(&database->mutex);
+    return logged;
+}
+
 /* False, for those who return it. */
 static bool fail_unavailable(const struct asking *asking, const char *text)
 {
@@ -160,8 +182,9 @@ static bool fail_result(const struct asking *asking, const PGresult *result)
     if (!strcmp(state, "57014"))
         return fail_late(asking);
     bool setup = !strncmp(state, "42", 2) || !strncmp(state, "3F", 2);
-    log_warn("http", "PostgreSQL (%s): %s: %s (SQLSTATE %s)", asking->database->option, asking->doing,
-             text ? text : "no message", state);
+    if (!is_logged(asking, state))
+        log_warn("http", "PostgreSQL (%s): %s: %s (SQLSTATE %s)", asking->database->option, asking->doing,
+                 text ? text : "no message", state);
     answer_unavailable(
         asking->answer,
         !strcmp(state, "25006") ? "PostgreSQL takes no writes just now (a standby, or set read-only): ask again later"

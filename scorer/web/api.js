@@ -81,7 +81,7 @@ const send = (path, body, options) => ask(path, { ...options, method: "POST", he
 // A page of the list as text, and where the next one begins.
 export async function getEmployeesCsv(query, options) {
   const response = await answer(`employees?${new URLSearchParams(query)}`, { ...options, headers: { ...purposeHeader(), Accept: "text/csv" } });
-  if (!response.ok) throw new ApiError(response.status, (await response.json().catch(() => ({}))).detail ?? `The service answered ${response.status}.`);
+  if (!response.ok) throw new ApiError(response.status, (await response.json().catch(() => ({}))).detail ?? `The service answered ${response.status}.`, Number(response.headers.get("Retry-After")) || null);
   return { text: await response.text(), next: response.headers.get("X-Next-Cursor") };
 }
 
