@@ -2,14 +2,15 @@
 #include "scorer/http/access_record.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "scorer/http/database.h"
+#include "scorer/http/head_check.h"
 
 enum { PURPOSE_CHARACTERS_MOST = 200 };
 
-/* Browsers send Latin-1. */
 static void add_text(struct buffer *out, struct span text)
 {
     bool is_utf8 = utf8_is_valid(text);
@@ -24,11 +25,26 @@ static void add_text(struct buffer *out, struct span text)
     }
 }
 
+const char *access_purpose_text(const char *header, struct buffer *out)
+{
+    struct buffer copy = {0};
+    if (!header)
+        return NULL;
+    buffer_add(&copy, header, strlen(header) + 1);
+    add_text(out, (struct span){copy.data, head_check_unescape(NULL, NULL, copy.data)});
+    buffer_add_u8(out, '\0');
+    buffer_free(&copy);
+    text_flatten(out->data);
+    return *out->data ? out->data : NULL;
+}
+
 bool access_purpose_sound(const struct request *request, struct answer *answer)
 {
     size_t characters = 0;
-    for (const char *at = request->headers.purpose; at && *at; at++)
+    struct buffer purpose = {0};
+    for (const char *at = access_purpose_text(request->headers.purpose, &purpose); at && *at; at++)
         characters += ((uint8_t)*at & 0xC0) != 0x80;
+    buffer_free(&purpose);
     if (characters <= PURPOSE_CHARACTERS_MOST)
         return true;
     answer_detail(answer, 400, "X-Purpose: more than %d characters", PURPOSE_CHARACTERS_MOST);
@@ -62,16 +78,9 @@ bool access_record(const struct service *service, const struct request *request,
     if (!count)
         return true;
     add_array(&array, ids, count);
-    if (request->headers.purpose && *request->headers.purpose) {
-        add_text(&purpose, span_of(request->headers.purpose));
-        buffer_add_u8(&purpose, '\0');
-    }
-    const char *const values[] = {*request->token_name ? request->token_name : "none",
-                                  request->address,
-                                  request->request_id,
-                                  path,
-                                  array.data,
-                                  purpose.data};
+    const char *const values[] = {
+        *request->token_name ? request->token_name : "none",    request->address, request->request_id, path, array.data,
+        access_purpose_text(request->headers.purpose, &purpose)};
     bool written = database_query(service->writes, request, "writing who saw whom", sql, 6, values, &none, answer);
     if (!written && answer->status == 503)
         answer_unavailable(answer,

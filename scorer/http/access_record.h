@@ -12,5 +12,8 @@ bool access_record(const struct service *service, const struct request *request,
 /* The same of the ids in a column of the first `count` rows. */
 bool access_record_rows(const struct service *service, const struct request *request, const char *path,
                         const struct database_rows *rows, size_t count, size_t column, struct answer *answer);
+/* X-Purpose as text: percent-encoded (%C3%A4), UTF-8, or Latin-1, as browsers send it; without control characters. Into
+ * `out`, which is empty. NULL: none is said. */
+const char *access_purpose_text(const char *header, struct buffer *out);
 /* Asked before anything is read. False: answered. */
 bool access_purpose_sound(const struct request *request, struct answer *answer);

@@ -15,8 +15,9 @@ enum { PLACE_PARTS = 5, ROW_ID = 0, ROW_ALERT, ROW_PLACE, TIME_BYTES = 32 };
 static const char alerts_sql[] =
     "SELECT a.employee_id, attrition.alert_json(a), (extract(epoch FROM a.received_at) * 1000000)::bigint, "
     "a.cluster_id, "
-    "a.topic, a.partition, a.\"offset\" FROM attrition.alerts_once AS a WHERE ($1::float8 IS NULL OR a.received_at >= "
-    "to_timestamp($1::float8)) AND ($2::bigint IS NULL OR (a.received_at, a.cluster_id, a.topic, a.partition, "
+    "a.topic, a.partition, a.\"offset\" FROM attrition.alerts_once AS a WHERE ($1::bigint IS NULL OR a.received_at >= "
+    "timestamptz 'epoch' + $1::bigint * interval '1 millisecond') AND ($2::bigint IS NULL OR (a.received_at, "
+    "a.cluster_id, a.topic, a.partition, "
     "a.\"offset\") < (timestamptz 'epoch' + $2::bigint * interval '1 microsecond', $3::text, $4::text, $5::integer, "
     "$6::bigint)) ORDER BY a.received_at DESC, a.cluster_id DESC, a.topic DESC, a.partition DESC, a.\"offset\" DESC "
     "LIMIT $7::integer";
@@ -24,7 +25,7 @@ static const char alerts_sql[] =
 struct alert_list {
     const struct service *service;
     const struct request *request;
-    char since[TIME_BYTES]; /* seconds since 1970; "": any */
+    char since[TIME_BYTES]; /* milliseconds since 1970; "": any */
     uint32_t limit;
     const char *cursor;
     struct span place[PLACE_PARTS]; /* of the last alert of the page before */
@@ -41,8 +42,7 @@ static bool read_since(struct alert_list *list, const char *text, struct answer 
         answer_detail(answer, 400, "since: not a time like 2026-11-23 or 2026-11-23T22:00:00Z");
         return false;
     }
-    snprintf(list->since, sizeof list->since, "%lld.%03lld", (long long)(ms / 1000 - (ms % 1000 < 0)),
-             (long long)((ms % 1000 + 1000) % 1000));
+    snprintf(list->since, sizeof list->since, "%lld", (long long)ms);
     return true;
 }
 

@@ -32,7 +32,7 @@ void answer_headers(const struct answer_head *head, void (*add)(void *context, c
         add(context, "X-Next-Cursor", answer->next_cursor);
     if (head->origin) {
         add(context, "Access-Control-Allow-Origin", head->origin);
-        add(context, "Access-Control-Expose-Headers", "X-Next-Cursor, X-Request-Id");
+        add(context, "Access-Control-Expose-Headers", "Retry-After, X-Next-Cursor, X-Request-Id");
         add(context, "Vary", "Origin");
     }
     if (head->preflight) {

@@ -8,13 +8,14 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { QUERY_LIMIT_US = 8 * 1000 * 1000, PIECE_MS = 50 };
+enum { QUERY_LIMIT_US = 8 * 1000 * 1000, PIECE_MS = 50, REFUSAL_US = 60 * 1000 * 1000, SQLSTATE_BYTES = 6 };
 
 struct connection_slot {
     PGconn *handle; /* NULL: not connected */
@@ -28,6 +29,10 @@ struct database {
     pthread_mutex_t mutex; /* guards what follows */
     struct connection_slot slots[DATABASE_CONNECTIONS];
     bool unavailable; /* said so in the log */
+    /* The last refusal that was logged: of what, and when by the steady clock. */
+    char refusal[SQLSTATE_BYTES];
+    const char *refused;
+    int64_t refused_us;
 };
 
 /* One question under way. */
@@ -38,7 +43,7 @@ struct asking {
     struct answer *answer;
     const char *doing;
     int64_t end_us; /* steady clock */
-    bool *lost;     /* a connection that was idle turned out to be gone: not answered; NULL: it is fresh */
+    bool was_idle;  /* its connection: where that turns out to be gone, nothing is answered */
 };
 
 static PGresult *result_of(const struct database_rows *rows)
@@ -48,14 +53,20 @@ static PGresult *result_of(const struct database_rows *rows)
 
 /* --- the connections --- */
 
+/* Asked before libpq is, whose own words may quote the string, password and all. */
+static bool is_conninfo(const char *text)
+{
+    PQconninfoOption *parsed = PQconninfoParse(text, NULL);
+    PQconninfoFree(parsed);
+    return parsed != NULL;
+}
+
 static enum status database_new(struct secret conninfo, const char *option, bool read_only, struct database **out,
                                 struct error *err)
 {
-    PQconninfoOption *parsed = PQconninfoParse(secret_text(conninfo), NULL);
-    if (!parsed) /* libpq's own words may quote the string, password and all */
+    if (!is_conninfo(secret_text(conninfo)))
         return error_set(err, STATUS_INVALID, "%s is no connection string: write postgresql://user@host:5432/database",
                          option);
-    PQconninfoFree(parsed);
     struct database *database = mem_zeroed(1, sizeof *database);
     database->conninfo = conninfo;
     database->option = option;
@@ -122,11 +133,27 @@ static bool change_state(struct database *database, bool unavailable)
     return changed;
 }
 
+/* The same refusal is logged once a minute: readers ask again and again. */
+static bool is_logged(const struct asking *asking, const char *state)
+{
+    struct database *database = asking->database;
+    int64_t now_us = clock_steady_us(&clock_system);
+    pthread_mutex_lock(&database->mutex);
+    bool logged = !strcmp(database->refusal, state) && database->refused == asking->doing &&
+                  now_us - database->refused_us < REFUSAL_US;
+    if (!logged) {
+        snprintf(database->refusal, sizeof database->refusal, "%s", state);
+        database->refused = asking->doing;
+        database->refused_us = now_us;
+    }
+    pthread_mutex_unlock(&database->mutex);
+    return logged;
+}
+
 /* False, for those who return it. */
 static bool fail_unavailable(const struct asking *asking, const char *text)
 {
-    if (asking->lost) {
-        *asking->lost = true;
+    if (asking->was_idle) {
         close_slot(asking->slot);
         return false;
     }
@@ -154,14 +181,16 @@ static bool fail_result(const struct asking *asking, const PGresult *result)
         return fail_unavailable(asking, text ? text : PQresultErrorMessage(result));
     if (!strcmp(state, "57014"))
         return fail_late(asking);
-    bool setup = !strncmp(state, "42", 2) || !strncmp(state, "3F", 2) || !strcmp(state, "25006");
-    log_warn("http", "PostgreSQL (%s): %s: %s (SQLSTATE %s)", asking->database->option, asking->doing,
-             text ? text : "no message", state);
+    bool setup = !strncmp(state, "42", 2) || !strncmp(state, "3F", 2);
+    if (!is_logged(asking, state))
+        log_warn("http", "PostgreSQL (%s): %s: %s (SQLSTATE %s)", asking->database->option, asking->doing,
+                 text ? text : "no message", state);
     answer_unavailable(
         asking->answer,
-        setup ? "PostgreSQL refuses this service: the log says what; run sql/migrate, and check the rights "
-                "of its users"
-              : "PostgreSQL has refused the question; the log says why");
+        !strcmp(state, "25006") ? "PostgreSQL takes no writes just now (a standby, or set read-only): ask again later"
+        : setup
+            ? "PostgreSQL refuses this service: the log says what; run sql/migrate, and check the rights of its users"
+            : "PostgreSQL has refused the question; the log says why");
     return false;
 }
 
@@ -192,7 +221,11 @@ static void ignore_notice(void *context, const PGresult *result)
 static bool connect_slot(const struct asking *asking)
 {
     const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
-    const char *const values[] = {"attrition-http", secret_text(asking->database->conninfo), "UTF8", NULL};
+    const char *conninfo = secret_text(asking->database->conninfo);
+    const char *const values[] = {"attrition-http", conninfo, "UTF8", NULL};
+    if (!is_conninfo(conninfo)) /* of a file that was read again */
+        return fail_unavailable(asking,
+                                "its connection string is none any more: write postgresql://user@host/database");
     PGconn *handle = asking->slot->handle = PQconnectStartParams(keywords, values, 1);
     if (!handle || PQstatus(handle) == CONNECTION_BAD)
         return fail_unavailable(asking, handle ? PQerrorMessage(handle) : "no memory");
@@ -279,7 +312,8 @@ static bool set_up(const struct asking *asking)
         "('jit', 'off'), ('random_page_cost', '1.1'), ('max_parallel_workers_per_gather', $2), "
         "('timezone', 'UTC'), ('search_path', 'pg_catalog'), ('default_transaction_read_only', $1)) "
         "AS v (name, value) ON lower(s.name) = v.name";
-    const char *const values[] = {asking->database->read_only ? "on" : "off", asking->database->read_only ? "0" : NULL};
+    bool read_only = asking->database->read_only;
+    const char *const values[] = {read_only ? "on" : NULL, read_only ? "0" : NULL}; /* NULL: as its owner has set it */
     PGresult *result;
     if (!ask(asking, sql, 2, values, &result))
         return false;
@@ -293,7 +327,7 @@ static bool set_up(const struct asking *asking)
 bool database_query(struct database *database, const struct request *request, const char *doing, const char *sql,
                     int count, const char *const *values, struct database_rows **out, struct answer *answer)
 {
-    bool lost, done = false;
+    bool done = false;
     struct asking asking = {
         .database = database,
         .slot = take_slot(database),
@@ -304,9 +338,9 @@ bool database_query(struct database *database, const struct request *request, co
     };
     PGresult *result = NULL;
     if (asking.slot->handle) {
-        asking.lost = &lost;
+        asking.was_idle = true;
         done = ask(&asking, sql, count, values, &result);
-        asking.lost = NULL;
+        asking.was_idle = false;
     }
     if (!done && !answer->status)
         done = connect_slot(&asking) && set_up(&asking) && ask(&asking, sql, count, values, &result);

@@ -346,16 +346,23 @@ static void write_one(const struct database_rows *rows, struct answer *answer)
     add_member(&answer->body, "history", database_rows_text(rows, 0, 1));
     add_member(&answer->body, "history_total", database_rows_text(rows, 0, 2));
     add_member(&answer->body, "alerts", database_rows_text(rows, 0, 3));
+    add_member(&answer->body, "exits", database_rows_text(rows, 0, 4));
+    add_member(&answer->body, "reviews", database_rows_text(rows, 0, 5));
     buffer_add_text(&answer->body, "}\n");
     answer->status = 200;
 }
 
 void employee_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
-    static const char sql[] = "SELECT attrition.employee_json(l), attrition.history_json(l.employee_id, 100), "
-                              "attrition.history_count(l.employee_id), attrition.employee_alerts_json(l.employee_id, "
-                              "100) FROM attrition.latest_predictions AS l "
-                              "WHERE l.employee_id = $1";
+    static const char sql[] =
+        "SELECT attrition.employee_json(l), attrition.history_json(l.employee_id, 100), "
+        "attrition.history_count(l.employee_id), attrition.employee_alerts_json(l.employee_id, 100), "
+        "(SELECT coalesce(json_agg(attrition.utc(o.exited_at) ORDER BY o.exited_at DESC), '[]') "
+        "FROM attrition.outcomes_once AS o WHERE o.employee_id = $1), "
+        "(SELECT coalesce(json_agg(json_build_object('event_id', r.event_id, 'reviewed_at', "
+        "attrition.utc(r.reviewed_at), 'reviewed_by', r.reviewed_by, 'overridden', r.overridden, 'reason', r.reason) "
+        "ORDER BY r.id DESC), '[]') FROM (SELECT v.* FROM attrition.reviews AS v WHERE v.employee_id = $1 "
+        "ORDER BY v.id DESC LIMIT 100) AS r) FROM attrition.latest_predictions AS l WHERE l.employee_id = $1";
     struct database_rows *rows = NULL;
     char id[ID_BYTES_MAX + 1] = "";
     const char *const values[] = {id}, *const none[] = {NULL};

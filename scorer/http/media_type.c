@@ -28,18 +28,19 @@ const char *media_types_of(const char *path)
                                           "application/cloudevents-batch+json";
 }
 
-/* Clients of Open Inference Protocol V2 name no type for JSON. */
-static bool may_be_absent(const char *path)
+/* Clients of Open Inference Protocol V2 name no type for JSON. Browsers send what has none from any page, without
+ * asking here first; but they say from which. */
+static bool may_be_absent(const char *origin, const char *path)
 {
-    return strncmp(path, "/v2/", 4) == 0;
+    return !origin && strncmp(path, "/v2/", 4) == 0;
 }
 
-bool media_type_fits(const char *header, const char *path)
+bool media_type_fits(const char *header, const char *origin, const char *path)
 {
     char type[64];
     size_t bytes;
     if (!header)
-        return may_be_absent(path);
+        return may_be_absent(origin, path);
     for (const char *types = media_types_of(path); *types; types += bytes + strspn(types + bytes, ", ")) {
         bytes = strcspn(types, ",");
         snprintf(type, sizeof type, "%.*s", (int)bytes, types);

@@ -1,5 +1,5 @@
 /* GET /model, POST /model/promote and /model/rollback: the versions of the model that is followed, and moving its
- * alias. See docs/HTTP.md. On the readers' threads, since a registry may take seconds; each request has a registry of
+ * alias. See docs/HTTP.md. On threads of their own, since a registry may take seconds; each request has a registry of
  * its own. The alias moves as `registry promote` moves it: after the version has shown that it can serve, and only if
  * it still points at the version that the request names. The model watcher then loads it, here at once. */
 #include <pthread.h>

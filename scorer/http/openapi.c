@@ -187,9 +187,12 @@ static void add_content(struct json_writer *json, const char *types, const char 
 
 static void add_response(struct json_writer *json, const char *status, const char *meaning, const char *component)
 {
+    bool is_page = !strcmp(component, "EmployeePage");
     json_begin_object(json, status);
     json_write_string(json, "description", meaning);
-    add_content(json, strcmp(component, "EmployeePage") ? "application/json" : "application/json, text/csv", component);
+    if (is_page)
+        add_schema(json, "headers", "{\"X-Next-Cursor\":{\"description\":\"of CSV: next\",\"schema\":" STRING "}}");
+    add_content(json, is_page ? "application/json, text/csv" : "application/json", component);
     json_end_object(json);
 }
 
@@ -230,7 +233,7 @@ static void begin_parameter(struct json_writer *json, struct span name, const ch
     json_write_string(json, "in", in);
 }
 
-static void add_parameters(struct json_writer *json, const struct operation *operation)
+static void add_parameters(struct json_writer *json, const struct route *route, const struct operation *operation)
 {
     static const struct {
         const char *path;
@@ -279,6 +282,12 @@ static void add_parameters(struct json_writer *json, const struct operation *ope
         add_schema(json, "schema", query[q].schema);
         json_end_object(json);
     }
+    if (route->scope == SCOPE_PEOPLE) {
+        begin_parameter(json, SPAN_LITERAL("X-Purpose"), "header");
+        json_write_string(json, "description", "what the names are needed for: logged; up to 200 characters");
+        add_schema(json, "schema", STRING);
+        json_end_object(json);
+    }
     json_end_array(json);
 }
 
@@ -320,7 +329,7 @@ static void add_operation(struct json_writer *json, const struct settings *setti
 {
     begin_operation(json, operation->path, strcmp(route->method, "GET") ? "post" : "get", operation->id,
                     operation->summary);
-    add_parameters(json, operation);
+    add_parameters(json, route, operation);
     add_security(json, settings, route->scope);
     if (operation->request) {
         json_begin_object(json, "requestBody");

@@ -93,6 +93,15 @@ bool route_waits(const struct route *route)
            route->answer == rollback_answer;
 }
 
+const char *route_late(const struct route *route)
+{
+    if (route_reads_database(route))
+        return "PostgreSQL has not answered within 10 s: ask for less, or again later";
+    if (route_waits(route))
+        return "the model registry has not answered within 10 s: ask again later";
+    return "no scores within 10 s: the service is busy, or this asks for too much: send fewer employees at once";
+}
+
 bool route_is_probe(const struct route *route)
 {
     return route->answer == health_answer || route->answer == live_answer || route->answer == ready_answer ||

@@ -18,6 +18,8 @@ enum token_scope route_scope(const struct route *route, const struct settings *s
 bool route_reads_database(const struct route *route);
 /* Whether it asks PostgreSQL or the model registry, which may take seconds: then it has threads of its own. */
 bool route_waits(const struct route *route);
+/* Why a request was given up that has taken longer than the server gives it. */
+const char *route_late(const struct route *route);
 
 /* Health, metrics and the stream: what a process without the role http answers too, where it is given an address. */
 bool route_is_probe(const struct route *route);

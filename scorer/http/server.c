@@ -43,9 +43,10 @@ enum { LIBRARY_IS_STRICT = MHD_VERSION >= 0x01000000 };
 enum {
     IDLE_S = 10,           /* nothing is heard of a client */
     REQUEST_US = 30000000, /* from the first byte of a request to the last of its answer */
-    COMPUTE_US = 10000000, /* from a complete request to its scores; waiting for its turn is part of it */
+    COMPUTE_US = 10000000, /* from a complete request to its scores, its turn included; route_late names it */
     LAST_US = 1000000,     /* the same, once the service ends */
     QUEUE_MOST = 256,      /* requests that wait for their turn */
+    REGISTRY_THREADS = 2,  /* apart from those that read PostgreSQL: one may be away without the other */
     GUESSES = 10,          /* unknown tokens a second of one address that are answered with 401 */
     HEADERS_BYTES = 32 << 10,
     BODY_MAX = 1 << 20,
@@ -74,7 +75,7 @@ struct http {
     struct tokens *tokens;
     struct rate_limit *rate; /* NULL: no limit */
     struct rate_limit *guesses;
-    struct work_pool *pool, *readers;
+    struct work_pool *pool, *readers, *registry;
     atomic_bool closing;
     atomic_size_t waiting; /* requests suspended until they are computed, or Kafka has answered */
     atomic_size_t unread;  /* bytes of computed answers that are not sent in full */
@@ -237,7 +238,7 @@ static void check_body(struct exchange *exchange)
         return;
     else if (header(exchange, "Inference-Header-Content-Length"))
         answer_detail(&exchange->answer, 415, "the binary tensor extension is not supported: send tensors as JSON");
-    else if (!media_type_fits(header(exchange, "Content-Type"), exchange->request.path))
+    else if (!media_type_fits(header(exchange, "Content-Type"), header(exchange, "Origin"), exchange->request.path))
         answer_detail(&exchange->answer, 415, "the body must be %s in UTF-8 (Content-Type)",
                       media_types_of(exchange->request.path));
     else if (coding && strcasecmp(coding, "identity"))
@@ -343,12 +344,8 @@ static const char *given_up(const void *context)
     int64_t age_us = clock_steady_us(&clock_system) - exchange->request.complete_us;
     if (age_us > LAST_US && (exchange->http->closing || *exchange->http->service.view.draining))
         return "the service is shutting down: send the request again";
-    if (age_us > COMPUTE_US && route_reads_database(exchange->route))
-        return "PostgreSQL has not answered within 10 s: ask for less, or again later";
-    if (age_us > COMPUTE_US && route_waits(exchange->route))
-        return "the model registry has not answered within 10 s: ask again later";
     if (age_us > COMPUTE_US)
-        return "no scores within 10 s: the service is busy, or this asks for too much: send fewer employees at once";
+        return route_late(exchange->route);
     return connection_left(exchange->client) ? "the client has left" : NULL;
 }
 
@@ -394,7 +391,9 @@ static enum MHD_Result compute_apart(struct exchange *exchange)
     if (!http->closing) {
         connection_work(exchange->client);
         MHD_suspend_connection(exchange->connection);
-        struct work_pool *pool = route_waits(exchange->route) ? http->readers : http->pool;
+        struct work_pool *pool = route_reads_database(exchange->route) ? http->readers
+                                 : route_waits(exchange->route)        ? http->registry
+                                                                       : http->pool;
         if (!work_pool_add(pool, compute, exchange)) {
             answer_unavailable(&exchange->answer, "too many requests are waiting for their turn");
             resume(exchange);
@@ -606,6 +605,7 @@ static void release(struct http *http)
     port_close(&http->probes);
     work_pool_free(http->pool);
     work_pool_free(http->readers);
+    work_pool_free(http->registry);
     database_free(http->service.reads);
     database_free(http->service.writes);
     list_totals_free(http->service.totals);
@@ -650,6 +650,8 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
         status = databases_new(settings, &http->service.reads, &http->service.writes, err);
     if (status == STATUS_OK && !settings->probes_only)
         status = work_pool_new(DATABASE_CONNECTIONS, QUEUE_MOST, &http->readers, err);
+    if (status == STATUS_OK && !settings->probes_only)
+        status = work_pool_new(REGISTRY_THREADS, QUEUE_MOST, &http->registry, err);
     if (status == STATUS_OK && view->models && !settings->probes_only)
         status = delivery_producers_new(&http->service, err);
     if (status == STATUS_OK)

@@ -56,7 +56,7 @@ async function ask(path, options = {}) {
 function purposeHeader() {
   const purpose = sessionStorage.getItem(PURPOSE);
   if (!purpose) throw new PurposeNeeded();
-  return { "X-Purpose": headerText(purpose).slice(0, PURPOSE_MAX).replace(/%.?$/, "") };
+  return { "X-Purpose": headerText([...purpose.trim()].slice(0, PURPOSE_MAX).join("")) };
 }
 
 const askNames = (path, options) => ask(path, { ...options, headers: purposeHeader() });
@@ -81,10 +81,20 @@ const send = (path, body, options) => ask(path, { ...options, method: "POST", he
 // A page of the list as text, and where the next one begins.
 export async function getEmployeesCsv(query, options) {
   const response = await answer(`employees?${new URLSearchParams(query)}`, { ...options, headers: { ...purposeHeader(), Accept: "text/csv" } });
-  if (!response.ok) throw new ApiError(response.status, (await response.json().catch(() => ({}))).detail ?? `The service answered ${response.status}.`);
+  if (!response.ok) throw new ApiError(response.status, (await response.json().catch(() => ({}))).detail ?? `The service answered ${response.status}.`, Number(response.headers.get("Retry-After")) || null);
   return { text: await response.text(), next: response.headers.get("X-Next-Cursor") };
 }
 
+// What a link leads to, as a file of this tab: links cannot carry a token.
+export async function getFile(path) {
+  const response = await answer(path, {});
+  const body = await response.text();
+  if (!response.ok) throw new ApiError(response.status, `${path}: the service answered ${response.status}.`);
+  const here = new URL(".", location.href).href;
+  return URL.createObjectURL(new Blob([body.replaceAll('href="/', `href="${here}`)], { type: response.headers.get("Content-Type") }));
+}
+
+export const hasToken = () => Boolean(sessionStorage.getItem(TOKEN));
 export const moveAlias = (how, body, options) => send(`model/${how}`, body, options);
 
 export function predict(body, { log = false, signal }) {

@@ -33,6 +33,12 @@ function healthTile({ schema }, health) {
     element("span", {}, "model and data"), element("small", {}, `${modelName(schema.model)}; `, element("a", { href: address("stream") }, "stream"), ", ", element("a", { href: address("model") }, "model")));
 }
 
+// The list of a group's people, where the list has a condition for it: groups of numbers may be bands.
+function placeOf(unit, member) {
+  if (unit.values?.includes(member)) return address("people", { query: { where: `${unit.name}=${member}` } });
+  return unit.values && member === "missing" ? address("people", { query: { where: `${unit.name}=` } }) : null;
+}
+
 function groupBars(context) {
   const { words } = context;
   const unit = words.firstGrouping;
@@ -40,7 +46,7 @@ function groupBars(context) {
   return panel(context, `Expected ${words.events} by ${unit.label.toLowerCase()}`, (options) => getGroups({ by: unit.name }, options), ({ groups, withheld, computed_at: at, is_current: isCurrent }) => [
     groups.length ? bars(`Expected ${words.events}`, groups.map((group) => ({
       name: words.value(unit.name, group.members[unit.name]), value: group.expected_exits, low: group.expected_low, high: group.expected_high,
-      href: address("people", { query: { where: `${unit.name}=${group.members[unit.name]}` } }),
+      href: placeOf(unit, group.members[unit.name]),
       text: number(group.expected_exits), note: `of ${number(group.employees)}`,
     }))) : empty("Every group is withheld: they are too small."),
     element("p", { class: "hint" }, `The line is the interval of 95 %. Computed ${day(at)}${isCurrent ? "" : "; today's are not there yet"}.${withheld ? ` ${withheld} withheld.` : ""} `, element("a", { href: address("teams", { query: { by: unit.name } }) }, "More")),

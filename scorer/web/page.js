@@ -1,6 +1,6 @@
 // Starts the page and shows what the address says: each page has an address of its own behind the #, so that reload and back keep
 // it and no name reaches a server's log of addresses. No rule about persons or models lives here.
-import { ApiError, forget, getSchema, remembersAnything, setPurpose, setToken } from "./api.js";
+import { ApiError, forget, getFile, getSchema, hasToken, remembersAnything, setPurpose, setToken } from "./api.js";
 import { address, byId, element } from "./dom.js";
 import { showDeadLetters } from "./deadletters.js";
 import { showModel } from "./model.js";
@@ -112,6 +112,18 @@ async function start() {
   show(true);
 }
 
+// Answers to read, behind a token.
+async function follow(event) {
+  if (!hasToken()) return;
+  event.preventDefault();
+  try {
+    location.assign(await getFile(event.target.getAttribute("href")));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    notice(error.message);
+  }
+}
+
 function wire() {
   byId("token").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -127,6 +139,7 @@ function wire() {
     byId("purpose").hidden = true;
     show();
   });
+  for (const link of document.querySelectorAll("footer a")) link.addEventListener("click", follow);
   byId("forget").addEventListener("click", () => { forget(); location.reload(); });
   addEventListener("hashchange", () => show());
 }

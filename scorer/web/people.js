@@ -80,13 +80,24 @@ function trendOf(trend, threshold) {
 
 const bodyOf = (text) => text.slice(text.indexOf("\r\n") + 2);
 
+// A page of CSV; asked again where the service says when.
+async function csvPage(context, query, tries = 3) {
+  try {
+    return await getEmployeesCsv(query, { signal: context.signal });
+  } catch (error) {
+    if (!error.retryAfter || !tries) throw error;
+    await new Promise((resolve) => { context.later(resolve, error.retryAfter * 1000); });
+    return csvPage(context, query, tries - 1);
+  }
+}
+
 // All pages of the list that is shown, one after the other; each look is logged.
 async function saveCsv(context, said) {
   const asked = [["limit", CSV_LIMIT], ...[...context.query].filter(([name]) => ["q", "where", "sort"].includes(name))];
   const parts = ["\ufeff"];
   let rows = 0;
   for (let cursor = null; ;) {
-    const { text, next } = await getEmployeesCsv(cursor ? [...asked, ["cursor", cursor]] : asked, { signal: context.signal });
+    const { text, next } = await csvPage(context, cursor ? [...asked, ["cursor", cursor]] : asked);
     parts.push(parts.length > 1 ? bodyOf(text) : text);
     rows += CSV_LIMIT;
     if (!next) break;

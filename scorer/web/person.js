@@ -3,7 +3,7 @@ import { getEmployee, predict } from "./api.js";
 import { riskChart } from "./charts.js";
 import { address, element } from "./dom.js";
 import { alertItem, counterfactualText, decision, empty, meter, panel, reasonList, table, unitHint } from "./widgets.js";
-import { capital, modelName, moment, number, percent, points } from "./words.js";
+import { capital, day, modelName, moment, number, percent, points } from "./words.js";
 
 const card = (title, ...content) => element("section", { class: "card" }, element("h2", {}, title), ...content);
 
@@ -39,6 +39,14 @@ function changesCard(words, row) {
   return card("What changed", rows.length ? table("What changed", ["When", "Risk", "Change", "What", "Model"], rows) : empty("Nothing yet."));
 }
 
+// What people said of the decisions, and earlier exits.
+function outcomeCard(words, { exits, reviews }) {
+  if (!exits.length && !reviews.length) return null;
+  const said = (review) => (review.overridden === null ? "under review" : review.overridden ? "overridden" : "confirmed");
+  return card("Outcome and reviews", ...exits.map((at) => element("p", {}, `${capital(words.event)}: ${day(at)}`)),
+    reviews.length ? table("Reviews", ["When", "Decision", "Why", "By"], reviews.map((review) => [moment(review.reviewed_at), said(review), element("span", { dir: "auto" }, review.reason), review.reviewed_by])) : null);
+}
+
 function recordCard(context, row) {
   const { schema, words } = context;
   const groups = schema.groups.map((group) => element("div", {}, element("h3", {}, group), element("dl", {}, ...schema.attributes.filter((column) => column.group === group)
@@ -65,7 +73,7 @@ function shown(context, row) {
     item.append(element("small", {}, moment(alert.occurred_at)));
     return item;
   }))) : null;
-  return [head(words, row), element("div", { class: "cards flow" }, historyCard(words, row), ...trialPanels(context, row), changesCard(words, row), alerts), recordCard(context, row)];
+  return [head(words, row), element("div", { class: "cards flow" }, historyCard(words, row), ...trialPanels(context, row), changesCard(words, row), alerts, outcomeCard(words, row)), recordCard(context, row)];
 }
 
 export function showPerson(context) {

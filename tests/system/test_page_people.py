@@ -35,7 +35,8 @@ def plant(lab, url, hostile):
             after_probability, after_margin, after_threshold, after_model_name, after_model_version, drivers, model_change, cause, source_topic, source_partition, source_offset, cluster_id, topic, partition, "offset", received_at)
         SELECT 'alert-' || n, 'e' || n, now(), 'CROSSED_UP', 'No', 0.3 + n / 100.0, -0.6, 0.5, 'attrition', '1', 'Yes', 0.9, 1.6, 0.5, 'attrition', '1',
             '[{{"feature": "OverTime", "before": "No", "after": "Yes", "contribution_before": -0.3, "contribution_after": 0.9}}]',
-            0, 'RECORD', 'in', 0, n, 'c', 'alerts', 0, n, now() - interval '1 hour' * n FROM generate_series(1, 12) AS n""")
+            0, 'RECORD', 'in', 0, n, 'c', 'alerts', 0, n, now() - interval '1 hour' * n FROM generate_series(1, 12) AS n;
+        SELECT attrition.review('v-8-e1', NULL, '<b>asked</b>')""")
 
 
 def write_tokens(path, *names):
@@ -104,6 +105,7 @@ def one(lab, visit):
     visit.settled()
     page.wait_for_selector(".chart svg")
     text = visit.text()
+    lab.check("what people said of it", "Outcome and reviews" in text and "<b>asked</b>" in text and "under review" in text, text[-600:])
     lab.check("a person: risk, change and cause", all(part in text for part in ("71 %", "Overtime: No → Yes", "a new model", "raises the risk", "log-odds")), text[:400])
     lab.equal("a new model is marked", page.locator(".chart .model-mark").count(), 1)
     lab.check("what would change it", "alone would make it" in text or "No single change" in text)
@@ -118,6 +120,8 @@ def one(lab, visit):
     lab.check("hostile ids have their page", page.locator("main img, main script").count() == 0)
     visit.open("#/person/gone")
     visit.wait_text("main", "Nobody of this id is there")
+    visit.open("#/what-if?id=gone")
+    visit.wait_text("#notice", "Start from a sample")
 
 
 def teams(lab, visit):
@@ -179,6 +183,15 @@ def dead_letters(lab, visit, url):
     visit.wait_text("main", "None is stored")
 
 
+def footer(lab, visit):
+    """A link carries no token: what it leads to is asked for with it."""
+    visit.page.click("footer a[href=docs]")
+    visit.wait_text("h1", "HTTP API")
+    lab.check("the description opens behind a token", "GET /employees" in visit.text())
+    visit.page.go_back()
+    visit.page.wait_for_selector("#go-people")
+
+
 def looks(lab, scorer, browser):
     for scheme, width in LOOKS:
         visit = Visit(browser, scorer, scheme, width, "token-of-all", "a test")
@@ -231,7 +244,7 @@ def other_domain(lab, scorer, browser):
     visit.page.route("**/predict?**", lambda route: route.fulfill(json={"event_id": "1", "prediction": "lost", "probability": 0.28000000000000003 + 0.2, "threshold": 0.4, "margin": 0.48, "base": 0.3, "reasons":
                      [{"feature": "Amount", "contribution": 0.18}], "counterfactual": None, "model": LOAN["model"], "latency_us": 250000}))
     row = {"employee_id": "L1", "risk": 0.48, "decision": "lost", "flagged": True, "threshold": 0.4, "reasons": [{"feature": "Amount", "value": 1000, "contribution": 0.18}], "attributes": {"Amount": 1000},
-           "occurred_at": "2026-01-01T00:00:00Z", "scored_at": "2026-01-01T00:00:00Z", "model": {"name": "loans", "version": "1"}, "history": [], "history_total": 0, "alerts": []}
+           "occurred_at": "2026-01-01T00:00:00Z", "scored_at": "2026-01-01T00:00:00Z", "model": {"name": "loans", "version": "1"}, "history": [], "history_total": 0, "alerts": [], "exits": [], "reviews": []}
     visit.page.route("**/employees?**", lambda route: route.fulfill(json={"employees": [row], "total": 1, "next": None}))
     visit.page.route("**/employees/*", lambda route: route.fulfill(json=row))
     texts = []
@@ -269,9 +282,10 @@ with Lab(STATE_TOPIC="none") as lab, sync_playwright() as playwright:
     versions(lab, scorer, visit)
     quality(lab, visit)
     dead_letters(lab, visit, url)
+    footer(lab, visit)
     lab.equal("the page asks nobody else", visit.hosts, {scorer.http})
     lab.equal("no script failed", visit.errors, [])
-    lab.check("the log says what for", lab.number(url, "SELECT count(*) FROM attrition.access_log WHERE purpose LIKE 'Vorbereitung%'") > 0)
+    lab.check("the log says what for, in letters", lab.number(url, "SELECT count(*) FROM attrition.access_log WHERE purpose = 'Vorbereitung: Gespräch'") > 0)
     visit.close()
     looks(lab, scorer, browser)
     other_domain(lab, scorer, browser)

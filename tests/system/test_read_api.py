@@ -166,6 +166,31 @@ def one_employee(lab, scorer):
     lab.equal("its alerts in words", [d["text"] for d in one["alerts"][0]["drivers"]], ["Overtime was No, is Yes: raises the risk", "Education was college, is bachelor: lowers the risk"])
 
 
+def looked_at(lab, scorer, url):
+    """Earlier exits of somebody who is back, and what people said of decisions."""
+    lab.equal("nobody left or said anything", [ask(scorer, "/employees/e1")[2][name] for name in ("exits", "reviews")], [[], []])
+    lab.sql(url, """SELECT attrition.review('v-2-e1', true, '<b>wrong</b> data'); SELECT attrition.review('v-3-e1', NULL, 'asked');
+        INSERT INTO attrition.outcomes (event_id, employee_id, occurred_at, event_type, cluster_id, topic, partition, "offset", input)
+        VALUES ('left-e1', 'e1', '2021-05-31T00:00:00Z', 'TERMINATED', 'c', 'outcomes', 0, 99999, '{}')""")
+    one = ask(scorer, "/employees/e1")[2]
+    lab.equal("earlier exits", one["exits"], ["2021-05-31T00:00:00.000Z"])
+    lab.equal("reviews, newest first", [(r["event_id"], r["overridden"], r["reason"], r["reviewed_by"]) for r in one["reviews"]], [("v-3-e1", None, "asked", "postgres"), ("v-2-e1", True, "<b>wrong</b> data", "postgres")])
+    lab.equal("of nobody else", [ask(scorer, "/employees/e2")[2][name] for name in ("exits", "reviews")], [[], []])
+
+
+def read_only(lab, scorer, url):
+    """PostgreSQL takes no writes of the service: no names, kept groups, and 200 once it does again."""
+    fresh = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'api_writer'"
+    ask(scorer, "/groups?by=Department", "groups")
+    lab.sql(url, f"UPDATE attrition.groups_computed SET day = day - 2; ALTER ROLE api_writer SET default_transaction_read_only = on; {fresh}")
+    status, _, answer = ask(scorer, "/employees/e1")
+    lab.check("read-only: no names", status == 503 and list(answer) == ["detail"] and "access_log" in answer["detail"], (status, answer))
+    status, _, groups = ask(scorer, "/groups?by=Department", "groups")
+    lab.equal("read-only: the groups of before, which says so", (status, groups.get("is_current"), bool(groups.get("groups"))), (200, False, True))
+    lab.sql(url, f"ALTER ROLE api_writer RESET default_transaction_read_only; {fresh}")
+    lab.equal("and again with writes", (ask(scorer, "/employees/e1")[0], ask(scorer, "/groups?by=Department", "groups")[2]["is_current"]), (200, True))
+
+
 def alerts(lab, scorer, url):
     wanted = [row[0] for row in lab.sql(url, 'SELECT event_id FROM attrition.alerts ORDER BY received_at DESC, topic DESC, partition DESC, "offset" DESC')]
     found, cursor = [], ""
@@ -194,12 +219,14 @@ def who_saw_whom(lab, scorer, url):
     lab.sql(url, "TRUNCATE attrition.access_log")
     ask(scorer, query(q="e39", limit=3), headers={"X-Purpose": "Gespr\xe4ch".encode("latin-1").decode("latin-1")})
     ask(scorer, "/employees/e1", headers={"X-Request-Id": "mine"})
+    ask(scorer, "/employees/e1", headers={"X-Purpose": "Gespr%C3%A4ch, 5%25"})
     ask(scorer, "/employees/nobody")
     ask(scorer, query(q="nobody"))
     ask(scorer, query(q="nobody\n"))
     ask(scorer, "/alerts?limit=2")
     rows = lab.sql(url, "SELECT token, address, request, employees::text, purpose, written_by FROM attrition.access_log ORDER BY id")
     lab.equal("who saw whom, and why", rows[:2], [["desk", "127.0.0.1", "/employees", rows[0][3], "Gespräch", "api_writer"], ["desk", "127.0.0.1", "/employees/{id}", "{e1}", "", "api_writer"]])
+    lab.equal("a purpose that was sent as pages do", rows.pop(2)[4], "Gespräch, 5%")
     lab.equal("lists in one row, nothing where nobody was named", ([row[2] for row in rows], rows[0][3].count("e39")), (["/employees", "/employees/{id}", "/alerts"], 3))
     lab.equal("with the request's id", lab.sql(url, "SELECT count(*) FROM attrition.access_log WHERE request_id = 'mine'"), [["1"]])
     lab.sql(url, "REVOKE INSERT ON attrition.access_log FROM attrition_writer")
@@ -389,10 +416,12 @@ with Lab(STATE_TOPIC="none") as lab:
     forgeries(lab, scorer)
     hostile(lab, scorer)
     one_employee(lab, scorer)
+    looked_at(lab, scorer, url)
     alerts(lab, scorer, url)
     who_may(lab, scorer)
     who_saw_whom(lab, scorer, url)
     erased(lab, scorer, url)
+    read_only(lab, scorer, url)
     wide(lab, broker, url, tokens)
     dead_letters(lab, scorer, url)
     quality(lab, scorer, url)

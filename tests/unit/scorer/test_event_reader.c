@@ -160,14 +160,16 @@ static void media_types_match_with_their_charset(void **state)
     assert_false(media_type_is("application/json; charset=latin1", "application/json"));
     assert_false(media_type_is("application/jsonx", "application/json"));
     assert_false(media_type_is(NULL, "application/json"));
-    assert_true(media_type_fits("application/x-ndjson", "/events"));
-    assert_true(media_type_fits("application/cloudevents-batch+json; charset=utf-8", "/events"));
-    assert_false(media_type_fits("application/cloudevents+avro", "/events"));
-    assert_true(media_type_fits("application/json", "/predict"));
-    assert_false(media_type_fits("application/x-ndjson", "/predict"));
-    assert_false(media_type_fits(NULL, "/predict"));
-    assert_true(media_type_fits(NULL, "/v2/models/attrition/infer"));
-    assert_false(media_type_fits("application/octet-stream", "/v2/models/attrition/infer"));
+    assert_true(media_type_fits("application/x-ndjson", NULL, "/events"));
+    assert_true(media_type_fits("application/cloudevents-batch+json; charset=utf-8", NULL, "/events"));
+    assert_false(media_type_fits("application/cloudevents+avro", NULL, "/events"));
+    assert_true(media_type_fits("application/json", NULL, "/predict"));
+    assert_false(media_type_fits("application/x-ndjson", NULL, "/predict"));
+    assert_false(media_type_fits(NULL, NULL, "/predict"));
+    assert_true(media_type_fits(NULL, NULL, "/v2/models/attrition/infer"));
+    assert_false(media_type_fits(NULL, "null", "/v2/models/attrition/infer"));
+    assert_true(media_type_fits("application/json", "http://localhost", "/v2/models/attrition/infer"));
+    assert_false(media_type_fits("application/octet-stream", NULL, "/v2/models/attrition/infer"));
 }
 
 int main(void)

@@ -318,6 +318,57 @@ static void sound_heads_pass(void **state)
     stop(&lab);
 }
 
+/* As many as there are threads that read PostgreSQL wait for a registry that says nothing. */
+static void a_silent_registry_keeps_nobody_from_postgresql(void **state)
+{
+    (void)state;
+    enum { WAITING = 4 };
+    static const char question[] = "GET /model HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct lab lab;
+    struct error err;
+    struct sockaddr_in silent = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof silent;
+    char uri[64];
+    const char *body;
+    int clients[WAITING], server = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(server, (struct sockaddr *)&silent, bytes), 0);
+    assert_int_equal(listen(server, WAITING), 0);
+    assert_int_equal(getsockname(server, (struct sockaddr *)&silent, &bytes), 0);
+    snprintf(uri, sizeof uri, "--tracking-uri=http://127.0.0.1:%u", (unsigned)ntohs(silent.sin_port));
+    const char *const words[] = {"--http-listen=127.0.0.1:0", uri, "--model=models:/attrition@production",
+                                 "--database-url=postgresql://127.0.0.1:1/hr", NULL};
+    assert_int_equal(start_with(&lab, words, &err), STATUS_OK);
+    for (size_t c = 0; c < WAITING; c++) {
+        clients[c] = connect_to(&lab);
+        assert_int_equal(send(clients[c], question, sizeof question - 1, MSG_NOSIGNAL), sizeof question - 1);
+    }
+    int status = ask(&lab, "GET", "/employees", "", &body);
+    if (status != 503 || !strstr(body, "PostgreSQL is unavailable"))
+        fail_msg("/employees was answered %d: %s", status, body);
+    for (size_t c = 0; c < WAITING; c++)
+        close(clients[c]);
+    stop(&lab);
+    close(server);
+}
+
+/* A page from elsewhere may send a body without a type, and no other that is read here, without asking first. */
+static void a_page_cannot_leave_the_type_out(void **state)
+{
+    (void)state;
+    static const char path[] = "/v2/models/attrition/infer";
+    struct lab lab;
+    struct error err;
+    const char *body;
+    assert_int_equal(start(&lab, "--http-listen=127.0.0.1:0", NULL, &err), STATUS_OK);
+    assert_int_equal(ask(&lab, "POST", path, "Content-Length: 0\r\n", &body), 503); /* no model in a unit test */
+    assert_int_equal(ask(&lab, "POST", path, "Content-Length: 0\r\nOrigin: http://evil.example\r\n", &body), 415);
+    assert_int_equal(ask(&lab, "POST", path, "Content-Length: 0\r\nOrigin: null\r\n", &body), 415);
+    assert_int_equal(ask(&lab, "POST", path,
+                         "Content-Length: 0\r\nOrigin: http://localhost\r\nContent-Type: application/json\r\n", &body),
+                     503);
+    stop(&lab);
+}
+
 /* A page from elsewhere, whose name leads here, asks under that name. */
 static void without_a_token_only_known_hosts_are_served(void **state)
 {
@@ -450,6 +501,8 @@ int main(void)
         cmocka_unit_test(ambiguous_heads_are_refused_and_end_the_connection),
         cmocka_unit_test(sound_heads_pass),
         cmocka_unit_test(without_a_token_only_known_hosts_are_served),
+        cmocka_unit_test(a_page_cannot_leave_the_type_out),
+        cmocka_unit_test(a_silent_registry_keeps_nobody_from_postgresql),
         cmocka_unit_test(unknown_tokens_are_limited_on_every_route),
         cmocka_unit_test(slow_clients_make_room_for_probes),
         cmocka_unit_test(addresses_are_checked),

@@ -7,6 +7,7 @@
 
 #include "scorer/http/access_log.h"
 #include "scorer/http/access_control.h"
+#include "scorer/http/access_record.h"
 #include "scorer/http/open_inference.h"
 #include "scorer/http/answer_unread.h"
 #include "scorer/http/parameters.h"
@@ -359,10 +360,62 @@ static void answers_that_nobody_reads_have_a_bound(void **state)
         buffer_free(&answers[a].body);
 }
 
+static void assert_purpose(const char *header, const char *wanted)
+{
+    struct buffer text = {0};
+    const char *found = access_purpose_text(header, &text);
+    if (wanted)
+        assert_string_equal(found, wanted);
+    else
+        assert_null(found);
+    buffer_free(&text);
+}
+
+static void a_purpose_is_text_however_it_is_sent(void **state)
+{
+    (void)state;
+    assert_purpose(NULL, NULL);
+    assert_purpose("", NULL);
+    assert_purpose("%20 ", NULL);
+    assert_purpose("Audit", "Audit");
+    assert_purpose("Gespr%C3%A4ch, 5%25, 5%", "Gespr\xC3\xA4"
+                                              "ch, 5%, 5%");
+    assert_purpose("Gespr\xC3\xA4"
+                   "ch",
+                   "Gespr\xC3\xA4"
+                   "ch");
+    assert_purpose("Gespr\xE4"
+                   "ch",
+                   "Gespr\xC3\xA4"
+                   "ch");
+    assert_purpose("a%00b%0Ac%E2%80%AEd", "a%00b c???d");
+}
+
+static void a_long_purpose_is_refused_however_it_is_sent(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"x", "%C3%A4", "\xC3\xA4", "\xA0", "%A0", "\xF0\x9F\x98\x80"};
+    for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++)
+        for (size_t count = 200; count <= 201; count++) {
+            struct buffer header = {0};
+            struct answer answer = {0};
+            for (size_t i = 0; i < count; i++)
+                buffer_add_text(&header, pieces[p]);
+            buffer_add_u8(&header, '\0');
+            const struct request request = {.headers.purpose = header.data};
+            assert_int_equal(access_purpose_sound(&request, &answer), count == 200);
+            assert_int_equal(answer.status, count == 200 ? 0 : 400);
+            buffer_free(&header);
+            buffer_free(&answer.body);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_that_nobody_reads_have_a_bound),
+        cmocka_unit_test(a_purpose_is_text_however_it_is_sent),
+        cmocka_unit_test(a_long_purpose_is_refused_however_it_is_sent),
         cmocka_unit_test(a_token_matches_whole_and_with_its_scheme),
         cmocka_unit_test(tokens_of_the_file_have_their_scopes),
         cmocka_unit_test(two_tokens_are_good_while_one_replaces_the_other),
