@@ -157,8 +157,8 @@ uint32_t expr_linear(struct expr_pool *pool, enum dtype dtype, const struct expr
 uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32_t class);
 uint32_t expr_vectors(struct expr_pool *pool, const struct support_vectors *vectors, uint32_t class);
 
-/* What an integer made of constants by choice, addition and subtraction can be. False: anything else, or more steps than
- * folding may take. */
+/* What an integer made of constants by choice, addition and subtraction can be. False: anything else, or more steps
+ * than folding may take. */
 bool expr_range(struct expr_pool *pool, uint32_t id, double *low, double *high);
 
 /* Every row must have a number other than 0 here: what the graph would not compute at all otherwise. */

@@ -205,7 +205,6 @@ def estimators(numbers, texts):
         "KBinsDiscretizer('onehot-dense')": (numbers_by(KBinsDiscretizer(4, encode="onehot-dense", quantile_method="averaged_inverted_cdf")), logistic()),
         "KBinsDiscretizer('ordinal')": (numbers_by(KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf")), forest()),
         "PowerTransformer": (numbers_by(PowerTransformer()), logistic()), "QuantileTransformer": (numbers_by(QuantileTransformer(n_quantiles=20)), logistic()),
-        "QuantileTransformer() (1,000 quantiles)": (numbers_by(QuantileTransformer()), logistic()),
         "QuantileTransformer, trees": (numbers_by(QuantileTransformer(n_quantiles=100)), forest()),
         "QuantileTransformer(output_distribution='normal')": (numbers_by(QuantileTransformer(n_quantiles=20, output_distribution="normal")), logistic()),
         "PolynomialFeatures(2)": (features(number=make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), PolynomialFeatures(2))), logistic()),
