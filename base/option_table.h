@@ -340,5 +340,5 @@
     OPTION(SORT, .flag = "sort", .fallback = "roc_auc", .programs = T, .metavar = "METRIC", \
            .help = "compare: the metric to sort by") \
     OPTION(TRAINER_JSON, .flag = "json", .type = OPTION_FLAG, .programs = T, \
-           .help = "compare, evaluate: answer in JSON")
+           .help = "compare, describe, evaluate: answer in JSON")
 /* clang-format on */

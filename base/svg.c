@@ -86,6 +86,13 @@ void svg_bar(struct buffer *out, const char *class, double x, double y, double w
                   height);
 }
 
+void svg_shade(struct buffer *out, const char *class, double x, double y, double side, double share)
+{
+    buffer_printf(out,
+                  "<rect class=\"%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill-opacity=\"%.3f\"/>",
+                  class, x, y, side, side, share);
+}
+
 void svg_text(struct buffer *out, const char *class, const char *anchor, double x, double y, const char *format, ...)
 {
     va_list args;

@@ -19,6 +19,8 @@ void svg_end(struct buffer *out);
 void svg_line(struct buffer *out, const char *class, double x1, double y1, double x2, double y2);
 void svg_dot(struct buffer *out, const char *class, double x, double y);
 void svg_bar(struct buffer *out, const char *class, double x, double y, double width, double height);
+/* A square, the fainter the nearer the share is to 0. */
+void svg_shade(struct buffer *out, const char *class, double x, double y, double side, double share);
 /* anchor: "start", "middle" or "end". */
 void svg_text(struct buffer *out, const char *class, const char *anchor, double x, double y, const char *format, ...)
     PRINTF_LIKE(6, 7);

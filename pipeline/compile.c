@@ -402,10 +402,34 @@ static void class_index(struct compiler *compiler, const struct value *chosen, s
         cells[0] = expr_unary(compiler->pool, EXPR_CAST, chosen->dtype, second);
 }
 
+static bool any_flat(const struct value *const *inputs, size_t count)
+{
+    bool flat = false;
+    for (size_t i = 0; i < count; i++)
+        flat |= inputs[i] && inputs[i]->flat;
+    return flat;
+}
+
+/* Rows in one line meet only their like, element by element, and single constants; Gather's list and Reshape's shape
+ * are those operators' own. */
+static enum status flat_suits(struct compiler *compiler, const struct operator_row *row,
+                              const struct value *const *inputs, size_t count)
+{
+    bool suits = operator_takes_flat(row) && !(row->compile == compile_gather && inputs[0] && inputs[0]->flat);
+    bool own = row->compile == compile_gather || row->compile == compile_reshape;
+    for (size_t i = 0; i < count && !own; i++)
+        suits &= !inputs[i] || inputs[i]->flat || (!inputs[i]->rows && inputs[i]->count == 1);
+    return suits ? STATUS_OK
+                 : error_set(compiler->err, STATUS_UNSUPPORTED,
+                             "computing with all rows in one line is not supported (docs/MODELS.md)");
+}
+
 /* What the operator's body does not take: a class as a number, a batch behind axis 0. */
 static enum status inputs_suit(struct compiler *compiler, const struct onnx_node *node, const struct operator_row *row,
                                const struct value **inputs)
 {
+    if (any_flat(inputs, node->input_count) && flat_suits(compiler, row, inputs, node->input_count) != STATUS_OK)
+        return compiler->err->status;
     for (size_t i = 0; i < node->input_count; i++) {
         if (inputs[i] && inputs[i]->rows && inputs[i]->batch && !operator_takes_stack(row))
             return error_set(compiler->err, STATUS_UNSUPPORTED, "a stack of batches is not supported (docs/MODELS.md)");
@@ -456,6 +480,7 @@ static enum status node_run(struct compiler *compiler, const struct onnx_node *n
         status = error_set(compiler->err, STATUS_LIMIT, "the graph is too large or too deep to compile");
     for (size_t o = 0; o < node->output_count && status == STATUS_OK; o++)
         if (node->outputs[o].bytes) {
+            outputs[o].flat |= row->compile != compile_reshape && any_flat(inputs, node->input_count);
             outputs[o].has_row_count |= row_count_passes(compiler, inputs, node->input_count, &outputs[o]);
             compiler->values[name_find(&compiler->names, node->outputs[o])] = outputs[o];
         }
@@ -539,7 +564,7 @@ static enum status compiler_result(struct compiler *compiler, const struct onnx_
     if (!chosen || chosen->kind != VALUE_CLASS || chosen->count != CLASS_COUNT)
         return error_set(compiler->err, STATUS_UNSUPPORTED, "output '%.60s' is not the class of the larger score",
                          label->name.data);
-    if (!shares || shares->kind == VALUE_CLASS || !shares->rows || shares->count != CLASS_COUNT)
+    if (!shares || shares->kind == VALUE_CLASS || !shares->rows || shares->flat || shares->count != CLASS_COUNT)
         return error_set(compiler->err, STATUS_UNSUPPORTED,
                          "output '%.60s' is not the probabilities of two classes: LinearSVC, RidgeClassifier and "
                          "regressors have none: train a classifier with predict_proba, or calibrate it "

@@ -10,7 +10,6 @@
     ESTIMATOR("Scan|CDist|", "KNeighborsClassifier (or another model of distances to the training rows)", "it keeps every training row in the model: train LogisticRegression, a forest or boosting instead") \
     ESTIMATOR("TopK|", "KNeighborsClassifier", "it keeps every training row in the model: train LogisticRegression, a forest or boosting instead") \
     ESTIMATOR("Transpose|", "QuadraticDiscriminantAnalysis", "train LinearDiscriminantAnalysis or GaussianNB instead") \
-    ESTIMATOR("Flatten|", "QuantileTransformer", "its export works on all rows at once: use PowerTransformer, KBinsDiscretizer or StandardScaler instead") \
     ESTIMATOR("SVMRegressor|", "OneClassSVM or SVR", "it is no classifier: train SVC(probability=True)") \
     ESTIMATOR("LinearRegressor|", "a regression", "it gives no probability: train LogisticRegression") \
     ESTIMATOR("TfIdfVectorizer|Tokenizer|StringNormalizer|", "TfidfVectorizer or CountVectorizer", "free texts are no columns of the schema: train without them") \

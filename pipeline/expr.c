@@ -231,6 +231,15 @@ uint32_t expr_nearest(struct expr_pool *pool, enum dtype dtype, uint32_t a, cons
     return expr_mapped(pool, EXPR_NEAREST, dtype, a, map);
 }
 
+uint32_t expr_pick(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map)
+{
+    struct expr expr = expr_leaf(EXPR_PICK, dtype);
+    expr.a = a;
+    expr.map = map;
+    expr_depend(pool, &expr, a);
+    return expr_finish(pool, &expr);
+}
+
 uint32_t expr_indicate(struct expr_pool *pool, uint32_t a, struct span text, double number)
 {
     struct expr expr = expr_leaf(EXPR_INDICATE, DTYPE_FLOAT);
@@ -428,6 +437,8 @@ double expr_apply(const struct expr *expr, double a, double b)
         return a == expr->number;
     case EXPR_NEAREST:
         return nearest_value(expr, a);
+    case EXPR_PICK:
+        return a >= 0 && a < (double)expr->map->count ? expr->map->number_values[(size_t)a] : NAN;
     case EXPR_SIGMOID:
     case EXPR_EXP:
     case EXPR_LOG:

@@ -41,6 +41,7 @@ enum expr_op {
     EXPR_SQRT,
     EXPR_TANH,
     EXPR_NEAREST, /* map: the value of the number key nearest to a, of equally near ones the first */
+    EXPR_PICK,    /* map: its number value at the place a */
     EXPR_LINEAR,  /* terms */
     EXPR_TREES,   /* output for class `b` of `trees`: by trees_compile.c and steps.c, never evaluated here */
     EXPR_VECTORS, /* probability of class `b` by `vectors`: by steps.c alone */
@@ -149,10 +150,16 @@ uint32_t expr_arithmetic(struct expr_pool *pool, enum expr_op op, enum dtype dty
 uint32_t expr_where(struct expr_pool *pool, uint32_t condition, uint32_t then, uint32_t otherwise);
 uint32_t expr_encode(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map);
 uint32_t expr_nearest(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map);
+/* a is a place in the map's `count` number values: see expr_range. */
+uint32_t expr_pick(struct expr_pool *pool, enum dtype dtype, uint32_t a, const struct expr_map *map);
 uint32_t expr_indicate(struct expr_pool *pool, uint32_t a, struct span text, double number);
 uint32_t expr_linear(struct expr_pool *pool, enum dtype dtype, const struct expr_terms *terms, double bias);
 uint32_t expr_trees(struct expr_pool *pool, const struct ensemble *trees, uint32_t class);
 uint32_t expr_vectors(struct expr_pool *pool, const struct support_vectors *vectors, uint32_t class);
+
+/* What an integer made of constants by choice, addition and subtraction can be. False: anything else, or more steps
+ * than folding may take. */
+bool expr_range(struct expr_pool *pool, uint32_t id, double *low, double *high);
 
 /* Every row must have a number other than 0 here: what the graph would not compute at all otherwise. */
 void expr_demand(struct expr_pool *pool, uint32_t id);

@@ -196,7 +196,8 @@ static enum status fold_number_feature(struct feature_fold *fold, uint32_t featu
     }
     if (__builtin_add_overflow(fold->mixed_cost, expr_at(features->pool, expr)->cost, &fold->mixed_cost) ||
         fold->mixed_cost > MIXED_MAX_COST)
-        return error_set(fold->err, STATUS_LIMIT, "feature %u of the trees takes too many steps to compute", feature);
+        return error_set(fold->err, STATUS_UNSUPPORTED, "feature %u of the trees takes too many steps to compute",
+                         feature);
     features->mixed[features->mixed_count++] = (struct mixed_feature){feature, expr};
     return STATUS_OK;
 }

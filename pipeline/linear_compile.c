@@ -124,7 +124,7 @@ static enum status fold_mixed(struct fold *fold, const struct column_parts *colu
         if (__builtin_add_overflow(fold->mixed_cost, expr_at(fold->pool, column->parts.terms[p].expr)->cost,
                                    &fold->mixed_cost) ||
             fold->mixed_cost > MIXED_MAX_COST)
-            return error_set(fold->err, STATUS_LIMIT, "column %s: its features take too many steps to compute",
+            return error_set(fold->err, STATUS_UNSUPPORTED, "column %s: its features take too many steps to compute",
                              fold->pool->columns[column->column].name);
     fold->linear->mixed[fold->linear->mixed_count++] =
         (struct mixed_term){.column = column->column, .parts = column->parts};

@@ -41,6 +41,14 @@ bool operator_takes_stack(const struct operator_row *row)
            row->compile == compile_reshape;
 }
 
+bool operator_takes_flat(const struct operator_row *row)
+{
+    return row->compile == compile_arithmetic || row->compile == compile_cast || row->compile == compile_compare ||
+           row->compile == compile_logic || row->compile == compile_where || row->compile == compile_is_nan ||
+           row->compile == compile_negate || row->compile == compile_gather || row->compile == compile_flatten ||
+           row->compile == compile_reshape;
+}
+
 bool operator_takes_row_count(const struct operator_row *row)
 {
     return row->compile == compile_concat || row->compile == compile_gather || row->compile == compile_slice ||

@@ -89,6 +89,7 @@ OPERATOR_TABLE(OPERATOR_BODY)
 /* Whether an operator's body takes the predicted class as it is, and one that takes a batch behind axis 0; all others
  * get its index, or are refused (compile.c). */
 bool operator_takes_class(const struct operator_row *row);
+bool operator_takes_flat(const struct operator_row *row); /* rows one after the other in one line */
 bool operator_takes_stack(const struct operator_row *row);
 /* Those that move the number of rows, or make a shape of it; nothing can be computed with it. */
 bool operator_takes_row_count(const struct operator_row *row);

@@ -2,6 +2,7 @@
  * only. Must keep the graph's element types: float stays float, so that rounding is the file's own. */
 #include "pipeline/ensemble.h"
 
+#include <math.h>
 #include <string.h>
 
 static enum status broadcast_fault(struct operation *operation)
@@ -59,6 +60,42 @@ static enum status same_real(struct operation *operation, const struct value *a,
     return dtype_is_real(a->dtype) ? STATUS_OK : operation_unsupported(operation, dtype_name(a->dtype));
 }
 
+/* Integers: places that are computed, so only what stays within known bounds. What is multiplied by 0 is 0. */
+static enum status whole_cell(struct operation *operation, enum expr_op op, enum dtype dtype, uint32_t a, uint32_t b,
+                              uint32_t *out)
+{
+    struct expr_pool *pool = operation->pool;
+    const struct expr *left = expr_at(pool, a), *right = expr_at(pool, b);
+    bool constant = left->op == EXPR_NUMBER && right->op == EXPR_NUMBER;
+    bool none = (left->op == EXPR_NUMBER && left->number == 0) || (right->op == EXPR_NUMBER && right->number == 0);
+    double low, high;
+    if (op == EXPR_MUL && none) {
+        *out = expr_number(pool, dtype, 0);
+        return STATUS_OK;
+    }
+    if (op == EXPR_DIV && constant && right->number != 0) {
+        *out = expr_number(pool, dtype, trunc(left->number / right->number));
+        return STATUS_OK;
+    }
+    if (op == EXPR_DIV || op == EXPR_POW || (op == EXPR_MUL && !constant))
+        return operation_unsupported(operation, "integers that are not constant");
+    *out = expr_arithmetic(pool, op, dtype, a, b);
+    return pool->overflow || expr_range(pool, *out, &low, &high) || pool->overflow
+               ? STATUS_OK
+               : operation_unsupported(operation, "integers without known bounds");
+}
+
+static enum status compile_whole_arithmetic(struct operation *operation, enum expr_op op, const struct value *shape)
+{
+    const struct value *a = operation->inputs[0], *b = operation->inputs[1];
+    uint32_t *cells = operation_output(operation, a->dtype, shape->rows, shape->rank, shape->dims);
+    for (size_t c = 0; c < operation->outputs[0].count && !operation->pool->overflow; c++)
+        if (whole_cell(operation, op, a->dtype, operation_broadcast_cell(a, shape, c),
+                       operation_broadcast_cell(b, shape, c), &cells[c]) != STATUS_OK)
+            return operation->err->status;
+    return STATUS_OK;
+}
+
 static uint32_t arithmetic_cell(struct expr_pool *pool, enum expr_op op, enum dtype dtype, uint32_t a, uint32_t b)
 {
     const struct expr *left = expr_at(pool, a);
@@ -75,12 +112,15 @@ enum status compile_arithmetic(struct operation *operation)
     } OPS[] = {{"Add", EXPR_ADD}, {"Sub", EXPR_SUB}, {"Mul", EXPR_MUL}, {"Div", EXPR_DIV}, {"Pow", EXPR_POW}};
     const struct value *a = operation->inputs[0], *b = operation->inputs[1];
     struct value shape = {0};
-    if (same_real(operation, a, b) != STATUS_OK || operation_broadcast(operation, 2, &shape) != STATUS_OK)
+    bool whole = a->dtype == DTYPE_INT64 && b->dtype == DTYPE_INT64;
+    if ((!whole && same_real(operation, a, b) != STATUS_OK) || operation_broadcast(operation, 2, &shape) != STATUS_OK)
         return operation->err->status;
     enum expr_op op = EXPR_ADD;
     for (size_t o = 0; o < sizeof OPS / sizeof *OPS; o++)
         if (!strcmp(OPS[o].name, operation->node->op))
             op = OPS[o].op;
+    if (whole)
+        return compile_whole_arithmetic(operation, op, &shape);
     uint32_t *cells = operation_output(operation, a->dtype, shape.rows, shape.rank, shape.dims);
     const struct value *out = &operation->outputs[0];
     for (size_t c = 0; c < out->count && !operation->pool->overflow; c++)

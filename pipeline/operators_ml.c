@@ -349,7 +349,8 @@ static enum status linear_classes_read(struct operation *operation, const struct
         coefficients->count > intercepts->count * input->count)
         return error_set(operation->err, STATUS_UNSUPPORTED,
                          "the model has coefficients for %zu features, but %zu are computed before it: the exporter "
-                         "left some out, as skl2onnx does with SimpleImputer(add_indicator=True): train without it",
+                         "left some out, as skl2onnx does with SimpleImputer(add_indicator=True): use the converter in "
+                         "docs/MODELS.md, or train without it",
                          coefficients->count / intercepts->count, input->count);
     if (!coefficients || !intercepts || intercepts->count > CLASS_COUNT ||
         coefficients->count != intercepts->count * input->count ||

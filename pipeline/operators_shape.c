@@ -113,6 +113,29 @@ static enum status gather_cells(struct operation *operation, const struct value 
     return STATUS_OK;
 }
 
+/* Of a list of constants, at places that are computed: a search in quantiles. Each place must be in the list. */
+static enum status gather_computed(struct operation *operation, const struct value *data, const struct value *indices)
+{
+    struct expr_pool *pool = operation->pool;
+    if (operation_constants(operation, data, "picking from other than constants") != STATUS_OK)
+        return operation->err->status;
+    uint32_t *cells = operation_output(operation, data->dtype, true, indices->rank, indices->dims);
+    if (pool->overflow || !expr_pool_room(pool, data->count, sizeof(double)))
+        return STATUS_OK;
+    double *values = expr_pool_take(pool, data->count, sizeof *values), low, high;
+    struct expr_map *map = expr_pool_take(pool, 1, sizeof *map);
+    for (size_t c = 0; c < data->count; c++)
+        values[c] = operation_constant(operation, data, c);
+    *map = (struct expr_map){.count = data->count, .number_values = values};
+    for (size_t c = 0; c < operation->outputs[0].count && !pool->overflow; c++) {
+        bool known = expr_range(pool, indices->cells[c], &low, &high);
+        if (!pool->overflow && !(known && low >= 0 && high < (double)data->count))
+            return operation_unsupported(operation, "places that may lie outside the list");
+        cells[c] = pool->overflow ? 0 : expr_pick(pool, data->dtype, indices->cells[c], map);
+    }
+    return STATUS_OK;
+}
+
 enum status compile_gather(struct operation *operation)
 {
     const struct value *data = operation->inputs[0], *indices = operation->inputs[1];
@@ -123,6 +146,8 @@ enum status compile_gather(struct operation *operation)
         return compile_class_label(operation, data, indices);
     if (data->kind != VALUE_TENSOR || (data->rows && axis == 0) || !dtype_is_whole(indices->dtype))
         return operation_unsupported(operation, "picking rows of a batch");
+    if (indices->kind == VALUE_TENSOR && indices->rows && !data->rows && data->rank == 1 && data->dtype != DTYPE_TEXT)
+        return gather_computed(operation, data, indices);
     enum status status = operation_constants(operation, indices, "indices that are not constant");
     return status != STATUS_OK ? status : gather_cells(operation, data, indices, axis);
 }
@@ -186,6 +211,9 @@ enum status compile_reshape(struct operation *operation)
     if (data->kind != VALUE_TENSOR || shape->dtype != DTYPE_INT64 || shape->rank != 1 || data->batch ||
         shape->count > TENSOR_MAX_RANK || allow_zero || (data->rows && shape->count == 0))
         return operation_unsupported(operation, "a shape");
+    if (data->flat && !(shape->count == 2 && shape_dim(operation, shape, 0) == -1 &&
+                        shape_dim(operation, shape, 1) == (double)data->count))
+        return operation_unsupported(operation, "a shape across rows");
     size_t batch = reshape_batch(operation, data, shape);
     if (reshape_dims(operation, data, shape, batch, dims) != STATUS_OK)
         return operation->err->status;
@@ -277,18 +305,19 @@ enum status compile_constant_of_shape(struct operation *operation)
     return STATUS_OK;
 }
 
-/* To two dimensions; of a batch, behind its axis alone. */
+/* To two dimensions: behind the batch's axis, or the whole batch in one line (axis 0). */
 enum status compile_flatten(struct operation *operation)
 {
     const struct value *input = operation->inputs[0];
     int64_t axis = 1;
     if (operation_int(operation, "axis", 1, &axis) != STATUS_OK)
         return operation->err->status;
-    if (input->kind != VALUE_TENSOR || !input->rows || axis != 1)
+    if (input->kind != VALUE_TENSOR || !input->rows || (axis != 1 && axis != 0))
         return operation_unsupported(operation, "other than rows");
     uint32_t *cells = operation_output(operation, input->dtype, true, 2, (size_t[]){1, input->count});
     for (size_t c = 0; c < operation->outputs[0].count; c++)
         cells[c] = input->cells[c];
+    operation->outputs[0].flat = axis == 0;
     return STATUS_OK;
 }
 

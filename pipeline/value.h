@@ -27,6 +27,7 @@ struct value {
     bool rows;
     size_t
         batch; /* where `rows`: the axis that is the batch, 0 but where members of an ensemble are stacked before it */
+    bool flat; /* where `rows`: [1, N × count], one row's elements after the other's: only for element by element */
     size_t rank;
     size_t dims[TENSOR_MAX_RANK];
     size_t count;

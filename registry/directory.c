@@ -10,7 +10,7 @@
 #include "registry/store.h"
 #include "registry/yaml.h"
 
-enum { RUNS_MOST = 10000 };
+enum { RUNS_MOST = 100000 };
 
 static void directory_close(struct registry *registry)
 {
@@ -193,11 +193,13 @@ static enum status directory_runs(const struct registry *registry, const char *e
     free(path);
     if (status == STATUS_OK) {
         *out = (struct run_list){.items = mem_zeroed(entries.count + 1, sizeof *out->items)};
-        for (size_t e = 0; e < entries.count && out->count < RUNS_MOST; e++) {
+        size_t e = 0;
+        for (; e < entries.count && out->count < RUNS_MOST; e++) {
             char *folder = store_path(registry, "%s/%s", id, entries.items[e]);
             out->count += directory_read_run(folder, entries.items[e], &out->items[out->count]);
             free(folder);
         }
+        out->cut = e < entries.count;
         qsort(out->items, out->count, sizeof *out->items, newest_first);
         text_list_clear(&entries);
     }

@@ -116,7 +116,8 @@ MUST_USE enum status registry_run(const struct registry *registry, const char *r
 MUST_USE enum status registry_run_of_key(const struct registry *registry, const char *experiment, const char *key,
                                          struct run_details *out, struct error *err);
 
-/* An experiment's runs that are not deleted, newest first, at most 10,000. STATUS_NOT_FOUND: no such experiment. */
+/* An experiment's runs that are not deleted, newest first: of a directory up to 100,000, of a server the
+ * newest 10,000; `cut` says that there are more. STATUS_NOT_FOUND: no such experiment. */
 MUST_USE enum status registry_runs(const struct registry *registry, const char *experiment, struct run_list *out,
                                    struct error *err);
 

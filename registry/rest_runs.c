@@ -325,6 +325,7 @@ enum status rest_runs(const struct registry *registry, const char *experiment, s
         return status;
     for (int page = 0; page < PAGES_MOST && status == STATUS_OK && (page == 0 || token); page++)
         status = add_page(registry, id, &list, &token, err);
+    list.cut = token != NULL;
     free(token);
     free(id);
     if (status == STATUS_OK)

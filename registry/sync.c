@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text_print.h"
 #include "registry/registry.h"
@@ -227,6 +228,10 @@ static void take_experiment(const struct registry *store, const char *id, const 
     struct run_list runs;
     if (registry_runs(store, name, &runs, ERROR_IGNORED) != STATUS_OK)
         return;
+    if (runs.cut)
+        log_warn("registry",
+                 "experiment %.100s has more runs than the %zu that are looked at: delete sent ones, then repeat", name,
+                 runs.count);
     list->items = mem_resize(list->items, list->count + runs.count + 1, sizeof *list->items);
     for (size_t r = 0; r < runs.count; r++) {
         struct run_details *run = &runs.items[r];

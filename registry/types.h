@@ -127,6 +127,7 @@ long run_details_metric(const struct run_details *details, const char *key);
 struct run_list {
     struct run_details *items;
     size_t count;
+    bool cut; /* there are more, which were not read */
 };
 void run_list_clear(struct run_list *list);
 

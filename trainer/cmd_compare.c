@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json_writer.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "registry/registry.h"
 #include "trainer/commands.h"
@@ -231,6 +232,12 @@ enum status command_compare(const struct options *options, struct error *err)
         return err->status;
     enum status status = registry_runs(registry, options_text(options, OPTION_EXPERIMENT), &runs, err);
     bool trials = runs.count > 0;
+    if (runs.cut)
+        log_warn(
+            "trainer",
+            "experiment %.100s has more runs than the %zu that are compared: log new ones in another experiment, or "
+            "delete old ones",
+            options_text(options, OPTION_EXPERIMENT), runs.count);
     leave_out_nested(&runs);
     if (status == STATUS_OK && runs.count == 0)
         status = error_set(err, STATUS_NOT_FOUND, "experiment %.100s has no runs%s",

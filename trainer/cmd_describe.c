@@ -4,15 +4,27 @@
 #include "trainer/commands.h"
 #include "trainer/report/describe.h"
 
-static enum status write_page(const struct description *description, const char *path, struct error *err)
+static enum status write_page(const struct description *description, const char *path, bool quiet, struct error *err)
 {
     struct buffer page = {0};
     describe_page(description, &page);
     enum status status = file_write_atomic(path, buffer_span(&page), err);
     buffer_free(&page);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !quiet)
         printf("wrote %s\n", path);
     return status;
+}
+
+static void answer(const struct description *description, bool as_json)
+{
+    struct buffer out = {0};
+    if (!as_json) {
+        describe_print(description);
+        return;
+    }
+    describe_json(description, &out);
+    fwrite(out.data, 1, out.bytes, stdout);
+    buffer_free(&out);
 }
 
 enum status command_describe(const struct options *options, struct error *err)
@@ -25,9 +37,10 @@ enum status command_describe(const struct options *options, struct error *err)
     enum status status = describe_read(options_argument(options, 0), schema, options_text(options, OPTION_NULL_VALUES),
                                        &description, err);
     if (status == STATUS_OK) {
-        describe_print(&description);
+        bool as_json = options_flag(options, OPTION_TRAINER_JSON);
+        answer(&description, as_json);
         if (path)
-            status = write_page(&description, path, err);
+            status = write_page(&description, path, as_json, err);
         describe_free(&description);
     }
     schema_free(schema);

@@ -205,6 +205,8 @@ def estimators(numbers, texts):
         "KBinsDiscretizer('onehot-dense')": (numbers_by(KBinsDiscretizer(4, encode="onehot-dense", quantile_method="averaged_inverted_cdf")), logistic()),
         "KBinsDiscretizer('ordinal')": (numbers_by(KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf")), forest()),
         "PowerTransformer": (numbers_by(PowerTransformer()), logistic()), "QuantileTransformer": (numbers_by(QuantileTransformer(n_quantiles=20)), logistic()),
+        "QuantileTransformer, trees": (numbers_by(QuantileTransformer(n_quantiles=100)), forest()),
+        "QuantileTransformer(output_distribution='normal')": (numbers_by(QuantileTransformer(n_quantiles=20, output_distribution="normal")), logistic()),
         "PolynomialFeatures(2)": (features(number=make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), PolynomialFeatures(2))), logistic()),
         "PCA, LogisticRegression": (make_pipeline(scaled, PCA(8, **seeded)), logistic()), "PCA, RandomForest": (make_pipeline(scaled, PCA(8, **seeded)), forest()),
         "TruncatedSVD": (make_pipeline(scaled, TruncatedSVD(8, **seeded)), logistic()), "SelectKBest": (make_pipeline(scaled, SelectKBest(k=20)), logistic()),
@@ -215,6 +217,10 @@ def estimators(numbers, texts):
         "no imputation, LGBMClassifier": (features(number="passthrough"), lightgbm.LGBMClassifier(**quiet))}
     for name, (steps, model) in prepared.items():
         yield "steps before the model", name, steps, model
+    exec(re.search(r"^```python\n((?:(?!^```).)*def convert_indicators.*?)^```", DOCUMENT.read_text(), re.M | re.S).group(1), {})
+    for name, model in (("LogisticRegression", logistic()), ("RandomForest", forest())):
+        yield "steps before the model", f"SimpleImputer(add_indicator=True), {name}, with the converter below", features(
+            number=SimpleImputer(strategy="median", add_indicator=True)), model
 
 
 def rows_to_score(rng, data, numbers, texts, count=200):

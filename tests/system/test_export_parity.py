@@ -48,7 +48,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import (MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileTransformer,
+from sklearn.preprocessing import (MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder,
                                    RobustScaler, StandardScaler)
 from sklearn.tree import DecisionTreeClassifier
 
@@ -385,10 +385,8 @@ def refusals(seed, numbers, texts):
         return ColumnTransformer([("numbers", make_pipeline(*steps), numbers), ("texts", text_steps(one_hot()), texts)])
 
     scaled = (SimpleImputer(strategy="median"), StandardScaler())
-    logistic = LogisticRegression(max_iter=500)
     yield "TopK|CDist|Scan|LinearRegressor", features(*scaled), KNeighborsClassifier(3)
     yield "LinearClassifier", features(*scaled), SGDClassifier(random_state=seed)  # no probabilities
-    yield "Flatten", features(*scaled, QuantileTransformer(n_quantiles=20)), logistic
 
 
 def check_refusals(folder, data, target, numbers, texts):

@@ -12,7 +12,7 @@ from lab import BIN, ROOT, Lab, golden  # first: it goes on in the environment t
 import numpy
 import onnxruntime
 
-NAMES = ("logistic", "forest", "boosting", "xgboost", "lightgbm")
+NAMES = ("logistic", "forest", "boosting", "indicators", "xgboost", "lightgbm")
 
 
 def run_snippets(folder):

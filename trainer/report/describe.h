@@ -5,11 +5,16 @@
 #include "events/error_codes.h"
 #include "events/schema.h"
 #include "trainer/report/histogram.h"
+#include "trainer/report/pairs.h"
+#include "trainer/report/row_sample.h"
 
 enum column_role { ROLE_FEATURE, ROLE_TARGET, ROLE_ID, ROLE_IGNORED, ROLE_UNKNOWN };
 enum association_kind { ASSOCIATION_NONE, ASSOCIATION_AUC, ASSOCIATION_CRAMER };
 
-enum { LINES_SHOWN = 3 };
+enum { LINES_SHOWN = 3, PATTERNS_SHOWN = 8, PAIRS_SHOWN = 20 };
+enum { PAIR_CATEGORIES_MOST = 1000 }; /* a column of more categories is in no pair */
+enum { QUANTILE_COUNT = 5 };
+extern const double describe_quantiles[QUANTILE_COUNT]; /* 0.05, 0.25, 0.5, 0.75, 0.95 */
 
 /* How often something is wrong, and where first. */
 struct offence {
@@ -26,8 +31,11 @@ struct column_facts {
     struct histogram histogram;  /* of features */
     size_t missing;              /* empty, or in rows that end before it */
     struct offence offences[EVENT_CODE_COUNT];
-    bool constant, identifier;          /* one value in all rows; another one in each row */
-    double low, high, mean, sd, median; /* of numbers; NaN where there are none */
+    bool constant, identifier;        /* one value in all rows; another one in each row */
+    double low, high, mean, sd;       /* of numbers; NaN where there are none */
+    double quantiles[QUANTILE_COUNT]; /* likewise */
+    size_t outliers; /* numbers more than 1.5 interquartile ranges outside the quartiles (Tukey 1977) */
+    size_t undrawn;  /* numbers that are left out of the histogram: more than 6 outside, where that is rare */
     enum association_kind association_kind;
     double association; /* with the label: AUC as it stands (0.5: none), or Cramér's V (0: none) */
 };
@@ -44,6 +52,12 @@ struct description {
     struct column_facts *columns; /* the schema's features first, then what else the file has, in its order */
     size_t column_count;
     size_t faulty_rows; /* rows that training would refuse */
+    size_t duplicates;  /* rows that are equal to one before, the identifier aside; of the first 2^20 different ones */
+    struct value_counts missing; /* sets of features without a value, a bit each in the schema's order, by rows; sorted
+                                    by how often they occur */
+    struct row_sample sample;    /* what pairs are measured on */
+    struct pair *pairs;          /* of features, by their index; the strongest first; those without a strength not */
+    size_t pair_count;
 };
 
 /* STATUS_INVALID: not a CSV table of this schema at all: empty, header only, no feature in the header, no readable row.
@@ -51,6 +65,15 @@ struct description {
 MUST_USE enum status describe_read(const char *path, const struct schema *schema, const char *null_values,
                                    struct description *out, struct error *err);
 void describe_free(struct description *description);
+
+/* What to look at first, one line each; none: nothing. */
+void describe_alerts(const struct description *description, struct buffer *out);
+extern const double describe_pair_alert; /* strength from which on a pair is one */
+/* "A and B: Pearson 0.51, Spearman 0.49". */
+void describe_pair(const struct description *description, const struct pair *pair, char *out, size_t bytes);
+/* "A, B" of an entry of `missing`; the first names, and how many more. */
+void describe_pattern(const struct description *description, const struct value_count *pattern, char *out,
+                      size_t bytes);
 
 /* How the models take such a column in, in a few words. */
 const char *describe_encoding_of(enum column_kind kind);
@@ -65,3 +88,4 @@ void describe_domain(const struct column_facts *facts, char *out, size_t bytes);
 
 void describe_print(const struct description *description);                    /* terminal, at most 100 columns */
 void describe_page(const struct description *description, struct buffer *out); /* a page that asks for nothing else */
+void describe_json(const struct description *description, struct buffer *out); /* one document, one line */

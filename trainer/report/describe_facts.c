@@ -4,6 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 
+const double describe_quantiles[QUANTILE_COUNT] = {0.05, 0.25, 0.5, 0.75, 0.95};
+static const double outlier_ranges = 1.5, undrawn_ranges = 6, undrawn_share = 0.01;
+
 const char *const role_names[] = {"feature", "label", "identifier", "ignored", "unknown"};
 const char *const kind_names[] = {"numeric", "ordinal", "nominal"};
 const char *const type_names[] = {"int", "long", "float", "double", "string"};
@@ -25,7 +28,9 @@ static void summarise(struct column_facts *facts)
 {
     const struct value_counts *values = &facts->values;
     double sum = 0, squares = 0, count = 0;
-    facts->low = facts->high = facts->mean = facts->sd = facts->median = NAN;
+    facts->low = facts->high = facts->mean = facts->sd = NAN;
+    for (size_t q = 0; q < QUANTILE_COUNT; q++)
+        facts->quantiles[q] = NAN;
     if (values->count == 0 || values->entries[0].text.data)
         return;
     facts->low = values->entries[0].number;
@@ -41,7 +46,44 @@ static void summarise(struct column_facts *facts)
         squares += (double)value_count_total(&values->entries[e]) * off * off;
     }
     facts->sd = sqrt(squares / count);
-    facts->median = value_counts_quantile(values, 0.5);
+    for (size_t q = 0; q < QUANTILE_COUNT; q++)
+        facts->quantiles[q] = value_counts_quantile(values, describe_quantiles[q]);
+}
+
+/* The distinct values within so many interquartile ranges of the quartiles: [*from, *to). Values outside. */
+static size_t values_outside(const struct column_facts *facts, double ranges, size_t *from, size_t *to)
+{
+    const struct value_counts *values = &facts->values;
+    double reach = ranges * (facts->quantiles[3] - facts->quantiles[1]);
+    size_t outside = 0;
+    *from = 0;
+    *to = values->count;
+    if (!(reach > 0))
+        return 0;
+    for (; values->entries[*from].number < facts->quantiles[1] - reach; ++*from)
+        outside += value_count_total(&values->entries[*from]);
+    for (; values->entries[*to - 1].number > facts->quantiles[3] + reach; --*to)
+        outside += value_count_total(&values->entries[*to - 1]);
+    return outside;
+}
+
+/* Few values far outside would leave all others one bar: they are counted, not drawn. */
+static void draw_values(struct column_facts *facts)
+{
+    struct value_counts drawn = facts->values;
+    size_t from, to;
+    if (!isnan(facts->low)) {
+        facts->outliers = values_outside(facts, outlier_ranges, &from, &to);
+        facts->undrawn = values_outside(facts, undrawn_ranges, &from, &to);
+        if ((double)facts->undrawn > undrawn_share * (double)drawn.total)
+            facts->undrawn = 0;
+        if (facts->undrawn) {
+            drawn.entries += from;
+            drawn.count = to - from;
+            drawn.total -= facts->undrawn;
+        }
+    }
+    histogram_make(facts->column, &drawn, &facts->histogram);
 }
 
 static void class_sums(const struct value_counts *values, double *negatives, double *positives)
@@ -98,9 +140,9 @@ void describe_finish(struct column_facts *facts, size_t rows)
     value_counts_sort(values);
     facts->constant = values->count == 1 && facts->missing == 0 && rows > 1;
     facts->identifier = values->count == rows && rows > 1 && values->beyond == 0;
-    if (facts->column)
-        histogram_make(facts->column, values, &facts->histogram);
     summarise(facts);
+    if (facts->column)
+        draw_values(facts);
     associate(facts);
 }
 

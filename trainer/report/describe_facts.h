@@ -5,3 +5,8 @@
 
 /* Sorts the values and fills what follows from it, once all rows were read. */
 void describe_finish(struct column_facts *facts, size_t rows);
+/* Measures all pairs of features (describe_pairs.c). Values are sorted, the sample is taken. */
+void describe_measure_pairs(struct description *description);
+/* Parts of the page (describe_page_pairs.c). */
+void describe_page_pairs(const struct description *description, struct buffer *out);
+void describe_page_missing(const struct description *description, struct buffer *out);

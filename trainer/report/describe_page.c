@@ -1,8 +1,8 @@
 /* The description as a page: see describe.h. Pure. */
 #include <stdio.h>
 
-#include "trainer/report/describe.h"
 #include "base/page.h"
+#include "trainer/report/describe_facts.h"
 
 enum { TEXT_BYTES = 200, ROW_PIXELS = 18, NAME_PIXELS = 168, BAR_PIXELS = 100, UPRIGHT_PIXELS = 110 };
 
@@ -79,8 +79,13 @@ static void add_numbers(struct buffer *out, const struct column_facts *facts)
     describe_domain(facts, domain, sizeof domain);
     page_element(out, "p", "%zu distinct, %zu missing; %s", facts->values.count, facts->missing, domain);
     if (!isnan(facts->mean))
-        page_element(out, "p", "mean %.4g, standard deviation %.4g, median %.4g", facts->mean, facts->sd,
-                     facts->median);
+        page_element(out, "p", "mean %.4g, standard deviation %.4g; 5, 25, 50, 75, 95 %%: %.4g, %.4g, %.4g, %.4g, %.4g",
+                     facts->mean, facts->sd, facts->quantiles[0], facts->quantiles[1], facts->quantiles[2],
+                     facts->quantiles[3], facts->quantiles[4]);
+    if (facts->outliers)
+        page_element(out, "p", "%zu outside the quartiles by more than 1.5 of their distance", facts->outliers);
+    if (facts->undrawn)
+        page_element(out, "p class=\"alarm\"", "%zu by more than 6: not drawn", facts->undrawn);
     if (facts->association_kind == ASSOCIATION_AUC)
         page_element(out, "p", "with the label: AUC %.3f (0.5: none)", facts->association);
     if (facts->association_kind == ASSOCIATION_CRAMER)
@@ -161,6 +166,21 @@ static void add_violations(struct buffer *out, const struct description *descrip
     }
 }
 
+static void add_alerts(struct buffer *out, const struct description *description)
+{
+    struct buffer lines = {0};
+    describe_alerts(description, &lines);
+    page_element(out, "h2", "Alerts");
+    if (lines.bytes == 0)
+        page_element(out, "p", "None.");
+    for (size_t from = 0; from < lines.bytes;) {
+        const char *line = lines.data + from, *end = memchr(line, '\n', lines.bytes - from);
+        page_element(out, "p class=\"alarm\"", "%.*s", (int)(end - line), line);
+        from += (size_t)(end - line) + 1;
+    }
+    buffer_free(&lines);
+}
+
 static void add_label(struct buffer *out, const struct description *description)
 {
     const struct schema *schema = description->schema;
@@ -184,7 +204,10 @@ void describe_page(const struct description *description, struct buffer *out)
     page_element(out, "p", "%s: %zu rows, %zu features of the schema.", description->path, description->rows,
                  schema->column_count);
     add_label(out, description);
+    add_alerts(out, description);
     add_violations(out, description);
+    describe_page_missing(description, out);
+    describe_page_pairs(description, out);
     if (description->column_count > schema->column_count)
         add_others(out, description);
     page_element(out, "h2", "Features");

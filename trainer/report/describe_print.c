@@ -72,19 +72,43 @@ static void print_others(const struct description *description)
     }
 }
 
-static void print_odd(const struct description *description)
+static void print_alerts(const struct description *description)
 {
-    for (size_t c = 0; c < description->schema->column_count; c++) {
-        const struct column_facts *facts = &description->columns[c];
-        if (facts->present && facts->values.count == 0)
-            printf("%s: no value in any row: fill it, or take it out of the schema\n", facts->name);
-        else if (facts->constant)
-            printf("%s: constant, of no use to a model\n", facts->name);
-        else if (facts->identifier && facts->column->kind == COLUMN_NOMINAL)
-            printf("%s: another value in each row: an identifier is of no use to a model\n", facts->name);
-        if (facts->values.beyond)
-            printf("%s: more than %d distinct values: %zu values are not in these figures\n", facts->name,
-                   VALUE_COUNTS_MOST, facts->values.beyond);
+    struct buffer lines = {0};
+    describe_alerts(description, &lines);
+    puts(lines.bytes ? "alerts:" : "alerts: none");
+    fwrite(lines.data, 1, lines.bytes, stdout);
+    putchar('\n');
+    buffer_free(&lines);
+}
+
+static void print_patterns(const struct description *description)
+{
+    char names[LINE_BYTES];
+    size_t shown = 0;
+    for (size_t e = 0; e < description->missing.count && shown < PATTERNS_SHOWN; e++) {
+        const struct value_count *pattern = &description->missing.entries[e];
+        describe_pattern(description, pattern, names, sizeof names);
+        if (*names == '\0')
+            continue;
+        if (shown++ == 0)
+            puts("missing together, by rows:");
+        printf("  %7zu  %s\n", value_count_total(pattern), names);
+    }
+}
+
+static void print_pairs(const struct description *description)
+{
+    enum { FEW = 10 };
+    char line[LINE_BYTES];
+    size_t count = description->pair_count < FEW ? description->pair_count : FEW;
+    if (count == 0)
+        return;
+    printf("strongest associations of features%s, measured on %zu rows:\n",
+           description->pair_count > count ? " (the page has more)" : "", description->sample.count);
+    for (size_t p = 0; p < count; p++) {
+        describe_pair(description, &description->pairs[p], line, sizeof line);
+        printf("  %s\n", line);
     }
 }
 
@@ -144,13 +168,12 @@ void describe_print(const struct description *description)
                (int)schema->target_values[1].bytes, schema->target_values[1].data,
                100.0 * (double)labels[VALUE_POSITIVE] / (double)description->rows, labels[VALUE_NEGATIVE],
                (int)schema->target_values[0].bytes, schema->target_values[0].data, labels[VALUE_UNLABELLED]);
-    if (description->labelled && (labels[VALUE_POSITIVE] == 0 || labels[VALUE_NEGATIVE] == 0))
-        puts("one class only: no association can be given, and no model trained");
-    putchar('\n');
+    print_alerts(description);
     print_features(description);
     putchar('\n');
     print_others(description);
-    print_odd(description);
+    print_pairs(description);
+    print_patterns(description);
     print_violations(description);
     print_encodings(schema);
 }

@@ -8,6 +8,7 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/null_values.h"
+#include "base/sha256.h"
 #include "base/text_file.h"
 #include "events/validate.h"
 #include "trainer/report/describe_facts.h"
@@ -19,6 +20,11 @@ struct reading {
     size_t *places; /* per field of the file: index of its facts */
     size_t field_count;
     struct cell *cells; /* the row at hand, in schema order */
+    uint32_t *codes;    /* likewise: places of its values */
+    uint8_t *missing;   /* likewise: a bit each, whether it has none */
+    struct sha256 *sha256;
+    struct buffer row;                  /* what it is compared with others by */
+    struct value_counts different_rows; /* digests */
     struct null_values null_values;
 };
 
@@ -60,6 +66,10 @@ static void begin_columns(struct reading *reading, size_t field_count)
     reading->places = mem_zeroed(field_count + 1, sizeof *reading->places);
     reading->field_count = field_count;
     reading->cells = mem_zeroed(schema->column_count + 1, sizeof *reading->cells);
+    reading->codes = mem_zeroed(schema->column_count + 1, sizeof *reading->codes);
+    reading->missing = mem_zeroed(schema->column_count / 8 + 1, 1);
+    reading->sha256 = sha256_new();
+    row_sample_init(&out->sample, schema->column_count);
 }
 
 static enum status place_field(struct reading *reading, size_t field, struct span name, struct error *err)
@@ -124,22 +134,30 @@ static int read_label(struct reading *reading, const struct csv_record *record)
     return VALUE_UNLABELLED;
 }
 
-static bool describe_read_feature(struct column_facts *facts, struct span text, size_t line, int class,
-                                  struct cell *cell)
+static void describe_read_missing(struct reading *reading, struct column_facts *facts)
 {
+    facts->missing++;
+    reading->missing[facts->index / 8] |= (uint8_t)(1 << facts->index % 8);
+}
+
+static bool describe_read_feature(struct reading *reading, struct column_facts *facts, struct span text, size_t line,
+                                  int class)
+{
+    struct cell *cell = &reading->cells[facts->index];
+    uint32_t *code = &reading->codes[facts->index];
     struct fault fault;
-    enum event_code code = validate_text_cell(facts->column, text, true, cell, &fault, (int32_t)facts->index);
-    if (code != EVENT_OK) {
+    enum event_code wrong = validate_text_cell(facts->column, text, true, cell, &fault, (int32_t)facts->index);
+    if (wrong != EVENT_OK) {
         *cell = cell_missing(facts->column);
-        offend(&facts->offences[code], line);
+        offend(&facts->offences[wrong], line);
         return false;
     }
     if (cell->code == CELL_MISSING)
-        facts->missing++;
+        describe_read_missing(reading, facts);
     else if (facts->column->kind == COLUMN_NOMINAL)
-        value_counts_add_text(&facts->values, (struct span){cell->text, cell->text_bytes}, class);
+        *code = value_counts_add_text(&facts->values, (struct span){cell->text, cell->text_bytes}, class);
     else
-        value_counts_add_number(&facts->values, cell->number, class);
+        *code = value_counts_add_number(&facts->values, cell->number, class);
     return true;
 }
 
@@ -154,8 +172,11 @@ static void describe_read_other(struct column_facts *facts, struct span text, in
 static bool describe_read_cells(struct reading *reading, const struct csv_record *record, int class)
 {
     struct description *out = reading->out;
-    for (size_t c = 0; c < out->schema->column_count; c++)
+    for (size_t c = 0; c < out->schema->column_count; c++) {
         reading->cells[c] = cell_missing(&out->schema->columns[c]);
+        reading->codes[c] = PAIR_MISSING;
+    }
+    memset(reading->missing, 0, out->schema->column_count / 8 + 1);
     bool sound = true;
     for (size_t f = 0; f < reading->field_count; f++) {
         struct column_facts *facts = &out->columns[reading->places[f]];
@@ -166,7 +187,7 @@ static bool describe_read_cells(struct reading *reading, const struct csv_record
             describe_read_other(facts, text, class);
             continue;
         }
-        sound &= describe_read_feature(facts, text, record->line, class, &reading->cells[facts->index]);
+        sound &= describe_read_feature(reading, facts, text, record->line, class);
     }
     return sound;
 }
@@ -187,6 +208,24 @@ static void check_row(struct reading *reading, size_t line, bool *sound)
             offend(&out->rules[r], line);
 }
 
+/* What holds the row as a whole: its set of missing values, its place in the sample, whether it was there before. */
+static void describe_read_whole(struct reading *reading, const struct csv_record *record)
+{
+    struct description *out = reading->out;
+    uint8_t digest[SHA256_BYTES];
+    value_counts_add_text(&out->missing,
+                          (struct span){(const char *)reading->missing, out->schema->column_count / 8 + 1}, 0);
+    row_sample_add(&out->sample, reading->codes);
+    reading->row.bytes = 0;
+    for (size_t f = 0; f < reading->field_count; f++)
+        if (out->columns[reading->places[f]].role != ROLE_ID) {
+            buffer_add(&reading->row, &record->fields[f].bytes, sizeof record->fields[f].bytes);
+            buffer_add(&reading->row, record->fields[f].data, record->fields[f].bytes);
+        }
+    sha256_digest(reading->sha256, buffer_span(&reading->row), digest);
+    value_counts_add_text(&reading->different_rows, (struct span){(const char *)digest, sizeof digest}, 0);
+}
+
 static void describe_read_row(struct reading *reading, const struct csv_record *record)
 {
     struct description *out = reading->out;
@@ -197,6 +236,7 @@ static void describe_read_row(struct reading *reading, const struct csv_record *
     }
     int class = read_label(reading, record);
     bool sound = describe_read_cells(reading, record, class);
+    describe_read_whole(reading, record);
     check_row(reading, record->line, &sound);
     if (out->labelled && class == VALUE_UNLABELLED)
         sound = false;
@@ -229,6 +269,9 @@ static enum status describe_read_rows(struct reading *reading, struct csv *csv, 
         return error_set(err, STATUS_INVALID, "%s: there are no rows below the header: nothing to describe", out->path);
     for (size_t c = 0; c < out->column_count; c++)
         describe_finish(&out->columns[c], out->rows);
+    out->duplicates = out->rows - reading->different_rows.count - reading->different_rows.beyond;
+    value_counts_sort_by_count(&out->missing);
+    describe_measure_pairs(out);
     return STATUS_OK;
 }
 
@@ -253,6 +296,17 @@ static enum status read_file(const char *path, struct reading *reading, struct e
     return status;
 }
 
+static void reading_clear(struct reading *reading)
+{
+    free(reading->places);
+    free(reading->cells);
+    free(reading->codes);
+    free(reading->missing);
+    sha256_free(reading->sha256);
+    buffer_free(&reading->row);
+    value_counts_free(&reading->different_rows);
+}
+
 enum status describe_read(const char *path, const struct schema *schema, const char *null_values,
                           struct description *out, struct error *err)
 {
@@ -261,8 +315,7 @@ enum status describe_read(const char *path, const struct schema *schema, const c
     if (!null_values_parse(null_values, &reading.null_values))
         return error_set(err, STATUS_INVALID, "--null-values has more than %d texts", NULL_VALUES_MAX);
     enum status status = read_file(path, &reading, err);
-    free(reading.places);
-    free(reading.cells);
+    reading_clear(&reading);
     if (status == STATUS_OK)
         *out = made;
     else
@@ -277,6 +330,9 @@ void describe_free(struct description *description)
         value_counts_free(&description->columns[c].values);
         histogram_clear(&description->columns[c].histogram);
     }
+    value_counts_free(&description->missing);
+    row_sample_free(&description->sample);
+    free(description->pairs);
     free(description->columns);
     free(description->rules);
     free(description->path);

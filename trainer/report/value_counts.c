@@ -39,7 +39,7 @@ static bool is_same(const struct value_count *a, const struct value_count *b)
     return a->text.data ? span_equal(a->text, b->text) : a->number == b->number;
 }
 
-static void value_counts_add(struct value_counts *values, struct value_count value, int class)
+static uint32_t value_counts_add(struct value_counts *values, struct value_count value, int class)
 {
     if (values->count * 2 >= values->slot_count)
         rebuild(values);
@@ -49,29 +49,31 @@ static void value_counts_add(struct value_counts *values, struct value_count val
         struct value_count *entry = &values->entries[values->slots[slot] - 1];
         if (is_same(&value, entry)) {
             entry->counts[class]++;
-            return;
+            return entry->place;
         }
     }
     if (values->count == VALUE_COUNTS_MOST) {
         values->beyond++;
-        return;
+        return VALUE_BEYOND;
     }
     values->entries = mem_grow(values->entries, &values->capacity, values->count + 1, sizeof *values->entries);
     if (value.text.data)
         value.text.data = arena_text(&values->texts, value.text.data, value.text.bytes);
     value.counts[class] = 1;
+    value.place = (uint32_t)values->count;
     values->entries[values->count++] = value;
     values->slots[slot] = (uint32_t)values->count;
+    return value.place;
 }
 
-void value_counts_add_number(struct value_counts *values, double number, int class)
+uint32_t value_counts_add_number(struct value_counts *values, double number, int class)
 {
-    value_counts_add(values, (struct value_count){.number = number + 0.0}, class); /* −0.0 is 0.0 */
+    return value_counts_add(values, (struct value_count){.number = number + 0.0}, class); /* −0.0 is 0.0 */
 }
 
-void value_counts_add_text(struct value_counts *values, struct span text, int class)
+uint32_t value_counts_add_text(struct value_counts *values, struct span text, int class)
 {
-    value_counts_add(values, (struct value_count){.text = {text.data ? text.data : "", text.bytes}}, class);
+    return value_counts_add(values, (struct value_count){.text = {text.data ? text.data : "", text.bytes}}, class);
 }
 
 static int value_counts_compare_entries(const void *a, const void *b)
@@ -84,13 +86,31 @@ static int value_counts_compare_entries(const void *a, const void *b)
     return order ? order : (left->text.bytes > right->text.bytes) - (left->text.bytes < right->text.bytes);
 }
 
-void value_counts_sort(struct value_counts *values)
+static int value_counts_compare_counts(const void *a, const void *b)
+{
+    const struct value_count *left = a, *right = b;
+    size_t here = value_count_total(left), there = value_count_total(right);
+    return here != there ? (here < there) - (here > there)
+                         : (left->place > right->place) - (left->place < right->place);
+}
+
+static void sort_entries(struct value_counts *values, int (*order)(const void *, const void *))
 {
     if (values->count)
-        qsort(values->entries, values->count, sizeof *values->entries, value_counts_compare_entries);
+        qsort(values->entries, values->count, sizeof *values->entries, order);
     free(values->slots);
     values->slots = NULL;
     values->slot_count = 0;
+}
+
+void value_counts_sort(struct value_counts *values)
+{
+    sort_entries(values, value_counts_compare_entries);
+}
+
+void value_counts_sort_by_count(struct value_counts *values)
+{
+    sort_entries(values, value_counts_compare_counts);
 }
 
 static double value_counts_number_at(const struct value_counts *values, size_t place)

@@ -7,11 +7,13 @@
 
 enum { VALUE_NEGATIVE, VALUE_POSITIVE, VALUE_UNLABELLED, VALUE_CLASSES };
 enum { VALUE_COUNTS_MOST = 1 << 20 };
+#define VALUE_BEYOND UINT32_MAX /* the number of a value that is not kept */
 
 struct value_count {
     double number;    /* where text.data is NULL */
     struct span text; /* owned by the values */
     size_t counts[VALUE_CLASSES];
+    uint32_t place; /* what value_counts_add_… returned for it */
 };
 
 /* Zero-initialised is empty; value_counts_free. Plain data. */
@@ -24,12 +26,16 @@ struct value_counts {
     struct arena texts;
 };
 
-void value_counts_add_number(struct value_counts *values, double number, int class);
-void value_counts_add_text(struct value_counts *values, struct span text, int class);
+/* The value's number: values in the order in which they came. VALUE_BEYOND: not kept. */
+uint32_t value_counts_add_number(struct value_counts *values, double number, int class);
+uint32_t value_counts_add_text(struct value_counts *values, struct span text, int class);
 void value_counts_free(struct value_counts *values);
 
 /* Ascending: numbers by value, texts by bytes. Nothing may be added afterwards. */
 void value_counts_sort(struct value_counts *values);
+
+/* The same, the most frequent first; equally frequent ones as they came. */
+void value_counts_sort_by_count(struct value_counts *values);
 
 static inline size_t value_count_total(const struct value_count *entry)
 {

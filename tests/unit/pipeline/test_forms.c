@@ -363,6 +363,59 @@ static void test_constant_sums_are_folded_once(void **state)
     assert_non_null(strchr(err.text, ' '));
 }
 
+static void graph_list(const char *name, const float *values, size_t count)
+{
+    Onnx__TensorProto *tensor = graph_tensor(&g, name, DTYPE_FLOAT, 1, (const int64_t[]){(int64_t)count});
+    tensor->n_float_data = count;
+    tensor->float_data = (float *)values;
+}
+
+/* Below 10 the first of the list, else the one at `place`: as QuantileTransformer searches, all rows in one line. */
+static void search_graph(int64_t place, const char *added)
+{
+    static const float limit[] = {10}, list[] = {7, 9};
+    static const int64_t first = 0;
+    age_graph(DTYPE_FLOAT);
+    graph_input(&g, "pay", DTYPE_FLOAT);
+    graph_list("limit", limit, 1);
+    graph_list("list", list, 2);
+    graph_int64s(&g, "first", &first, 1);
+    graph_int64s(&g, "place", &place, 1);
+    graph_int(&g, graph_node(&g, "Flatten", "age", "line"), "axis", 0);
+    graph_node(&g, "GreaterOrEqual", "line,limit", "above");
+    graph_node(&g, "Where", "above,place,first", "found");
+    graph_node(&g, "Gather", "list,found", "picked");
+    graph_node(&g, "Add", added, "sum");
+    graph_node(&g, "Shape", "age", "shape");
+    graph_node(&g, "Reshape", "sum,shape", "feature");
+    classifier("feature", OPPOSED, 2, OFFSETS, 2, "LOGISTIC");
+}
+
+static void test_computed_places_are_picked_within_the_list(void **state)
+{
+    (void)state;
+    search_graph(1, "picked,limit");
+    struct pipeline *pipeline = expect_loaded();
+    assert_true(score_of(pipeline, 9, NULL, 0).margin == 0.5 * 17 - 0.25);
+    assert_true(score_of(pipeline, 10, NULL, 0).margin == 0.5 * 19 - 0.25);
+    assert_true(score_of(pipeline, NAN, NULL, 0).margin == 0.5 * 17 - 0.25);
+    pipeline_free(pipeline);
+    for (int64_t outside = -1; outside < 3; outside += 3) {
+        search_graph(outside, "picked,limit");
+        expect_refused(STATUS_UNSUPPORTED, "places that may lie outside the list");
+    }
+}
+
+static void test_rows_in_one_line_meet_their_like_alone(void **state)
+{
+    (void)state;
+    static const char *const OTHERS[] = {"picked,pay", "picked,list"};
+    for (size_t o = 0; o < 2; o++) {
+        search_graph(1, OTHERS[o]);
+        expect_refused(STATUS_UNSUPPORTED, "all rows in one line");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_bounds_as_attributes_or_left_out),
         cmocka_unit_test(test_features_that_mix_columns_are_steps),
         cmocka_unit_test(test_constant_sums_are_folded_once),
+        cmocka_unit_test(test_computed_places_are_picked_within_the_list),
+        cmocka_unit_test(test_rows_in_one_line_meet_their_like_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,33 @@ static void test_answers_of_other_types_hold_nothing(void **state)
     }
 }
 
+static char *endless_runs(void *context, const char *request)
+{
+    (void)context;
+    bool search = strstr(request, "runs/search") != NULL;
+    return fake_http_reply(200, "application/json",
+                           search
+                               ? "{\"runs\":[{\"info\":{\"run_id\":\"r\"},\"data\":{}}],\"next_page_token\":\"more\"}"
+                               : "{\"experiment\":{\"experiment_id\":\"1\",\"lifecycle_stage\":\"active\"}}");
+}
+
+/* A list that is not read to its end says so. */
+static void test_a_list_of_runs_that_is_cut_says_so(void **state)
+{
+    (void)state;
+    struct fake_http server = {.answer = endless_runs};
+    struct run_list runs;
+    fake_http_start(&server);
+    struct registry *registry = opened(server.url, NULL, NULL);
+    assert_int_equal(registry_runs(registry, "e", &runs, &err), STATUS_OK);
+    assert_int_equal(runs.count, 20); /* pages */
+    assert_true(runs.cut);
+    run_list_clear(&runs);
+    registry_close(registry);
+    fake_http_stop(&server);
+    fake_http_free(&server);
+}
+
 static void test_credentials_are_sent(void **state)
 {
     (void)state;
@@ -349,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_refusals_say_what_to_do, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answers_of_other_types_hold_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_list_of_runs_that_is_cut_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credentials_are_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_requests_are_asked_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_redirects_are_reported_not_followed, setup, teardown),
