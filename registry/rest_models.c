@@ -322,7 +322,7 @@ static enum status rest_write_history(const struct registry *registry, const str
     buffer_free(&text);
     free(value);
     free(key);
-    return status;
+    return status == STATUS_OK ? STATUS_OK : history_failed(move, err);
 }
 
 static enum status conflict(const struct alias_move *move, const char *now, struct error *err)
