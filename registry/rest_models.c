@@ -41,6 +41,10 @@ static enum status search(const struct registry *registry, const char *path, con
         token = mem_text(rest_text(answer, "next_page_token"));
         json_decref(answer);
     }
+    if (status == STATUS_OK && *token) /* what is left out would look as if it were not there */
+        status = error_set(err, STATUS_LIMIT,
+                           "%.200s lists more than %d pages of %s, which are not all read: name one of them instead",
+                           registry->root, PAGES_MOST, items);
     free(token);
     return status;
 }
