@@ -79,9 +79,13 @@ wait_for() { # SECONDS PID WHAT LOG COMMAND…: until the command succeeds
 # --- data and model ---
 
 schema_target() { sed -n 's/.*"target": *{ *"name": *"\([^"]*\)".*/\1/p' "${SCHEMAS_DIR:-schemas}/employee_event.avsc"; }
-first_line() { head -n 1 "$1" | tr -d '\0' | sed 's/^\xef\xbb\xbf//; s/\r$//'; }
+first_line() { # FILE, maybe compressed
+    local unpack=cat
+    case $(head -c 4 "$1" | od -An -tx1 | tr -d ' \n') in 1f8b*) unpack=zcat ;; 28b52ffd) unpack=zstdcat ;; esac
+    { "$unpack" <"$1" 2>/dev/null || true; } | head -n 1 | tr -d '\0' | sed 's/^\xef\xbb\xbf//; s/\r$//'
+}
 # The trainer learns from CSV whose header has the schema's target.
-is_labelled() { first_line "$1" | tr ',' '\n' | tr -d '"' | grep -qxF "$(schema_target)"; }
+is_labelled() { first_line "$1" | tr ',;|\t' '\n' | tr -d '"' | grep -xF "$(schema_target)" >/dev/null; }
 sha256_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
 find_data() { # sets `data` (empty: synthetic) and `rows`, at most that many events
