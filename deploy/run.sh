@@ -80,8 +80,8 @@ wait_for() { # SECONDS PID WHAT LOG COMMAND…: until the command succeeds
 
 schema_target() { sed -n 's/.*"target": *{ *"name": *"\([^"]*\)".*/\1/p' "${SCHEMAS_DIR:-schemas}/employee_event.avsc"; }
 first_line() { # FILE, maybe compressed
-    local unpack=cat
-    case $(head -c 4 "$1" | od -An -tx1 | tr -d ' \n') in 1f8b*) unpack=zcat ;; 28b52ffd) unpack=zstdcat ;; esac
+    local unpack='cat'
+    case $(head -c 4 "$1" | od -An -tx1 | tr -d ' \n') in 1f8b*) unpack='zcat' ;; 28b52ffd) unpack='zstdcat' ;; esac
     { "$unpack" <"$1" 2>/dev/null || true; } | head -n 1 | tr -d '\0' | sed 's/^\xef\xbb\xbf//; s/\r$//'
 }
 # The trainer learns from CSV whose header has the schema's target.
