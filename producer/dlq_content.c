@@ -149,6 +149,6 @@ struct span dlq_content_value_id(const struct dlq_content *content)
 
 bool dlq_content_has_records_time(const struct dlq_content *content, int64_t timestamp_ms)
 {
-    return timestamp_ms > 0 && content->event.form != EVENT_FORM_AVRO &&
-           content->event.occurred_at_ms == timestamp_ms;
+    bool own = content->value_code == EVENT_OK && content->event.occurred_at_ms != timestamp_ms;
+    return timestamp_ms > 0 && content->event.form != EVENT_FORM_AVRO && !own;
 }

@@ -184,8 +184,12 @@ static enum status promote(struct registry *registry, const struct options *opti
     version_details_clear(&details);
     bool damaged;
     enum status status = read_current(registry, name, alias, &current, &damaged, err);
-    const struct alias_move wanted = {
-        .name = name, .alias = alias, .version = version, .expected = current ? current : damaged ? NULL : ""};
+    const struct alias_move wanted = {.name = name,
+                                      .alias = alias,
+                                      .version = version,
+                                      .expected = current   ? current
+                                                  : damaged ? NULL
+                                                            : ""};
     if (status == STATUS_OK)
         status = check_and_move(registry, options, &wanted, current, err);
     free(current);

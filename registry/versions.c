@@ -412,8 +412,8 @@ static enum status versions_write_history(const struct registry *registry, const
     enum status status = file_make_directories(folder, err);
     if (status == STATUS_OK)
         status = store_read(place, &text, err);
-    bool anew = status == STATUS_NOT_FOUND || status == STATUS_LIMIT; /* none, or damaged */
-    if (status == STATUS_OK || anew) {
+    bool recreated = status == STATUS_NOT_FOUND || status == STATUS_LIMIT; /* none, or damaged */
+    if (status == STATUS_OK || recreated) {
         history_add(&text, move, from);
         status = store_replace(registry, place, buffer_span(&text), err);
     }
