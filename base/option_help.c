@@ -17,22 +17,17 @@ static size_t text_columns(const char *text, size_t bytes)
     return columns;
 }
 
-/* Breaks the text at blanks so that it stays right of INDENT_COLUMNS. `column` is where the line stands. */
-static void write_wrapped(FILE *out, const char *text, size_t column)
+/* Breaks the text at blanks so that it stays right of `indent`, where the line stands. */
+static void write_wrapped(FILE *out, const char *text, int indent)
 {
-    if (column >= INDENT_COLUMNS) {
-        fprintf(out, "\n");
-        column = 0;
-    }
-    fprintf(out, "%*s", (int)(INDENT_COLUMNS - column), "");
-    column = INDENT_COLUMNS;
+    size_t start = (size_t)indent, column = start;
     for (size_t bytes; *text; text += bytes + (text[bytes] == ' ')) {
         bytes = strcspn(text, " ");
         size_t columns = text_columns(text, bytes);
-        if (column > INDENT_COLUMNS && column + 1 + columns > WIDTH_COLUMNS) {
-            fprintf(out, "\n%*s", INDENT_COLUMNS, "");
-            column = INDENT_COLUMNS;
-        } else if (column > INDENT_COLUMNS) {
+        if (column > start && column + 1 + columns > WIDTH_COLUMNS) {
+            fprintf(out, "\n%*s", indent, "");
+            column = start;
+        } else if (column > start) {
             fputc(' ', out);
             column++;
         }
@@ -44,8 +39,14 @@ static void write_wrapped(FILE *out, const char *text, size_t column)
 
 static void write_entry(FILE *out, const char *left, const char *right)
 {
+    size_t column = 2 + text_columns(left, strlen(left));
     fprintf(out, "  %s", left);
-    write_wrapped(out, right, 2 + text_columns(left, strlen(left)));
+    if (column >= INDENT_COLUMNS) {
+        fprintf(out, "\n");
+        column = 0;
+    }
+    fprintf(out, "%*s", (int)(INDENT_COLUMNS - column), "");
+    write_wrapped(out, right, INDENT_COLUMNS);
 }
 
 /* `subcommand` NULL: for the help of the whole program. */
@@ -138,8 +139,8 @@ void option_help_write(FILE *out, const struct options *options, const struct su
     enum program program = options->program;
     const struct subcommand *subcommand = options->subcommand;
     if (subcommand) {
-        fprintf(out, "usage: %s %s [OPTION]… %s\n\n%s\n", name, subcommand->name, subcommand->arguments,
-                subcommand->help);
+        fprintf(out, "usage: %s %s [OPTION]… %s\n\n", name, subcommand->name, subcommand->arguments);
+        write_wrapped(out, subcommand->help, 0);
         write_own(out, program, subcommand->name, true);
     } else {
         bool needs_one = *subcommands->arguments != '\0';

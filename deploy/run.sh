@@ -12,6 +12,7 @@ bin=${BIN:-build/bin}
 synthetic_employees=5000
 stall_limit_s=${STALL_LIMIT:-60}
 events_per_partition=6000 # what the embedded broker's 5 MiB a partition hold of predictions, with room to spare
+partitions_most=128
 work='' scorer='' broker='' postgres='' ONCE=${ONCE:-}
 # What is written here is people's data, for this user alone; only models are as the user's other files.
 user_umask=$(umask)
@@ -78,9 +79,13 @@ wait_for() { # SECONDS PID WHAT LOG COMMAND…: until the command succeeds
 # --- data and model ---
 
 schema_target() { sed -n 's/.*"target": *{ *"name": *"\([^"]*\)".*/\1/p' "${SCHEMAS_DIR:-schemas}/employee_event.avsc"; }
-first_line() { head -n 1 "$1" | tr -d '\0' | sed 's/^\xef\xbb\xbf//; s/\r$//'; }
+first_line() { # FILE, maybe compressed
+    local unpack='cat'
+    case $(head -c 4 "$1" | od -An -tx1 | tr -d ' \n') in 1f8b*) unpack='zcat' ;; 28b52ffd) unpack='zstdcat' ;; esac
+    { "$unpack" <"$1" 2>/dev/null || true; } | head -n 1 | tr -d '\0' | sed 's/^\xef\xbb\xbf//; s/\r$//'
+}
 # The trainer learns from CSV whose header has the schema's target.
-is_labelled() { first_line "$1" | tr ',' '\n' | tr -d '"' | grep -qxF "$(schema_target)"; }
+is_labelled() { first_line "$1" | tr ',;|\t' '\n' | tr -d '"' | grep -xF "$(schema_target)" >/dev/null; }
 sha256_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
 find_data() { # sets `data` (empty: synthetic) and `rows`, at most that many events
@@ -106,7 +111,10 @@ check_given() {
         found=$(PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-5} sql/psql -Xqtc 'select 1' 2>&1 >/dev/null) ||
             die "the PostgreSQL of DATABASE_URL cannot be used: $(tr '\n' ' ' <<<"$found"); start it, or unset DATABASE_URL for a private one"
     fi
-    [ -n "${KAFKA_BOOTSTRAP_SERVERS:-}" ] || return 0
+    if [ -z "${KAFKA_BOOTSTRAP_SERVERS:-}" ]; then
+        [ "$rows" -le $((partitions_most * events_per_partition)) ] || die "$rows rows are more than the embedded broker can hold ($((partitions_most * events_per_partition))); start a real Kafka (make kafka) and set KAFKA_BOOTSTRAP_SERVERS"
+        return 0
+    fi
     found=$("$bin/scorer" check 2>/dev/null | sed -n 's/^wrong  kafka *//p' || true)
     [ -z "$found" ] || die "KAFKA_BOOTSTRAP_SERVERS=$KAFKA_BOOTSTRAP_SERVERS cannot be used: $found; start it, or unset the variable for the embedded broker"
 }
@@ -178,7 +186,6 @@ start_broker() { # sets KAFKA_BOOTSTRAP_SERVERS and the delivery that goes with 
     local partitions topic topics=()
     partitions=$(((rows + events_per_partition - 1) / events_per_partition))
     [ "$partitions" -ge 4 ] || partitions=4
-    [ "$partitions" -le 128 ] || die "$rows rows are more than the embedded broker can hold ($((128 * events_per_partition))); start a real Kafka (make kafka) and set KAFKA_BOOTSTRAP_SERVERS"
     for topic in "${INPUT_TOPIC:-employee-events}" "${OUTPUT_TOPIC:-attrition-predictions}" "${DLQ_TOPIC:-employee-events-dlq}" "${OUTCOME_TOPIC:-attrition-outcomes}" "$(state_topic)" "${ALERT_TOPIC:-attrition-alerts}"; do
         [ "$topic" != none ] || continue
         topics+=(--topic "$topic:$partitions")
@@ -358,7 +365,7 @@ start_postgres
 start_broker
 start_scorer
 [ -n "$broker" ] || settle
-before=$(metrics)
+before=$(metrics) || die "the scorer's counters cannot be read at http://$HTTP_LISTEN/metrics"
 send
 complete=1
 await_ends || complete=

@@ -324,7 +324,7 @@ static bool rows_are_as_allowed(const struct backfill *backfill)
 
 static int exit_status(const struct backfill *backfill, bool complete, bool all_accounted)
 {
-    if (stop_requested)
+    if (stop_requested && !complete) /* else --wait says what it has not seen */
         log_error(where, "stopped before the end");
     if (!complete && !backfill->differs && !backfill->delivery.dry_run)
         print_how_to_go_on(backfill);
@@ -351,7 +351,7 @@ static int backfill_send(struct backfill *backfill)
     return exit_status(backfill, complete, all_accounted);
 }
 
-static int backfill_run(const struct options *options, const struct schema *schema)
+static int backfill_run(const struct options *options, struct schema *schema)
 {
     struct error err;
     struct backfill *backfill = mem_zeroed(1, sizeof *backfill);
@@ -372,7 +372,8 @@ static int backfill_run(const struct options *options, const struct schema *sche
     if (backfill_check_usage(options, schema, &backfill->settings, &backfill->taken, &err) != STATUS_OK) {
         log_error(where, "%s", err.text);
         result = 2;
-    } else if (check_readable(options, &err) != STATUS_OK) {
+    } else if (check_readable(options, &err) != STATUS_OK ||
+               (!backfill->delivery.dry_run && registration_do(options, schema, &err) != STATUS_OK)) {
         log_error(where, "%s", err.text);
     } else {
         result = backfill_send(backfill);
@@ -385,15 +386,9 @@ static int backfill_run(const struct options *options, const struct schema *sche
 
 int cmd_backfill(const struct options *options)
 {
-    struct error err;
     struct schema *schema = registration_schema(options, where);
     if (!schema)
         return 1;
-    if (!options_flag(options, OPTION_DRY_RUN) && registration_do(options, schema, &err) != STATUS_OK) {
-        log_error(where, "%s", err.text);
-        schema_free(schema);
-        return 1;
-    }
     int result = backfill_run(options, schema);
     schema_free(schema);
     return result;

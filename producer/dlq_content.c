@@ -146,3 +146,9 @@ struct span dlq_content_value_id(const struct dlq_content *content)
     bool known = content->value_code == EVENT_OK || content->event.form != EVENT_FORM_AVRO;
     return known ? content->event.employee_id : SPAN_NULL;
 }
+
+bool dlq_content_has_records_time(const struct dlq_content *content, int64_t timestamp_ms)
+{
+    bool own = content->value_code == EVENT_OK && content->event.occurred_at_ms != timestamp_ms;
+    return timestamp_ms > 0 && content->event.form != EVENT_FORM_AVRO && !own;
+}

@@ -31,5 +31,9 @@ struct dlq_content {
 void dlq_content_read(struct dlq_content_reader *reader, struct span key, struct span value, struct span frame_header,
                       const struct record_context *context, struct dlq_content *out);
 
+/* Whether a JSON event says no time of its own, so that it has that of its record, whose timestamp this is; also one
+ * that cannot be decoded, where that is not known. */
+bool dlq_content_has_records_time(const struct dlq_content *content, int64_t timestamp_ms);
+
 /* Whom the value names, as far as that could be read; SPAN_NULL: nobody. */
 struct span dlq_content_value_id(const struct dlq_content *content);

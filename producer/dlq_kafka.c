@@ -351,7 +351,7 @@ static rd_kafka_headers_t *event_headers(const struct dlq_letter *letter, int64_
 
 /* The letter's partition is the event's, whoever chose it: so each employee's order stays. */
 enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq_letter *letter, int64_t replay_count,
-                            struct error *err)
+                            int64_t timestamp_ms, struct error *err)
 {
     if (transaction_begin(writer->transaction, err) != STATUS_OK)
         return err->status;
@@ -359,6 +359,7 @@ enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq_letter *
         .partition = letter->partition < writer->partitions ? letter->partition : RD_KAFKA_PARTITION_UA,
         .key = letter->key,
         .value = letter->value,
+        .timestamp_ms = timestamp_ms,
         .headers = event_headers(letter, replay_count),
     };
     rd_kafka_resp_err_t code = transaction_send(writer->transaction, &record);

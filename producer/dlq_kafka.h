@@ -54,9 +54,10 @@ struct dlq_counts {
 MUST_USE enum status dlq_writer_new(const struct options *options, const _Atomic bool *stop, struct dlq_writer **out,
                                     struct error *err);
 void dlq_writer_free(struct dlq_writer *writer); /* aborts what was not committed */
-/* Sends the letter as the event it was: key, value, headers without those of the failure, to its own partition. */
+/* Sends the letter as the event it was: key, value, headers without those of the failure, to its own partition.
+ * `timestamp_ms` of its record; 0: now. */
 MUST_USE enum status dlq_writer_send(struct dlq_writer *writer, const struct dlq_letter *letter, int64_t replay_count,
-                                     struct error *err);
+                                     int64_t timestamp_ms, struct error *err);
 bool dlq_writer_is_exactly_once(const struct dlq_writer *writer);
 /* Waits until everything sent lies in the input topic: what is written there after that comes after it. */
 void dlq_writer_flush(struct dlq_writer *writer);

@@ -38,6 +38,7 @@ static void header_copy(const struct dlq_letter *letter, enum dead_letter_header
 
 static struct group *list_group_of(struct list *list, const struct group *wanted)
 {
+    static const struct group others = {.code = "(others)"}; /* the last there is room for */
     for (size_t g = 0; g < list->count; g++) {
         struct group *group = &list->groups[g];
         if (!strcmp(group->code, wanted->code) && !strcmp(group->field, wanted->field) &&
@@ -46,6 +47,8 @@ static struct group *list_group_of(struct list *list, const struct group *wanted
     }
     if (list->count == GROUPS_MAX)
         return &list->groups[GROUPS_MAX - 1];
+    if (list->count == GROUPS_MAX - 1)
+        wanted = &others;
     list->groups = mem_grow(list->groups, &list->capacity, list->count + 1, sizeof *list->groups);
     list->groups[list->count] = *wanted;
     return &list->groups[list->count++];

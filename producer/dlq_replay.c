@@ -25,7 +25,7 @@ enum { BATCH_LETTERS = 1000, BATCH_BYTES = 16 << 20, REPORTED_MAX = 20 };
 struct batch {
     struct kept {
         struct dlq_letter letter;
-        int64_t rounds;
+        int64_t rounds, timestamp_ms;
     } letters[BATCH_LETTERS];
     size_t count, bytes;
 };
@@ -78,9 +78,11 @@ static enum status batch_send(const struct replay *replay, struct error *err)
 {
     const struct batch *batch = &replay->batch;
     FAILPOINT("dlq.send");
-    for (size_t i = 0; i < batch->count; i++)
-        if (dlq_writer_send(replay->writer, &batch->letters[i].letter, batch->letters[i].rounds + 1, err) != STATUS_OK)
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct kept *kept = &batch->letters[i];
+        if (dlq_writer_send(replay->writer, &kept->letter, kept->rounds + 1, kept->timestamp_ms, err) != STATUS_OK)
             return err->status;
+    }
     return STATUS_OK;
 }
 
@@ -155,6 +157,16 @@ static enum status replay_commit(struct replay *replay, struct error *err)
     return status;
 }
 
+/* The record's time where the event has no other: with the present one it would be newer than it is. Else 0: retention
+ * shall not take an old event before it is read. */
+static int64_t time_to_keep(const struct replay *replay, const struct dlq_letter *letter)
+{
+    struct dlq_content read;
+    const struct record_context context = dlq_letter_context(letter);
+    dlq_content_read(replay->contents, letter->key, letter->value, dlq_letter_frame_header(letter), &context, &read);
+    return dlq_content_has_records_time(&read, context.timestamp_ms) ? context.timestamp_ms : 0;
+}
+
 static enum status replay_take(struct replay *replay, const struct dlq_letter *letter, int64_t rounds,
                                struct error *err)
 {
@@ -166,7 +178,7 @@ static enum status replay_take(struct replay *replay, const struct dlq_letter *l
     replay->replayed++;
     if (!replay->writer)
         return STATUS_OK;
-    batch->letters[batch->count++] = (struct kept){*letter, rounds};
+    batch->letters[batch->count++] = (struct kept){*letter, rounds, time_to_keep(replay, letter)};
     batch->bytes += letter->key.bytes + letter->value.bytes;
     dlq_reader_keep(replay->reader);
     return batch->count < BATCH_LETTERS && batch->bytes < BATCH_BYTES ? STATUS_OK : replay_commit(replay, err);

@@ -220,7 +220,7 @@ static int send_events(struct generate *generate)
         log_error(where, "%s", err.text);
     }
     if (status == STATUS_OK && more)
-        log_error(where, "stopped before the end");
+        log_error(where, "stopped before the end: the same command sends all again, with the same event ids");
     bool all = delivery_close(&delivery, status == STATUS_OK && !more, stdout);
     return all && status == STATUS_OK && !more ? 0 : 1;
 }

@@ -127,7 +127,7 @@ static enum status take_element(struct json_array_reader *array, int c, size_t m
         }
         depth_pass(&depth, c);
         if (count++ < most)
-            buffer_add_u8(text, is_json_blank(c) ? ' ' : (uint8_t)c);
+            buffer_add_u8(text, is_json_blank(c) && !depth.in_text ? ' ' : (uint8_t)c); /* in a text it is no JSON */
         if (!is_json_blank(c))
             last = count;
     }

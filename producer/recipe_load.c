@@ -400,10 +400,12 @@ static enum status parse_text(const char *path, json_t **out, struct error *err)
 {
     struct buffer text = {0};
     json_error_t at;
-    if (file_read(path, RECIPE_BYTES_MAX, &text, err) != STATUS_OK)
-        return err->status;
-    *out = json_loadb(text.data, text.bytes, JSON_REJECT_DUPLICATES, &at);
+    enum status status = file_read(path, RECIPE_BYTES_MAX, &text, err);
+    if (status == STATUS_OK)
+        *out = json_loadb(text.data, text.bytes, JSON_REJECT_DUPLICATES, &at);
     buffer_free(&text);
+    if (status != STATUS_OK)
+        return status;
     return *out ? STATUS_OK : error_set(err, STATUS_INVALID, "line %d: not JSON: %s", at.line, at.text);
 }
 

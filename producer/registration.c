@@ -29,7 +29,8 @@ enum status registration_do(const struct options *options, struct schema *schema
         return STATUS_OK;
     if (schema_registry_start(&wanted, schema, &topics, &client, err) != STATUS_OK)
         return err->status;
-    enum status status = registry_client_wait(client, clock_steady_us(&clock_system) + WAIT_MAX_US, NULL, err);
+    enum status status =
+        registry_client_wait(client, clock_steady_us(&clock_system) + WAIT_MAX_US, &stop_requested, err);
     registry_client_free(client);
     return status;
 }

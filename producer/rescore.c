@@ -145,7 +145,8 @@ static int send_all(struct rescore *rescore)
             send_one(rescore, i);
     bool complete = !rescore->over && !stop_requested;
     bool all_accounted = delivery_close(delivery, complete, stdout);
-    if (!complete || delivery->broken)
+    complete = complete && !delivery->broken;
+    if (!complete)
         log_error(
             where,
             "stopped before the end: go on with the same options and --scored-before %s, which leaves out whoever "

@@ -77,6 +77,8 @@ MUST_USE enum status rest_open(const struct registry_settings *settings, struct 
 /* history.c: the text of an alias's history with one line more, replacing `text`'s content (empty or damaged: begun
  * again). */
 void history_add(struct buffer *text, const struct alias_move *move, const char *from);
+/* The move counts, and err has why its history could not be written. */
+enum status history_failed(const struct alias_move *move, struct error *err);
 /* The registered model's tag that holds it. Yours to free. */
 char *history_key(const char *alias);
 

@@ -81,6 +81,12 @@ void history_add(struct buffer *text, const struct alias_move *move, const char 
     json_decref(events);
 }
 
+enum status history_failed(const struct alias_move *move, struct error *err)
+{
+    return error_prefix(err, "alias %.100s is at version %s now, but its history could not be written", move->alias,
+                        move->version);
+}
+
 static char *history_text_of(const json_t *event, const char *key)
 {
     const char *text = json_string_value(json_object_get(event, key));

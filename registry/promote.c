@@ -76,12 +76,15 @@ static void promote_compare(struct registry *registry, const char *name, const c
     run_details_clear(&next);
 }
 
-/* What the alias points at; NULL: nothing yet. */
+/* What the alias points at; NULL: nothing yet, or *damaged: a directory's file that holds no version. */
 static enum status read_current(const struct registry *registry, const char *name, const char *alias, char **current,
-                                struct error *err)
+                                bool *damaged, struct error *err)
 {
     enum status status = registry_alias(registry, name, alias, current, err);
-    if (status != STATUS_NOT_FOUND)
+    *damaged = status == STATUS_UNAVAILABLE && !registry_is_server(registry);
+    if (*damaged)
+        log_warn("registry", "%s", err->text);
+    if (status != STATUS_NOT_FOUND && !*damaged)
         return status;
     *current = NULL;
     return STATUS_OK;
@@ -93,10 +96,11 @@ struct rehearsal {
     const struct schema *schema;
     const struct pipeline *next;
     const char *version, *current;
+    const struct demand *demands;
+    size_t demand_count;
 };
 
-static enum status rehearse(const struct rehearsal *rehearsal, const struct pipeline *now, const struct demand *demands,
-                            size_t demand_count, struct error *err)
+static enum status rehearse(const struct rehearsal *rehearsal, const struct pipeline *now, struct error *err)
 {
     struct log_reader *rows;
     struct replay replay;
@@ -108,7 +112,7 @@ static enum status rehearse(const struct rehearsal *rehearsal, const struct pipe
     status = replay_run(rows, rehearsal->schema, now, rehearsal->next, count, &replay, err);
     if (status == STATUS_OK) {
         replay_print(&replay, rehearsal->current ? rehearsal->current : "-", rehearsal->version);
-        status = demands_check(demands, demand_count, &replay, err);
+        status = demands_check(rehearsal->demands, rehearsal->demand_count, &replay, err);
         replay_clear(&replay);
     }
     log_reader_close(rows);
@@ -119,23 +123,27 @@ static enum status rehearse(const struct rehearsal *rehearsal, const struct pipe
 static enum status promote_replay(struct registry *registry, const struct rehearsal *rehearsal, const char *name,
                                   struct error *err)
 {
-    struct demand demands[DEMANDS_MOST];
     struct pipeline *now = NULL;
-    size_t demand_count;
     const struct options *options = rehearsal->options;
-    if (demands_read(options_text(options, OPTION_REQUIRE), demands, &demand_count, err) != STATUS_OK)
-        return err->status;
-    if (demand_count && !options_integer(options, OPTION_REPLAY))
-        return error_set(err, STATUS_INVALID, "--require bounds a replay: add --replay N");
     if (!options_integer(options, OPTION_REPLAY))
         return STATUS_OK;
     if (rehearsal->current &&
         model_file_load_version(registry, rehearsal->schema, options_text(options, OPTION_POSITIVE_LABEL), name,
                                 rehearsal->current, NULL, &now, err) != STATUS_OK)
         log_warn("registry", "version %s is compared with nothing: %s", rehearsal->current, err->text);
-    enum status status = rehearse(rehearsal, now, demands, demand_count, err);
+    enum status status = rehearse(rehearsal, now, err);
     pipeline_free(now);
     return status;
+}
+
+static enum status read_demands(const struct options *options, struct demand demands[DEMANDS_MOST], size_t *count,
+                                struct error *err)
+{
+    if (demands_read(options_text(options, OPTION_REQUIRE), demands, count, err) != STATUS_OK)
+        return err->status;
+    return *count && !options_integer(options, OPTION_REPLAY)
+               ? error_set(err, STATUS_INVALID, "--require bounds a replay: add --replay N")
+               : STATUS_OK;
 }
 
 static enum status check_and_move(struct registry *registry, const struct options *options,
@@ -143,12 +151,16 @@ static enum status check_and_move(struct registry *registry, const struct option
 {
     struct schema *schema;
     struct pipeline *next = NULL;
+    struct demand demands[DEMANDS_MOST];
+    size_t demand_count = 0;
+    if (!wanted->rollback && read_demands(options, demands, &demand_count, err) != STATUS_OK)
+        return err->status;
     if (schema_load(options_text(options, OPTION_SCHEMAS_DIR), &schema, err) != STATUS_OK)
         return err->status;
     enum status status = check_serves(registry, options, schema, wanted->name, wanted->version, &next, err);
     if (status == STATUS_OK) {
         promote_compare(registry, wanted->name, wanted->version, current);
-        const struct rehearsal rehearsal = {options, schema, next, wanted->version, current};
+        const struct rehearsal rehearsal = {options, schema, next, wanted->version, current, demands, demand_count};
         status = wanted->rollback ? STATUS_OK : promote_replay(registry, &rehearsal, wanted->name, err);
     }
     pipeline_free(next);
@@ -170,9 +182,14 @@ static enum status promote(struct registry *registry, const struct options *opti
     if (registry_describe(registry, name, version, &details, err) != STATUS_OK)
         return err->status;
     version_details_clear(&details);
-    enum status status = read_current(registry, name, alias, &current, err);
-    const struct alias_move wanted = {
-        .name = name, .alias = alias, .version = version, .expected = current ? current : ""};
+    bool damaged;
+    enum status status = read_current(registry, name, alias, &current, &damaged, err);
+    const struct alias_move wanted = {.name = name,
+                                      .alias = alias,
+                                      .version = version,
+                                      .expected = current   ? current
+                                                  : damaged ? NULL
+                                                            : ""};
     if (status == STATUS_OK)
         status = check_and_move(registry, options, &wanted, current, err);
     free(current);

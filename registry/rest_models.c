@@ -41,6 +41,10 @@ static enum status search(const struct registry *registry, const char *path, con
         token = mem_text(rest_text(answer, "next_page_token"));
         json_decref(answer);
     }
+    if (status == STATUS_OK && *token) /* what is left out would look as if it were not there */
+        status = error_set(err, STATUS_LIMIT,
+                           "%.200s lists more than %d pages of %s, which are not all read: name one of them instead",
+                           registry->root, PAGES_MOST, items);
     free(token);
     return status;
 }
@@ -322,7 +326,7 @@ static enum status rest_write_history(const struct registry *registry, const str
     buffer_free(&text);
     free(value);
     free(key);
-    return status;
+    return status == STATUS_OK ? STATUS_OK : history_failed(move, err);
 }
 
 static enum status conflict(const struct alias_move *move, const char *now, struct error *err)

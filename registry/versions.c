@@ -410,9 +410,10 @@ static enum status versions_write_history(const struct registry *registry, const
     char *place = store_path(registry, "models/%s/tags/%s", move->name, key);
     struct buffer text = {0};
     enum status status = file_make_directories(folder, err);
-    if (status == STATUS_OK && store_read(place, &text, ERROR_IGNORED) != STATUS_OK)
-        buffer_clear(&text);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
+        status = store_read(place, &text, err);
+    bool recreated = status == STATUS_NOT_FOUND || status == STATUS_LIMIT; /* none, or damaged */
+    if (status == STATUS_OK || recreated) {
         history_add(&text, move, from);
         status = store_replace(registry, place, buffer_span(&text), err);
     }
@@ -420,7 +421,7 @@ static enum status versions_write_history(const struct registry *registry, const
     free(place);
     free(folder);
     free(key);
-    return status;
+    return status == STATUS_OK ? STATUS_OK : history_failed(move, err);
 }
 
 /* Under the model's lock. *holder: NULL, or what the alias points at. */

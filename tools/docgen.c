@@ -47,7 +47,7 @@ static void write_headers(void)
         "goes, with its\nfaults marked; `producer dlq replay` sends events back to the input topic, in their "
         "order and to\n"
         "their partition, without the headers of the failure but with its history, and counts each round in\n"
-        "`attrition.replay.count`.\n\n"
+        "`attrition.replay.count`. A JSON event that says no time keeps that of its record.\n\n"
         "A replay never brings back somebody who has been erased since: before the first letter goes, null values are "
         "looked for in the\ninput topic from the oldest letter's place on (those that the scorer has not handled yet "
         "count too), and where the input topic no\nlonger reaches back to a letter, in the output topic. A letter with "

@@ -122,3 +122,11 @@ with Lab() as lab:
     lab.equal("replay: replayed, older", (status, found.get("replayed"), found.get("older")), (0, 4, 2))
     status, found, err = replay(lab, "--force")
     lab.equal("--force sends the rest", (status, found.get("replayed"), found.get("older")), (0, 2, 0))
+
+    # An event that says no time has its record's, also when it is sent again.
+    sender = producer(kafka)
+    sender.produce("employee-events", json.dumps({"employee_id": "timeless", "attributes": {"Age": 400}}), "timeless", timestamp=TIME + 5)
+    lab.equal("a JSON event without a time is sent", sender.flush(30), 0)
+    lab.equal("it becomes a dead letter", lab.run(BIN / "scorer", "run", env={**lab.env, "ROLES": "score", "EXIT_AT_END": "true"})[0], 0)
+    lab.equal("and is replayed", replay(lab)[0], 0)
+    lab.equal("its time stays", [m.timestamp()[1] for m in lab.consume(kafka, "employee-events") if m.key() == b"timeless"], [TIME + 5] * 2)

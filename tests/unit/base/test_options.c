@@ -19,8 +19,9 @@ static int run(const struct options *options)
     return ran++, 1;
 }
 
+#define LONG_HELP "look at configuration, model, schemas, topics and servers; say what is wrong and how to fix it"
 static const struct subcommand daemon_rows[] = {{"run", "", "run the daemon", .run = run},
-                                                {"check", "", "check", .run = run},
+                                                {"check", "", LONG_HELP, .run = run},
                                                 {"score", "[FILE]", "score", .run = run},
                                                 {0}};
 static const struct subcommand tool_rows[] = {{"train", "DATA", "train a model", .run = run},
@@ -523,6 +524,9 @@ static void help_of_a_subcommand_leaves_out_the_others_options(void **state)
     assert_memory_equal(text, "usage: program check [OPTION]…", strlen("usage: program check [OPTION]…"));
     assert_non_null(strstr(text, "--create-topics"));
     assert_null(strstr(text, "--unchecked"));
+    assert_non_null(strstr(text,
+                           "\n\nlook at configuration, model, schemas, topics and servers; say what is wrong and\n"
+                           "how to fix it\n\nOptions"));
     text = strstr(written(PROGRAM_TRAINER, LIST("train", "-h")), "\nOptions of train:\n");
     assert_non_null(text);
     assert_non_null(strstr(text, "\n  --out FILE"));

@@ -248,6 +248,9 @@ static void json_arrays(void **state)
         "a.json", "[{\"employee_id\":\"a\",\"Age\":41},\n{\"employee_id\":",
         "1 a 41\n!a.json:2: the JSON array is not closed: the file was cut, or a quote is never closed; the 1 elements "
         "before were read\n");
+    /* A tab in a text is no JSON, and no space either. */
+    ROWS("a.json", "[{\"employee_id\":\"a\tb\",\"Age\":41},\t{\"employee_id\":\"c\",\"Age\":42}]",
+         "a.json:1: element 1: malformed: not JSON: a control character in a text (column 19)\n1 c 42\n");
     ROWS("a.json", "[{\"employee_id\":\"a\",\"Age\":41}] x",
          "1 a 41\n!a.json:1: something follows the JSON array's end");
 }

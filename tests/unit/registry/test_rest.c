@@ -83,6 +83,8 @@ static void test_refusals_say_what_to_do(void **state)
         {200, "application/json", "[1,2]", STATUS_INVALID, "is it an MLflow server"},
         {400, "application/json", "{\"error_code\":\"INVALID_PARAMETER_VALUE\",\"message\":\"bad\\nname\"}",
          STATUS_INVALID, "INVALID_PARAMETER_VALUE"},
+        {200, "application/json", "{\"registered_models\":[{\"name\":\"a\"}],\"next_page_token\":\"again\"}",
+         STATUS_LIMIT, "more than 50 pages of registered_models"},
     };
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         struct fake_http server;

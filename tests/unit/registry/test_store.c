@@ -457,6 +457,23 @@ static void test_damaged_aliases_are_said(void **state)
     registry_close(registry);
 }
 
+/* What is known of earlier moves is not lost because it cannot be read now; the move counts, and that is said. */
+static void test_an_unreadable_history_is_said(void **state)
+{
+    (void)state;
+    struct registry *registry = opened();
+    char path[256], *version;
+    add_version(registry, "bytes", "1");
+    snprintf(path, sizeof path, "%s/models/attrition/tags/attrition.history.production", uri);
+    assert_int_equal(file_make_directories(path, &err), STATUS_OK);
+    assert_int_equal(registry_set_alias(registry, "attrition", "production", "1", &err), STATUS_IO);
+    assert_non_null(strstr(err.text, "alias production is at version 1 now, but its history could not be written: "));
+    assert_int_equal(registry_alias(registry, "attrition", "production", &version, &err), STATUS_OK);
+    assert_string_equal(version, "1");
+    free(version);
+    registry_close(registry);
+}
+
 /* A version's meta.yaml that cannot be read is not a version that does not exist. */
 static void test_unreadable_versions_are_said(void **state)
 {
@@ -615,6 +632,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deleted_versions_are_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_alias_that_is_being_written, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_aliases_are_said, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_unreadable_history_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable_versions_are_said, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_model_file_is_a_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_versions_without_files, setup, teardown),
