@@ -165,7 +165,7 @@ static void gained(struct sink *sink, const rd_kafka_topic_partition_list_t *lis
             sink_batch_assign(sink->batch, (enum sink_topic)topic, sink->topics[topic], list->elems[i].partition);
     }
     counter_set(sink->counters, COUNTER_SINK_PARTITIONS_ASSIGNED, (uint64_t)list->cnt);
-    sink_topics_assigned(&sink->group);
+    sink_topics_assigned(&sink->group, list);
     sink->joined = true;
     sink->unassigned = false;
     sink->retry_us = 0;
@@ -286,6 +286,8 @@ static enum status take_other(struct sink *sink, const rd_kafka_message_t *messa
         return kafka_consumer_fatal(sink->consumer, message, sink->group_id, sink->group.instance, err);
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        if (sink_input_ask_cluster(sink->consumer, sink->cluster_id, err) != STATUS_OK)
+            return err->status;
         if (give_up_verifying(sink, message))
             return STATUS_OK;
         return error_set(
@@ -388,8 +390,7 @@ static void on_commit(rd_kafka_t *consumer, rd_kafka_resp_err_t code, rd_kafka_t
     sink->lag_stale = true;
 }
 
-/* For lag tools, and to say which partitions are read at all. A rebalance makes it fail, and the next one is as good.
- */
+/* For lag tools, and to say which partitions are read at all. A rebalance makes it fail; the next is as good. */
 static void commit_to_kafka(struct sink *sink)
 {
     struct sink_partition *partitions;

@@ -5,7 +5,9 @@
  * end of an empty partition too, so every partition that some sink reads has one within seconds. */
 #include "scorer/sink/sink_topics.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -51,7 +53,24 @@ enum status sink_topics_join(const struct sink_topics *topics, struct error *err
     return STATUS_OK;
 }
 
-void sink_topics_assigned(struct sink_topics *topics)
+static void log_assigned(const struct sink_topics *topics, const rd_kafka_topic_partition_list_t *list)
+{
+    struct buffer text = {0};
+    for (int t = 0; t < topics->count; t++) {
+        buffer_printf(&text, "%s%s [", t ? ", " : "", topics->sources[t].topic);
+        const char *space = "";
+        for (int i = 0; i < list->cnt; i++)
+            if (!strcmp(list->elems[i].topic, topics->sources[t].topic)) {
+                buffer_printf(&text, "%s%" PRId32, space, list->elems[i].partition);
+                space = " ";
+            }
+        buffer_printf(&text, "]");
+    }
+    log_info("sink", "assigned %s", text.data);
+    buffer_free(&text);
+}
+
+void sink_topics_assigned(struct sink_topics *topics, const rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_t *consumer = topics->sources[0].consumer;
     char *id = rd_kafka_memberid(consumer);
@@ -64,6 +83,7 @@ void sink_topics_assigned(struct sink_topics *topics)
             .known = topics->untaken[t].known,
             .look_us = clock_steady_us(&clock_system) + FIRST_LOOK_US,
         };
+    log_assigned(topics, list);
 }
 
 static bool may_join(struct sink_topics *topics, const _Atomic bool *stop)
