@@ -5,7 +5,8 @@
  * it, whatever its time-out. So the sockets of a client are known here, and where a call of it has not returned after
  * CALL_WATCHDOG_US in which brokers answered, they are shut down: librdkafka connects again and looks again. What was
  * asked and not answered then counts as a lost answer (kafka/in_flight_requests.h). A call that does not return even so
- * for CALL_WATCHDOG_END_US is a reason to end the process.
+ * for CALL_WATCHDOG_END_US is a reason to end the process. A commit is not looked at: it has no time-out, and may wait
+ * for its coordinator while other brokers answer (kafka/transaction_setup.h).
  *
  * One list for the process; call_watchdog_check is called by kafka_look, on any thread. A lost connection is no risk to
  * a client, so none is taken by looking at other calls as well. */

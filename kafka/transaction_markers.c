@@ -5,7 +5,7 @@
  * topic_partition_list_add, topic_partition_list_del_by_idx, topic_partition_list_copy, topic_partition_list_destroy,
  * offsets_for_times, topic_partition_list_find, assignment, committed, error_new, begin_transaction, headers_new,
  * header_add, headers_destroy, consumer_group_metadata_new, consumer_group_metadata_destroy,
- * send_offsets_to_transaction, error_string, error_is_retriable, error_destroy, err2str. */
+ * send_offsets_to_transaction, commit_transaction, error_string, error_is_retriable, error_destroy, err2str. */
 #include "kafka/transaction_markers.h"
 
 #include <inttypes.h>

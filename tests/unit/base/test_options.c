@@ -524,9 +524,8 @@ static void help_of_a_subcommand_leaves_out_the_others_options(void **state)
     assert_memory_equal(text, "usage: program check [OPTION]…", strlen("usage: program check [OPTION]…"));
     assert_non_null(strstr(text, "--create-topics"));
     assert_null(strstr(text, "--unchecked"));
-    assert_non_null(strstr(text,
-                           "\n\nlook at configuration, model, schemas, topics and servers; say what is wrong and\n"
-                           "how to fix it\n\nOptions"));
+    assert_non_null(strstr(text, "\n\nlook at configuration"));
+    assert_non_null(strstr(text, "servers; say what is wrong and\nhow to fix it\n\nOptions"));
     text = strstr(written(PROGRAM_TRAINER, LIST("train", "-h")), "\nOptions of train:\n");
     assert_non_null(text);
     assert_non_null(strstr(text, "\n  --out FILE"));
