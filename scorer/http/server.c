@@ -97,6 +97,7 @@ struct exchange {
     size_t unread_bytes;
     bool declared, preflight, sent;
     bool closes;         /* the connection ends with the answer */
+    bool nobody_waits;   /* given up because the client left: not answered, even where the socket takes the bytes */
     bool denied, hidden; /* for the access log: always shown, hardly ever */
     int64_t started_us;
     char method[16], request_id[REQUEST_ID_BYTES], traceparent[TRACE_BYTES], address[ADDRESS_TEXT_BYTES];
@@ -374,6 +375,7 @@ static void compute(void *job)
         answer_unavailable(&exchange->answer, reason);
     else
         answer_now(exchange);
+    exchange->nobody_waits = exchange->answer.status == 503 && connection_left(exchange->client);
     if (!exchange->answer.log.count)
         exchange->unread_bytes = answer_unread_count(&exchange->http->unread, &exchange->answer);
     memcpy(exchange->answer.log.traceparent, exchange->traceparent, sizeof exchange->traceparent);
@@ -503,7 +505,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (!exchange)
         return;
     const struct answer *answer = &exchange->answer;
-    bool answered = exchange->sent && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    bool answered = exchange->sent && !exchange->nobody_waits && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     const struct access_log_entry entry = {
         .route = exchange->route,
         .method = exchange->method,

@@ -68,6 +68,10 @@ def in_flight(scorer):
     return scorer.counter("http_in_flight")
 
 
+def predict_statuses(scorer):
+    return re.findall(r"route=/predict status=(\d+) ", scorer.text())
+
+
 def heavy_work(lab):
     scorer = start(lab, "heavy", HTTP_PROBES_LISTEN=f"127.0.0.1:{(port := free_port())}")
     probes = f"127.0.0.1:{port}"
@@ -79,12 +83,14 @@ def heavy_work(lab):
     lab.check("all of them are answered, or refused for being too much at once", set(statuses) <= {200, 503} and 200 in statuses, statuses)
     lab.equal("more than 20 counterfactuals are refused", ask(scorer.http, "POST", "/predict?log=false&counterfactual=true", json.dumps(json.loads(HEAVY) * 3))[0], 422)
     request = f"POST /predict?log=false&counterfactual=true HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(HEAVY)}\r\n\r\n{HEAVY}"
+    before = len(predict_statuses(scorer))
     clients = [connect(scorer.http, request.encode()) for _ in range(16)]
     lab.wait("16 more are under way", lambda: in_flight(scorer) >= 9, 20, scorer)
     for client in clients:
         client.close()
     lab.wait("they are given up when their clients leave", lambda: in_flight(scorer) == 1, 20, scorer)
-    lab.wait("and logged so", lambda: len(re.findall(r"route=/predict status=0 ", scorer.text())) >= 8, 10, scorer)
+    lab.wait("and logged so", lambda: len(predict_statuses(scorer)) >= before + 8, 10, scorer)
+    lab.equal("as not answered, none as 503", set(predict_statuses(scorer)[before:]) - {"200"}, {"0"})
     heavy = Heavy(scorer.http, 16)
     lab.wait("16 more", lambda: in_flight(scorer) >= 9, 20, scorer)
     began = time.monotonic()
