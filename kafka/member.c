@@ -12,6 +12,7 @@
 
 enum {
     LOOKUP_MS = 5000,
+    GLANCE_MS = 500,
     STEP_MS = 20,
     POLL_MS = 100,
     BACKOFF_US = 100000,
@@ -19,12 +20,23 @@ enum {
     REQUEST_MS = 3600 * 1000
 };
 
-/* Who is looked for, and what was seen: the member of this id; members of this instance that have another id. */
+/* Who is looked for, and what was seen: the member of this id; members of this instance that have another id; which
+ * partitions (NULL: not asked for) are assigned. */
 struct sighting {
     const char *id, *instance;
-    bool self, other;
+    const struct member_partitions *partitions;
+    bool self, other, stable;
     size_t count;
 };
+
+static void note_assignment(const rd_kafka_MemberDescription_t *listed, const struct member_partitions *partitions)
+{
+    const rd_kafka_MemberAssignment_t *assignment = rd_kafka_MemberDescription_assignment(listed);
+    const rd_kafka_topic_partition_list_t *list = assignment ? rd_kafka_MemberAssignment_partitions(assignment) : NULL;
+    for (int i = 0; list && i < list->cnt; i++)
+        if (!strcmp(list->elems[i].topic, partitions->topic) && list->elems[i].partition < partitions->count)
+            partitions->assigned[list->elems[i].partition] = true;
+}
 
 static void note_member(const rd_kafka_MemberDescription_t *listed, struct sighting *sighting)
 {
@@ -33,6 +45,8 @@ static void note_member(const rd_kafka_MemberDescription_t *listed, struct sight
         sighting->self = true;
     else if (instance && !strcmp(instance, sighting->instance))
         sighting->other = true;
+    if (sighting->partitions)
+        note_assignment(listed, sighting->partitions);
 }
 
 static enum status member_unknown(const char *group, rd_kafka_resp_err_t code, const char *reason, struct error *err)
@@ -57,6 +71,7 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
     if (error && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
         return member_unknown(name, rd_kafka_error_code(error), rd_kafka_error_string(error), err);
     sighting->count = error ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+    sighting->stable = rd_kafka_ConsumerGroupDescription_state(groups[0]) == RD_KAFKA_CONSUMER_GROUP_STATE_STABLE;
     for (size_t i = 0; i < sighting->count; i++)
         note_member(rd_kafka_ConsumerGroupDescription_member(groups[0], i), sighting);
     return STATUS_OK;
@@ -64,8 +79,8 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
 
 /* The request itself gets an hour: librdkafka 2.0 may fail an assertion of its own (#4605) where one runs out of time
  * while the coordinator is looked up. Whoever does not wait for it so long leaves its answer in the queue. */
-static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *group,
-                             const struct member_wait *wait)
+static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *group, int most_ms,
+                             const _Atomic bool *stop)
 {
     char text[128];
     rd_kafka_event_t *event = NULL;
@@ -75,7 +90,7 @@ static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, cons
         rd_kafka_DescribeConsumerGroups(consumer, &group, 1, options, queue);
     if (options)
         rd_kafka_AdminOptions_destroy(options);
-    for (int waited_ms = 0; !event && waited_ms < LOOKUP_MS && !*wait->stop; waited_ms += POLL_MS)
+    for (int waited_ms = 0; !event && waited_ms < most_ms && !*stop; waited_ms += POLL_MS)
         event = rd_kafka_queue_poll(queue, POLL_MS);
     return event;
 }
@@ -88,13 +103,11 @@ static bool wait_for_answers(const struct member_wait *wait)
     return kafka_up();
 }
 
-static enum status look_once(rd_kafka_t *consumer, const char *group, const struct member_wait *wait,
+static enum status look_once(rd_kafka_t *consumer, const char *group, int most_ms, const _Atomic bool *stop,
                              struct sighting *sighting, struct error *err)
 {
-    if (!wait_for_answers(wait))
-        return member_unknown(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
-    rd_kafka_event_t *event = ask(consumer, queue, group, wait);
+    rd_kafka_event_t *event = ask(consumer, queue, group, most_ms, stop);
     enum status status = read_answer(event, group, sighting, err);
     if (event)
         rd_kafka_event_destroy(event);
@@ -106,7 +119,9 @@ static enum status look_for(rd_kafka_t *consumer, const char *group, const struc
                             struct sighting *sighting, struct error *err)
 {
     for (bool logged = false;; usleep(BACKOFF_US)) {
-        enum status status = look_once(consumer, group, wait, sighting, err);
+        enum status status = wait_for_answers(wait)
+                                 ? look_once(consumer, group, LOOKUP_MS, wait->stop, sighting, err)
+                                 : member_unknown(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
         if (status != STATUS_UNAVAILABLE || *wait->stop)
             return status;
         if (!logged)
@@ -151,5 +166,16 @@ enum status kafka_member_count(rd_kafka_t *consumer, const char *group, const st
     struct sighting sighting = {.id = "", .instance = ""};
     enum status status = look_for(consumer, group, wait, &sighting, err);
     *count = sighting.count;
+    return status;
+}
+
+enum status kafka_member_partitions(rd_kafka_t *consumer, const char *group, const struct member_partitions *partitions,
+                                    struct error *err)
+{
+    static const _Atomic bool never;
+    struct sighting sighting = {.id = "", .instance = "", .partitions = partitions};
+    enum status status = look_once(consumer, group, GLANCE_MS, &never, &sighting, err);
+    if (status == STATUS_OK && !sighting.stable)
+        return member_unknown(group, RD_KAFKA_RESP_ERR_NO_ERROR, "it is sharing its partitions out", err);
     return status;
 }

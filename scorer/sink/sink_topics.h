@@ -30,8 +30,7 @@ MUST_USE enum status sink_topics_check(const struct sink_topics *topics, const s
 /* Joins the group, or once more: then all partitions are assigned again. */
 MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct error *err);
 
-/* These partitions have been assigned, which is logged: those without a committed offset get one within seconds, and
- * are not looked for before. */
+/* These partitions have been assigned, which is logged. */
 void sink_topics_assigned(struct sink_topics *topics, const rd_kafka_topic_partition_list_t *list);
 
 /* Before lost partitions are given up, upon which the client joins again: a process that stood still would throw out

@@ -426,8 +426,18 @@ rd_kafka_resp_err_t group_check(const struct member *member, int generation)
     return generation == member->group->generation ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
 }
 
+/* A leader whose metadata is older than a topic's last partition leaves it to nobody, committed offset or not. */
+static bool leader_misses_one(struct group *group)
+{
+    group->misses_one = (topics[INPUT].grown || topics[DEAD].grown) && !group->misses_one && chance_one_in(6);
+    if (group->misses_one)
+        trace("broker: the leader of group %s does not know the newest partition", group->name);
+    return group->misses_one;
+}
+
 static void assign_all(struct group *group)
 {
+    bool misses = leader_misses_one(group);
     group->generation++;
     group->rebalancing = false;
     for (int m = 0; m < group->member_count; m++) {
@@ -437,7 +447,7 @@ static void assign_all(struct group *group)
         group->members[m]->generation = group->generation;
     }
     for (int t = 0; t < TOPICS && group->member_count; t++)
-        for (int p = 0; p < topics[t].partitions; p++) {
+        for (int p = 0; p < topics[t].partitions - (misses && topics[t].grown); p++) {
             struct member *owner = group->members[(p * group->member_count) / topics[t].partitions];
             owner->owns[t][p] = owner->subscribed[t];
         }

@@ -106,6 +106,7 @@ struct log {
 struct topic {
     const char *name;
     int partitions;
+    bool grown;                  /* since the run began */
     bool added[PARTITIONS_MOST]; /* after the group began */
     struct log logs[PARTITIONS_MOST];
 };
@@ -186,7 +187,7 @@ struct member;
 struct group {
     char name[100];
     int generation;
-    bool rebalancing, started;
+    bool rebalancing, started, misses_one;
     int64_t join_deadline_us;
     struct member *members[16];
     int member_count;
