@@ -426,18 +426,8 @@ rd_kafka_resp_err_t group_check(const struct member *member, int generation)
     return generation == member->group->generation ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
 }
 
-/* A leader whose metadata is older than a topic's last partition leaves it to nobody, committed offset or not. */
-static bool leader_misses_one(struct group *group)
-{
-    group->misses_one = (topics[INPUT].grown || topics[DEAD].grown) && !group->misses_one && chance_one_in(6);
-    if (group->misses_one)
-        trace("broker: the leader of group %s does not know the newest partition", group->name);
-    return group->misses_one;
-}
-
 static void assign_all(struct group *group)
 {
-    bool misses = leader_misses_one(group);
     group->generation++;
     group->rebalancing = false;
     for (int m = 0; m < group->member_count; m++) {
@@ -447,10 +437,11 @@ static void assign_all(struct group *group)
         group->members[m]->generation = group->generation;
     }
     for (int t = 0; t < TOPICS && group->member_count; t++)
-        for (int p = 0; p < topics[t].partitions - (misses && topics[t].grown); p++) {
+        for (int p = 0; p < topics[t].partitions - (group->old_metadata && topics[t].grown); p++) {
             struct member *owner = group->members[(p * group->member_count) / topics[t].partitions];
             owner->owns[t][p] = owner->subscribed[t];
         }
+    group->old_metadata = false;
     trace("broker: group %s, generation %d, %d members", group->name, group->generation, group->member_count);
     sim_news();
 }
@@ -611,9 +602,24 @@ static void leader_sees(void *context, int64_t number)
         rebalance(leader->group);
 }
 
+/* A leader that asks a broker which lags: the newest partition is left to nobody, committed offset or not. */
+static void leader_sees_old(void *context, int64_t number)
+{
+    struct group *group = context;
+    (void)number;
+    if (!group->member_count || group->rebalancing)
+        return;
+    trace("broker: the leader of group %s has old metadata", group->name);
+    group->old_metadata = true;
+    rebalance(group);
+}
+
 void groups_partition_added(void)
 {
-    for (int g = 0; g < group_count; g++)
+    for (int g = 0; g < group_count; g++) {
         if (groups[g].member_count)
             leader_sees(groups[g].members[0], 0);
+        if (chance_one_in(3))
+            sim_at(sim_now() + chance_between(SECOND, 20 * SECOND), leader_sees_old, &groups[g], 0);
+    }
 }
