@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "kafka/client.h"
+#include "kafka/credentials.h"
 
 enum {
     LOOKUP_MS = 5000,
@@ -26,6 +27,7 @@ struct sighting {
     const char *id, *instance;
     const struct member_partitions *partitions;
     bool self, other, stable;
+    bool stale; /* whoever was asked is not the group's coordinator */
     size_t count;
 };
 
@@ -58,6 +60,7 @@ static enum status member_unknown(const char *group, rd_kafka_resp_err_t code, c
 static enum status read_answer(rd_kafka_event_t *event, const char *name, struct sighting *sighting, struct error *err)
 {
     size_t count = 0;
+    sighting->stale = event && rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
     if (!event)
         return member_unknown(name, RD_KAFKA_RESP_ERR__TIMED_OUT, "no answer", err);
     if (rd_kafka_event_error(event))
@@ -68,6 +71,7 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
     if (count != 1)
         return member_unknown(name, RD_KAFKA_RESP_ERR_NO_ERROR, "an answer without the group", err);
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
+    sighting->stale |= error && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
     if (error && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
         return member_unknown(name, rd_kafka_error_code(error), rd_kafka_error_string(error), err);
     sighting->count = error ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
@@ -115,19 +119,41 @@ static enum status look_once(rd_kafka_t *consumer, const char *group, int most_m
     return status;
 }
 
+/* librdkafka keeps the coordinator that it has asked once for as long as it is asked, whatever it answers (2.0
+ * to 2.15), so a client whose coordinator has moved never finds the new one: another asks from then on. It never joins.
+ */
+static void asker_renew(rd_kafka_t *consumer, rd_kafka_t **asker)
+{
+    struct error err;
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup(rd_kafka_conf(consumer));
+    kafka_client_free(*asker);
+    *asker = NULL;
+    if (credentials_watch(conf, &err) != STATUS_OK) {
+        rd_kafka_conf_destroy(conf);
+        log_warn("kafka", "%s", err.text);
+    } else if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, asker, &err) != STATUS_OK)
+        log_warn("kafka", "%s", err.text);
+}
+
 static enum status look_for(rd_kafka_t *consumer, const char *group, const struct member_wait *wait,
                             struct sighting *sighting, struct error *err)
 {
+    rd_kafka_t *asker = NULL;
+    enum status status;
     for (bool logged = false;; usleep(BACKOFF_US)) {
-        enum status status = wait_for_answers(wait)
-                                 ? look_once(consumer, group, LOOKUP_MS, wait->stop, sighting, err)
-                                 : member_unknown(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
+        status = wait_for_answers(wait)
+                     ? look_once(asker ? asker : consumer, group, LOOKUP_MS, wait->stop, sighting, err)
+                     : member_unknown(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
         if (status != STATUS_UNAVAILABLE || *wait->stop)
-            return status;
+            break;
         if (!logged)
             log_warn(wait->where, "%s; trying until it succeeds", err->text);
         logged = true;
+        if (sighting->stale)
+            asker_renew(consumer, &asker);
     }
+    kafka_client_free(asker);
+    return status;
 }
 
 /* Empty where it has none. */
@@ -169,12 +195,14 @@ enum status kafka_member_count(rd_kafka_t *consumer, const char *group, const st
     return status;
 }
 
-enum status kafka_member_partitions(rd_kafka_t *consumer, const char *group, const struct member_partitions *partitions,
-                                    struct error *err)
+enum status kafka_member_partitions(rd_kafka_t *consumer, rd_kafka_t **asker, const char *group,
+                                    const struct member_partitions *partitions, struct error *err)
 {
     static const _Atomic bool never;
     struct sighting sighting = {.id = "", .instance = "", .partitions = partitions};
-    enum status status = look_once(consumer, group, GLANCE_MS, &never, &sighting, err);
+    enum status status = look_once(*asker ? *asker : consumer, group, GLANCE_MS, &never, &sighting, err);
+    if (sighting.stale)
+        asker_renew(consumer, asker);
     if (status == STATUS_OK && !sighting.stable)
         return member_unknown(group, RD_KAFKA_RESP_ERR_NO_ERROR, "it is sharing its partitions out", err);
     return status;

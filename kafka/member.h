@@ -36,8 +36,9 @@ MUST_USE enum status kafka_member_count(rd_kafka_t *consumer, const char *group,
                                         size_t *count, struct error *err);
 
 /* Sets `assigned` by what the group's leader has given out, whether or not anybody reads it. Asks once, for half a
- * second. STATUS_UNAVAILABLE: no answer, or the group is sharing its partitions out right now. */
-MUST_USE enum status kafka_member_partitions(rd_kafka_t *consumer, const char *group,
+ * second. *asker: NULL at first, kept between calls and freed (kafka_client_free) by the caller. STATUS_UNAVAILABLE: no
+ * answer, or the group is sharing its partitions out right now. */
+MUST_USE enum status kafka_member_partitions(rd_kafka_t *consumer, rd_kafka_t **asker, const char *group,
                                              const struct member_partitions *partitions, struct error *err);
 
 /* Whether another process has joined as this group.instance.id since we were the member `id`. As above. */

@@ -606,7 +606,7 @@ static void leave(struct sink *sink)
         commit_to_kafka(sink);
         sink_batch_clear(sink->batch); /* its messages are the consumer's */
     }
-    sink->group.leaving = true;
+    sink_topics_leave(&sink->group);
     kafka_consumer_leave(&sink->consumer, CLOSE_LIMIT_US, sink->group.unanswered, on_rebalance, sink);
 }
 

@@ -76,8 +76,15 @@ void sink_topics_assigned(struct sink_topics *topics, const rd_kafka_topic_parti
     if (id)
         rd_kafka_mem_free(consumer, id);
     for (int t = 0; t < topics->count; t++)
-        topics->untaken[t] = (struct untaken_partitions){0};
+        untaken_partitions_reset(&topics->untaken[t]);
     log_assigned(topics, list);
+}
+
+void sink_topics_leave(struct sink_topics *topics)
+{
+    topics->leaving = true;
+    for (int t = 0; t < topics->count; t++)
+        untaken_partitions_clear(&topics->untaken[t]);
 }
 
 static bool may_join(struct sink_topics *topics, const _Atomic bool *stop)

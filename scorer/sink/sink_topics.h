@@ -30,6 +30,9 @@ MUST_USE enum status sink_topics_check(const struct sink_topics *topics, const s
 /* Joins the group, or once more: then all partitions are assigned again. */
 MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct error *err);
 
+/* The group is left for good, by the caller, next. */
+void sink_topics_leave(struct sink_topics *topics);
+
 /* These partitions have been assigned, which is logged. */
 void sink_topics_assigned(struct sink_topics *topics, const rd_kafka_topic_partition_list_t *list);
 

@@ -224,7 +224,7 @@ static void on_revoke(struct input_consumer *input)
     FAILPOINT("score.revoke");
     input->assigned = input->reassign = false;
     pending_partitions_drop(&input->pending);
-    input->untaken = (struct untaken_partitions){0};
+    untaken_partitions_reset(&input->untaken);
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     input->unanswered = input->leaving || !may_join_again(input, lost);
     if (!input->unanswered)
@@ -344,6 +344,7 @@ void input_consumer_free(struct input_consumer *input)
     if (input->queue)
         rd_kafka_queue_destroy(input->queue);
     input->leaving = true;
+    untaken_partitions_clear(&input->untaken);
     if (input->consumer)
         kafka_consumer_leave(&input->consumer, LEAVE_LIMIT_US, input->unanswered, on_rebalance, input);
     pending_partitions_drop(&input->pending);

@@ -329,7 +329,7 @@ static bool find_unassigned(const struct start_offsets *start, struct untaken_pa
         return false;
     bool *assigned = mem_zeroed((size_t)count, sizeof *assigned);
     const struct member_partitions partitions = {start->topic, count, assigned};
-    enum status status = kafka_member_partitions(start->consumer, start->group, &partitions, &err);
+    enum status status = kafka_member_partitions(start->consumer, &out->asker, start->group, &partitions, &err);
     out->count = 0;
     for (int32_t p = 0; p < count && out->count < sizeof out->lags / sizeof *out->lags; p++)
         if (!assigned[p])
@@ -369,7 +369,9 @@ void untaken_partitions_look(struct untaken_partitions *untaken, const struct st
     if (now < untaken->look_us || !kafka_up())
         return;
     untaken->look_us = now + LOOK_INTERVAL_US;
-    if (!find_untaken(start, &found))
+    bool known = find_untaken(start, &found);
+    untaken->asker = found.asker;
+    if (!known)
         return;
     if (found.count && !untaken->count) {
         found.since_us = now;
@@ -391,6 +393,17 @@ bool untaken_partitions_overdue(struct untaken_partitions *untaken)
         return false;
     untaken->since_us = now;
     return true;
+}
+
+void untaken_partitions_reset(struct untaken_partitions *untaken)
+{
+    *untaken = (struct untaken_partitions){.asker = untaken->asker};
+}
+
+void untaken_partitions_clear(struct untaken_partitions *untaken)
+{
+    kafka_client_free(untaken->asker);
+    *untaken = (struct untaken_partitions){0};
 }
 
 uint64_t untaken_partitions_messages(const struct untaken_partitions *untaken)

@@ -426,6 +426,8 @@ rd_kafka_resp_err_t group_check(const struct member *member, int generation)
     return generation == member->group->generation ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
 }
 
+int groups_coordinator_term = 1;
+
 static void assign_all(struct group *group)
 {
     group->generation++;

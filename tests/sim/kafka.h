@@ -135,6 +135,7 @@ struct rd_kafka_s {
     rd_kafka_interceptor_f_on_destroy_t *on_destroy; /* NULL: none */
     void *on_destroy_opaque;
     int64_t requests_sent;
+    int coordinator_term; /* of the group's coordinator that it keeps asking; 0: none yet */
     /* producer */
     struct coordinator *coordinator; /* NULL: not transactional */
     int epoch;

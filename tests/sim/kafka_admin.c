@@ -28,13 +28,21 @@ void rd_kafka_AdminOptions_destroy(rd_kafka_AdminOptions_t *options)
     free(options);
 }
 
-/* Answered at once, or not at all. */
+/* Answered at once, or not at all. As the library does, it asks the coordinator that it once found for ever. */
 void rd_kafka_DescribeConsumerGroups(rd_kafka_t *client, const char **names, size_t count,
                                      const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *queue)
 {
     (void)count, (void)options;
     if (!ask_broker(client, API_DESCRIBE_GROUPS, sim_now() + SECOND))
         return;
+    if (!client->coordinator_term)
+        client->coordinator_term = groups_coordinator_term;
+    if (client->coordinator_term != groups_coordinator_term) {
+        queue->answer = mem_zeroed(1, sizeof *queue->answer);
+        queue->answer->type = RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT;
+        queue->answer->code = RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
+        return;
+    }
     const struct group *group = group_find(names[0]);
     rd_kafka_event_t *event = mem_zeroed(1, sizeof *event);
     const char **ids = mem_zeroed((size_t)group->member_count + 1, sizeof *ids);

@@ -17,6 +17,15 @@ rd_kafka_conf_t *rd_kafka_conf_new(void)
     return mem_zeroed(1, sizeof(rd_kafka_conf_t));
 }
 
+/* As the library does, without interceptors. */
+rd_kafka_conf_t *rd_kafka_conf_dup(const rd_kafka_conf_t *conf)
+{
+    rd_kafka_conf_t *copy = rd_kafka_conf_new();
+    *copy = *conf;
+    copy->on_new_count = 0;
+    return copy;
+}
+
 void rd_kafka_conf_destroy(rd_kafka_conf_t *conf)
 {
     free(conf);

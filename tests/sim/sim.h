@@ -221,6 +221,7 @@ rd_kafka_resp_err_t broker_send_offsets(struct coordinator *coordinator, int epo
 void group_commit(struct group *group, enum topic_id topic, int32_t partition, int64_t offset, const char *note);
 bool group_unstable(const struct group *group, enum topic_id topic, int32_t partition); /* a commit is pending */
 void groups_partition_added(void);
+extern int groups_coordinator_term; /* from 1; more: it has moved */
 
 /* --- plan: what a seed has in store; 0: never --- */
 

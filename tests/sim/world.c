@@ -419,6 +419,7 @@ void trouble_broker(void)
     trace("broker: unavailable for %.1f s", (double)us / 1e6);
     broker_down_until(sim_now() + us);
     note_trouble(sim_now() + us);
+    groups_coordinator_term += chance_one_in(2); /* and another broker coordinates the groups from then on */
 }
 
 static void trouble_database(void)
