@@ -1,5 +1,5 @@
 /* Reporting and keeping rows that are not sent: see rejects.h. Called by backfill, on one thread.
- * Must never lose a reject silently: if the file cannot be written, the report says so and the run fails. */
+ * Must never lose a reject silently: where the file cannot be written, the run stops and fails. */
 #include "producer/rejects.h"
 
 #include <errno.h>
@@ -90,7 +90,8 @@ static void rejects_fail(struct rejects *rejects, const char *action)
         memcpy(text, rejects->error.text, sizeof text);
         error_set(
             &rejects->error, status,
-            "%s; rejects are not all kept: free some space or name another place with --rejects-file, and run it again",
+            "%s: stopped, as rejects would not all be kept; make space or name another file with --rejects-file (the run "
+            "that goes on writes all rejects again)",
             text);
     }
     rejects->failed = true;
@@ -210,16 +211,19 @@ static void report_fault(struct rejects *rejects, const struct input_row *row, c
     fprintf(rejects->report, "%.*s\n", (int)line.bytes, line.data);
 }
 
-void rejects_add(struct rejects *rejects, const struct input_row *row)
+bool rejects_add(struct rejects *rejects, const struct input_row *row)
 {
-    rejects->totals->rows++;
-    rejects->totals->by_code[row->faults[0].code]++;
-    rejects->count++;
     if (!rejects->opened)
         open_files(rejects);
     write_line(rejects, rejects->rows, row->raw);
-    for (size_t f = 0; f < row->fault_count; f++)
+    for (size_t f = 0; f < row->fault_count && !rejects->failed; f++)
         report_fault(rejects, row, &row->faults[f]);
+    if (rejects->failed)
+        return false;
+    rejects->totals->rows++;
+    rejects->totals->by_code[row->faults[0].code]++;
+    rejects->count++;
+    return true;
 }
 
 static void report_rest(const struct rejects *rejects)

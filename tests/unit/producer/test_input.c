@@ -77,7 +77,7 @@ static struct outcome run_in_unit(const char *name, const char *text, bool valid
         struct rejects *rejects = rejects_new(input, NULL, report, NULL, &outcome.totals, &outcome.taken);
         while (input_next(input, row, &more, &outcome.err) == STATUS_OK && more)
             if (row->fault_count)
-                rejects_add(rejects, row);
+                assert_true(rejects_add(rejects, row));
             else
                 note_row(&outcome, row);
         assert_int_equal(rejects_close(rejects, &outcome.err), STATUS_OK);
@@ -554,7 +554,8 @@ static void test_rejects_never_replace_an_input(void **state)
     FILE *report = fopen("/dev/null", "w");
     struct rejects *rejects = rejects_new(input, unit_file("people", NULL), report, NULL, &totals, &taken);
     assert_int_equal(input_next(input, row, &more, &err), STATUS_OK);
-    rejects_add(rejects, row);
+    assert_false(rejects_add(rejects, row));
+    assert_int_equal(totals.rows, 0);
     assert_int_not_equal(rejects_close(rejects, &err), STATUS_OK);
     assert_non_null(strstr(err.text, "people.txt"));
     fclose(report);
