@@ -98,13 +98,15 @@ size_t csv_dialect_find(struct span head, bool ended, struct csv_dialect *dialec
     return passed;
 }
 
-/* What nobody sees at a text's ends: no-break, narrow no-break and ideographic spaces, the space without width, and the
- * byte-order mark, which is one. */
+/* What nobody sees at a text's ends: no-break, narrow no-break and ideographic spaces, those without width, joiners,
+ * and the byte-order mark. */
 static const struct span blanks[] = {
     SPAN_LITERAL(" "),
     SPAN_LITERAL("\t"),
     SPAN_LITERAL("\xC2\xA0"),
     SPAN_LITERAL("\xE2\x80\x8B"),
+    SPAN_LITERAL("\xE2\x80\x8C"),
+    SPAN_LITERAL("\xE2\x80\x8D"),
     SPAN_LITERAL("\xE2\x80\xAF"),
     SPAN_LITERAL("\xE3\x80\x80"),
     SPAN_LITERAL("\xEF\xBB\xBF"),

@@ -122,22 +122,21 @@ static bool is_missing_word(struct span text)
 static bool is_date(struct span text)
 {
     static const char months[] = "jan feb mar apr may jun jul aug sep oct nov dec";
-    size_t letters = 0, hyphens = 0;
     char month[4] = "";
+    size_t letters = 0, hyphens = 0;
     int64_t ms;
-    if (text.bytes < 5)
-        return false;
+    if (text.bytes >= 8 && text.data[4] == '-')
+        return timestamp_parse(text, &ms);
     for (size_t i = 0; i < text.bytes; i++) {
         char byte = text.data[i];
         if (byte == '-')
-            hyphens += i > 0 && i + 1 < text.bytes;
-        else if (byte < '0' || byte > '9') {
-            if (letters == 3)
-                return text.data[4] == '-' && timestamp_parse(text, &ms);
+            hyphens++;
+        else if ((byte < '0' || byte > '9') && letters < 3)
             month[letters++] = (char)(byte | 0x20);
-        }
+        else if (byte < '0' || byte > '9')
+            return false;
     }
-    return hyphens && (letters ? letters == 3 && strstr(months, month) : timestamp_parse(text, &ms));
+    return hyphens && letters == 3 && letters + hyphens < text.bytes && strstr(months, month);
 }
 
 enum file_id_doubt file_id_doubt(struct span id)

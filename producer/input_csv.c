@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "producer/input_columns.h"
 
-enum { TITLE_RECORDS_MAX = 20, SHOWN = 20 };
+enum { TITLE_RECORDS_MAX = 20, SHOWN = 20, JSON_HEAD_BYTES = 64 };
 
 static const char where[] = "backfill";
 
@@ -79,26 +79,34 @@ static char find_other_delimiter(struct csv_reader *reader, const struct csv_rec
     return record->field_count == 1 && count_names_cut_by(reader, record->fields[0], used) >= 2 ? used : 0;
 }
 
+static const char *delimiter_name(char delimiter, char text[static 4])
+{
+    if (delimiter == '\t')
+        return "tab";
+    if (delimiter == '\x1f')
+        return "$'\\x1f'";
+    snprintf(text, 4, "\"%c\"", delimiter);
+    return text;
+}
+
 /* What would make a header of the first line. */
 static void add_hint(struct csv_reader *reader, const struct csv_record *record, struct buffer *out)
 {
-    char other = find_other_delimiter(reader, record);
-    if (record->raw.bytes && strchr("{[", record->raw.data[0]))
-        buffer_add_text(out, " (which is JSON: give --format jsonl)");
-    else if (other == csv_delimiter(reader->csv))
+    char other = find_other_delimiter(reader, record), text[4];
+    if (other && other == csv_delimiter(reader->csv))
         buffer_add_text(out, " (whole lines are in quotes: export the table without them)");
     else if (other)
-        buffer_printf(out, " (give --delimiter %s%c%s)", other == '\x1f' ? "$'\\x1f'" : "'",
-                      other == '\x1f' ? ' ' : other, other == '\x1f' ? "" : "'");
+        buffer_printf(out, " (give --delimiter %s)", delimiter_name(other, text));
 }
 
 static enum status refuse_two_delimiters(const struct csv_reader *reader, size_t line, char delimiter, size_t next,
                                          struct error *err)
 {
+    char text[4];
     return error_set(err, STATUS_INVALID,
-                     "%s:%zu: a header with the delimiter \"%c\", and line %zu is one with another: two tables were "
+                     "%s:%zu: a header with the delimiter %s, and line %zu is one with another: two tables were "
                      "joined; make a file of each (head -n %zu, tail -n +%zu)",
-                     reader->source->name, line, delimiter, next, next - 1, next);
+                     reader->source->name, line, delimiter_name(delimiter, text), next, next - 1, next);
 }
 
 static size_t filled_fields(const struct csv_record *record)
@@ -111,16 +119,16 @@ static size_t filled_fields(const struct csv_record *record)
 
 static enum status no_header(const struct csv_reader *reader, size_t line, const struct buffer *seen, struct error *err)
 {
-    const char delimiter = csv_delimiter(reader->csv);
+    char text[4];
     if (!line)
         return error_set(err, STATUS_INVALID, "%s: the file is empty: the first line must name the columns",
                          reader->source->name);
     return error_set(err, STATUS_INVALID,
                      "%s:%zu: none of the columns is known to the schema: the first line must name the columns. Read "
-                     "with the delimiter %s%c%s it begins with %.*s; another one is set with --delimiter, another "
+                     "with the delimiter %s it begins with %.*s; another one is set with --delimiter, another "
                      "encoding with --encoding",
-                     reader->source->name, line, delimiter == '\t' ? "tab" : "\"", delimiter == '\t' ? ' ' : delimiter,
-                     delimiter == '\t' ? "" : "\"", (int)seen->bytes, buffer_span(seen).data);
+                     reader->source->name, line, delimiter_name(csv_delimiter(reader->csv), text), (int)seen->bytes,
+                     buffer_span(seen).data);
 }
 
 /* The first record that names columns of the schema; titles may stand above it. */
@@ -206,8 +214,25 @@ static void csv_reader_close(void *opaque)
     free(reader);
 }
 
+/* `{"` or `[{`: a name in brackets may begin a header. */
+static enum status check_no_json(const struct input_source *source, struct error *err)
+{
+    struct span head;
+    if (byte_reader_peek(source->bytes, JSON_HEAD_BYTES, &head, err) != STATUS_OK)
+        return err->status;
+    const char wanted = !head.bytes ? '\0' : head.data[0] == '{' ? '"' : head.data[0] == '[' ? '{' : '\0';
+    size_t at = 1;
+    while (wanted && at < head.bytes && strchr(" \t\r\n", head.data[at]))
+        at++;
+    if (!wanted || at >= head.bytes || head.data[at] != wanted)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "%s is JSON, whatever it is called: give --format jsonl", source->name);
+}
+
 static enum status csv_reader_open(const struct input_source *source, void **out, struct error *err)
 {
+    if (check_no_json(source, err) != STATUS_OK)
+        return err->status;
     struct csv_reader *reader = mem_zeroed(1, sizeof *reader);
     reader->source = source;
     reader->csv = csv_new(source->bytes, source->name, source->settings->delimiter);
