@@ -222,7 +222,7 @@ static void send_file(struct backfill *backfill, const char *path)
         if (more)
             send_row(backfill, rejects);
     }
-    if (rejects_close(rejects, &err) != STATUS_OK) {
+    if (rejects_close(rejects, !more, &err) != STATUS_OK) {
         backfill_fail(backfill, &err);
         backfill->over = true;
     }
@@ -379,6 +379,8 @@ static int backfill_run(const struct options *options, struct schema *schema)
     } else if (check_readable(options, &err) != STATUS_OK ||
                (!backfill->delivery.dry_run && registration_do(options, schema, &err) != STATUS_OK)) {
         log_error(where, "%s", err.text);
+        if (stop_requested && !backfill->delivery.dry_run)
+            print_how_to_go_on(backfill);
     } else {
         result = backfill_send(backfill);
     }

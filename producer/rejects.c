@@ -226,20 +226,19 @@ bool rejects_add(struct rejects *rejects, const struct input_row *row)
     return true;
 }
 
-static void report_rest(const struct rejects *rejects)
+static void report_rest(const struct rejects *rejects, bool whole)
 {
     for (enum event_code c = 1; c < EVENT_CODE_COUNT; c++)
         if (rejects->lines[c] > REJECTS_SHOWN)
             fprintf(rejects->report, "%s: %s: and %llu more: %s.txt has them all\n", input_name(rejects->input),
                     event_code_name(c), (unsigned long long)(rejects->lines[c] - REJECTS_SHOWN), rejects->path.data);
     if (rejects->count)
-        fprintf(
-            rejects->report,
-            "%s: %llu rows were rejected: they are in %s, the reasons in %s.txt; fix them and feed the file again\n",
-            input_name(rejects->input), (unsigned long long)rejects->count, rejects->path.data, rejects->path.data);
+        fprintf(rejects->report, "%s: %llu rows were rejected: they are in %s, the reasons in %s.txt; %s\n",
+                input_name(rejects->input), (unsigned long long)rejects->count, rejects->path.data, rejects->path.data,
+                whole ? "fix them and feed the file again" : "a run that goes on writes them again");
 }
 
-enum status rejects_close(struct rejects *rejects, struct error *err)
+enum status rejects_close(struct rejects *rejects, bool whole, struct error *err)
 {
     if (rejects->rows && fclose(rejects->rows) != 0)
         rejects_fail(rejects, "write");
@@ -248,7 +247,7 @@ enum status rejects_close(struct rejects *rejects, struct error *err)
     if (rejects->progress && rejects->count)
         progress_hide(rejects->progress);
     if (!rejects->failed)
-        report_rest(rejects);
+        report_rest(rejects, whole);
     enum status status = rejects->failed ? error_set(err, rejects->error.status, "%s", rejects->error.text) : STATUS_OK;
     buffer_free(&rejects->path);
     buffer_free(&rejects->line);

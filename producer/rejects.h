@@ -48,5 +48,6 @@ struct rejects *rejects_new(const struct input *input, const char *path, FILE *r
  * missing from the file, too. */
 MUST_USE bool rejects_add(struct rejects *rejects, const struct input_row *row);
 
-/* Says how much was not shown and where the rejects are. STATUS_IO if they could not all be written. Frees. */
-MUST_USE enum status rejects_close(struct rejects *rejects, struct error *err);
+/* Says how much was not shown, where the rejects are, and what to do with them (`whole`: the input was read to its
+ * end). STATUS_IO if they could not all be written. Frees. */
+MUST_USE enum status rejects_close(struct rejects *rejects, bool whole, struct error *err);

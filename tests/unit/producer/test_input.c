@@ -80,7 +80,7 @@ static struct outcome run_in_unit(const char *name, const char *text, bool valid
                 assert_true(rejects_add(rejects, row));
             else
                 note_row(&outcome, row);
-        assert_int_equal(rejects_close(rejects, &outcome.err), STATUS_OK);
+        assert_int_equal(rejects_close(rejects, true, &outcome.err), STATUS_OK);
         fclose(report);
         buffer_add_text(&outcome.report, report_text);
         buffer_add_u8(&outcome.report, '\0');
@@ -556,7 +556,7 @@ static void test_rejects_never_replace_an_input(void **state)
     assert_int_equal(input_next(input, row, &more, &err), STATUS_OK);
     assert_false(rejects_add(rejects, row));
     assert_int_equal(totals.rows, 0);
-    assert_int_not_equal(rejects_close(rejects, &err), STATUS_OK);
+    assert_int_not_equal(rejects_close(rejects, true, &err), STATUS_OK);
     assert_non_null(strstr(err.text, "people.txt"));
     fclose(report);
     input_free(input);
