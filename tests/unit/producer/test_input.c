@@ -413,7 +413,8 @@ static void test_mapped(void **state)
     if (input_map_load(path, test_schema, &test_map, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     struct outcome outcome =
-        run("mapped.csv", "emp,years,on,what,photo\na,41,20151,+,x\nb,old,20152,HIRED,x\nc,n/a,20153,,x\nd,41,x,,x\n", true);
+        run("mapped.csv", "emp,years,on,what,photo\na,41,20151,+,x\nb,old,20152,HIRED,x\nc,n/a,20153,,x\nd,41,x,,x\n",
+            true);
     assert_string_equal(outcome.sent.data, "2 a 1 1741046400000 41\n3 b 1 1741132800000 60\n");
     assert_says(&outcome, "mapped.csv:4: missing_required: fewer than");
     assert_says(&outcome, "mapped.csv:5: column occurred_at (3): wrong_type: not ISO 8601");
