@@ -45,7 +45,7 @@ static void refuse_line(struct input_row *row, enum event_code code, const char 
     row->event.cells = NULL;
 }
 
-/* "{" alone, or `{"Age": 41,`: the object goes on in the next line. Said once a file. */
+/* "{" alone, or a line that ends with a comma: the object goes on in the next line. Said once a file. */
 static void hint_at_lines(struct jsonl_reader *reader, struct span line)
 {
     char last = '\0';
