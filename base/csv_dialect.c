@@ -98,18 +98,35 @@ size_t csv_dialect_find(struct span head, bool ended, struct csv_dialect *dialec
     return passed;
 }
 
+/* What nobody sees at a text's ends: no-break, narrow no-break and ideographic spaces, those without width, joiners,
+ * and the byte-order mark. */
+static const struct span blanks[] = {
+    SPAN_LITERAL(" "),
+    SPAN_LITERAL("\t"),
+    SPAN_LITERAL("\xC2\xA0"),
+    SPAN_LITERAL("\xE2\x80\x8B"),
+    SPAN_LITERAL("\xE2\x80\x8C"),
+    SPAN_LITERAL("\xE2\x80\x8D"),
+    SPAN_LITERAL("\xE2\x80\xAF"),
+    SPAN_LITERAL("\xE3\x80\x80"),
+    SPAN_LITERAL("\xEF\xBB\xBF"),
+};
+
 static size_t blank_at_start(struct span text)
 {
-    if (text.bytes && (text.data[0] == ' ' || text.data[0] == '\t'))
-        return 1;
-    return text.bytes >= 2 && memcmp(text.data, "\xC2\xA0", 2) == 0 ? 2 : 0;
+    for (size_t b = 0; b < sizeof blanks / sizeof *blanks; b++)
+        if (text.bytes >= blanks[b].bytes && memcmp(text.data, blanks[b].data, blanks[b].bytes) == 0)
+            return blanks[b].bytes;
+    return 0;
 }
 
 static size_t blank_at_end(struct span text)
 {
-    if (text.bytes && (text.data[text.bytes - 1] == ' ' || text.data[text.bytes - 1] == '\t'))
-        return 1;
-    return text.bytes >= 2 && memcmp(text.data + text.bytes - 2, "\xC2\xA0", 2) == 0 ? 2 : 0;
+    for (size_t b = 0; b < sizeof blanks / sizeof *blanks; b++)
+        if (text.bytes >= blanks[b].bytes &&
+            memcmp(text.data + text.bytes - blanks[b].bytes, blanks[b].data, blanks[b].bytes) == 0)
+            return blanks[b].bytes;
+    return 0;
 }
 
 struct span csv_trim_slow(struct span text)

@@ -14,11 +14,11 @@ struct csv_dialect {
  * those of a first line "sep=;", which gives the delimiter unless one was given. */
 size_t csv_dialect_find(struct span head, bool ended, struct csv_dialect *dialect);
 
-/* Without the blanks and no-break spaces at its ends. */
+/* Without the blanks at its ends, those without width among them. */
 struct span csv_trim_slow(struct span text);
 static inline bool csv_may_be_blank(char c)
 {
-    return (unsigned char)c <= ' ' || (unsigned char)c == 0xC2 || (unsigned char)c == 0xA0;
+    return (unsigned char)c <= ' ' || (unsigned char)c >= 0x80;
 }
 static inline struct span csv_trim(struct span text)
 {

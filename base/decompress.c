@@ -38,6 +38,11 @@ static enum status packed_end(const struct packed *packed, const char *method, s
 
 static enum status packed_damaged(const struct packed *packed, const char *method, const char *why, struct error *err)
 {
+    if (why && strstr(why, "too much memory"))
+        return error_set(err, STATUS_UNSUPPORTED,
+                         "%s: the %s data needs a window of more than 128 MiB: decompress it (zstd -dc --long=31 FILE "
+                         "| … -)",
+                         packed->name, method);
     return error_set(err, STATUS_INVALID, "%s: the %s data is damaged (%s): copy the file again", packed->name, method,
                      why ? why : "no reason given");
 }
@@ -117,6 +122,12 @@ static void packed_close(void *context)
     free(packed);
 }
 
+/* Where pzstd writes a frame's size: 0x184D2A50 to 0x184D2A5F, little-endian. */
+static bool is_skippable_frame(struct span head)
+{
+    return ((unsigned char)head.data[0] & 0xf0) == 0x50 && memcmp(head.data + 1, "\x2a\x4d\x18", 3) == 0;
+}
+
 enum status decompress_if_needed(struct byte_reader **reader, const char *name, const char **found, struct error *err)
 {
     struct span head;
@@ -124,7 +135,7 @@ enum status decompress_if_needed(struct byte_reader **reader, const char *name, 
     if (byte_reader_peek(*reader, HEAD_BYTES, &head, err) != STATUS_OK)
         return err->status;
     bool gzip = head.bytes >= 2 && memcmp(head.data, "\x1f\x8b", 2) == 0;
-    bool zstd = head.bytes >= 4 && memcmp(head.data, "\x28\xb5\x2f\xfd", 4) == 0;
+    bool zstd = head.bytes >= 4 && (memcmp(head.data, "\x28\xb5\x2f\xfd", 4) == 0 || is_skippable_frame(head));
     if (!gzip && !zstd)
         return STATUS_OK;
     struct packed *packed = mem_zeroed(1, sizeof *packed);

@@ -184,7 +184,12 @@ static enum status next_block(struct avro_file *file, struct error *err)
 {
     int64_t bytes;
     char sync[SYNC_BYTES];
+    struct span head;
     file->blocks++;
+    if (byte_reader_peek(file->bytes, AVRO_FILE_MAGIC.bytes, &head, err) != STATUS_OK)
+        return err->status;
+    if (head.bytes >= AVRO_FILE_MAGIC.bytes && memcmp(head.data, AVRO_FILE_MAGIC.data, AVRO_FILE_MAGIC.bytes) == 0)
+        return file_fault(file, "another Avro file begins here: give joined files one by one", err);
     buffer_clear(&file->packed);
     if (take_long(file, &file->left, err) != STATUS_OK || take_long(file, &bytes, err) != STATUS_OK ||
         take_bytes(file, bytes, BLOCK_BYTES_MAX, &file->packed, err) != STATUS_OK ||

@@ -11,6 +11,7 @@
 #include "base/json_writer.h"
 #include "base/memory.h"
 #include "events/schema.h"
+#include "producer/input_row.h"
 
 enum {
     NUMBER_BYTES = 48, /* a number's or a time's text */
@@ -149,13 +150,14 @@ static enum time_unit unit_of_logical(const char *logical)
     return TIME_UNIT_NONE;
 }
 
-/* A plain long that is occurred_at counts milliseconds, as in the stream, unless --time-unit says what it counts. */
+/* A plain long that is occurred_at counts milliseconds, as in the stream, unless --time-unit says what it counts, or it
+ * would be a time in 1970: then it is left a number, which is refused. */
 static void put_integer(const struct avro_row *row, const struct avro_type *type, int64_t number,
                         const struct place *place)
 {
     enum time_unit unit = type->logical ? unit_of_logical(type->logical) : TIME_UNIT_NONE;
     bool plain = !type->logical && type->kind == AVRO_KIND_LONG && !row->unit;
-    if (place && place->is_time && plain)
+    if (place && place->is_time && plain && !time_is_of_1970(number))
         unit = TIME_UNIT_MS;
     if (unit)
         put_time(place, time_unit_to_ms(unit, number));

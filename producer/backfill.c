@@ -35,7 +35,7 @@ struct backfill {
     struct rejects_taken taken;
     char group[RESUME_POSITION_GROUP_BYTES];
     size_t file_index;
-    bool failed;  /* a file was refused, could not be read to its end, or its rejects could not be written */
+    bool failed;  /* a file was refused, could not be read to its end, or its rejects could not be kept */
     bool over;    /* nothing more can be sent */
     bool differs; /* the input is not the one that an earlier run has sent */
 };
@@ -180,8 +180,10 @@ static void send_row(struct backfill *backfill, struct rejects *rejects)
     struct input_row *row = &backfill->row;
     struct delivery *delivery = &backfill->delivery;
     struct error err;
-    if (row->fault_count)
-        rejects_add(rejects, row);
+    if (row->fault_count && !rejects_add(rejects, row)) {
+        backfill->over = true;
+        return;
+    }
     if (row->fault_count || delivery_has_sent(delivery)) {
         delivery_pass(delivery, row->raw, !row->fault_count);
         check_resumed(backfill);
@@ -220,8 +222,10 @@ static void send_file(struct backfill *backfill, const char *path)
         if (more)
             send_row(backfill, rejects);
     }
-    if (rejects_close(rejects, &err) != STATUS_OK)
+    if (rejects_close(rejects, !more, &err) != STATUS_OK) {
         backfill_fail(backfill, &err);
+        backfill->over = true;
+    }
     input_free(input);
 }
 
@@ -375,6 +379,8 @@ static int backfill_run(const struct options *options, struct schema *schema)
     } else if (check_readable(options, &err) != STATUS_OK ||
                (!backfill->delivery.dry_run && registration_do(options, schema, &err) != STATUS_OK)) {
         log_error(where, "%s", err.text);
+        if (stop_requested && !backfill->delivery.dry_run)
+            print_how_to_go_on(backfill);
     } else {
         result = backfill_send(backfill);
     }

@@ -126,7 +126,9 @@ static void check_event(struct dlq_content_reader *reader, struct dlq_content *c
 void dlq_content_read(struct dlq_content_reader *reader, struct span key, struct span value, struct span frame_header,
                       const struct record_context *context, struct dlq_content *out)
 {
-    out->event = (struct event){.cells = reader->cells};
+    out->event = (struct event){.cells = reader->cells, .type = -1, .occurred_at_ms = INT64_MIN};
+    for (size_t c = 0; c < reader->schema->column_count; c++)
+        reader->cells[c] = (struct cell){.code = CELL_UNLISTED};
     out->fault_count = 0;
     out->key_id = read_key_id(reader, key);
     out->value_code = EVENT_BAD_FRAME;

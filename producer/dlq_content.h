@@ -21,7 +21,8 @@ struct dlq_content {
     struct span key_id;         /* whom the key names; SPAN_NULL: nobody that can be read */
     enum event_code value_code; /* EVENT_OK: `event` was decoded; else value_fault says why not */
     struct fault value_fault;
-    struct event event;
+    struct event event; /* of Avro that was not decoded: what was read before the fault; the rest is SPAN_NULL,
+                           INT64_MIN, type -1, CELL_UNLISTED */
     size_t fault_count; /* of the event, by the schema as it is today */
     struct fault faults[DLQ_CONTENT_FAULTS_MAX];
 };

@@ -342,7 +342,7 @@ static int replay_finish(const struct replay *replay, enum status status, const 
     if (status != STATUS_OK)
         log_error("dlq", "%s; what was not committed is replayed by the next run", err->text);
     if (stop_requested)
-        log_error("dlq", "stopped before the end");
+        log_error("dlq", "stopped before the end: the same command goes on with what is left");
     if (replay->unmarked)
         log_error("dlq",
                   "%" PRIu64 " letters were left: those replayed are too scattered to be remembered; replay those "

@@ -74,24 +74,40 @@ static void show_mark_faults(struct show *show, int32_t column)
     buffer_add_u8(&show->out, '\n');
 }
 
+static void show_add_id(struct show *show, const char *name, struct span id, int32_t column)
+{
+    if (!id.data)
+        return;
+    buffer_printf(&show->out, "  %-26s ", name);
+    show_add_text(show, id);
+    show_mark_faults(show, column);
+}
+
+static void show_add_envelope(struct show *show)
+{
+    const struct event *event = &show->read.event;
+    char time[DEAD_LETTER_TIME_BYTES];
+    show_add_id(show, "event_id", event->event_id, FAULT_EVENT_ID);
+    show_add_id(show, "employee_id", event->employee_id, FAULT_EMPLOYEE_ID);
+    if (event->type >= 0) {
+        buffer_printf(&show->out, "  %-26s %s%s", "event_type", show->schema->event_types[event->type],
+                      event->partial ? ", with what has changed alone" : "");
+        show_mark_faults(show, FAULT_CHANGED);
+    }
+    if (event->occurred_at_ms == INT64_MIN)
+        return;
+    dead_letter_time(event->occurred_at_ms * 1000, time);
+    buffer_printf(&show->out, "  %-26s %s", "occurred_at", time);
+    show_mark_faults(show, FAULT_OCCURRED_AT);
+}
+
+/* What was read of it. */
 static void show_add_event(struct show *show)
 {
     const struct event *event = &show->read.event;
     const struct schema *schema = show->schema;
-    char time[DEAD_LETTER_TIME_BYTES];
     struct buffer cell = {0};
-    buffer_printf(&show->out, "  %-26s ", "event_id");
-    show_add_text(show, event->event_id);
-    show_mark_faults(show, FAULT_EVENT_ID);
-    buffer_printf(&show->out, "  %-26s ", "employee_id");
-    show_add_text(show, event->employee_id);
-    show_mark_faults(show, FAULT_EMPLOYEE_ID);
-    buffer_printf(&show->out, "  %-26s %s%s", "event_type", schema->event_types[event->type],
-                  event->partial ? ", with what has changed alone" : "");
-    show_mark_faults(show, FAULT_CHANGED);
-    dead_letter_time(event->occurred_at_ms * 1000, time);
-    buffer_printf(&show->out, "  %-26s %s", "occurred_at", time);
-    show_mark_faults(show, FAULT_OCCURRED_AT);
+    show_add_envelope(show);
     for (size_t c = 0; c < schema->column_count; c++) {
         const char *name = schema->columns[c].name;
         if (event->cells[c].code == CELL_UNLISTED)
@@ -102,7 +118,10 @@ static void show_add_event(struct show *show)
         buffer_printf(&show->out, "  %-26s %.*s", name, (int)(cell.bytes - before - 1), cell.data + before);
         show_mark_faults(show, (int32_t)c);
     }
-    show_mark_faults(show, FAULT_NO_COLUMN);
+    for (size_t f = 0; f < show->read.fault_count; f++)
+        if (show->read.faults[f].column == FAULT_NO_COLUMN)
+            buffer_printf(&show->out, "  <-- %s: %s\n", event_code_name(show->read.faults[f].code),
+                          fault_reason(&show->read.faults[f]));
     buffer_free(&cell);
 }
 
@@ -139,6 +158,10 @@ static void show_print_text(struct show *show)
     } else {
         buffer_printf(&show->out, "value, %zu bytes, cannot be decoded: %s: %s\n", letter->value.bytes,
                       event_code_name(read->value_code), read->value_fault.text);
+        if (read->event.form == EVENT_FORM_AVRO && read->event.event_id.data) {
+            show_add_event(show);
+            buffer_printf(&show->out, "  …   <-- %s: read up to here\n", event_code_name(read->value_code));
+        }
         show_add_hex(show, letter->value);
     }
 }

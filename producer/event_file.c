@@ -138,8 +138,6 @@ static void add_json(struct event_file *file, const struct event *event)
 {
     char time[DEAD_LETTER_TIME_BYTES];
     const struct schema *schema = file->schema;
-    if (file->form == EVENT_FILE_JSON)
-        buffer_add_text(&file->text, file->events++ ? ",\n" : "[\n");
     struct json_writer json = json_writer_of(&file->text);
     json.comma = ", ";
     json_begin_object(&json, NULL);
@@ -157,8 +155,6 @@ static void add_json(struct event_file *file, const struct event *event)
     }
     write_attributes(&json, schema, event);
     json_end_object(&json);
-    if (file->form == EVENT_FILE_JSONL)
-        buffer_add_u8(&file->text, '\n');
 }
 
 /* --- the file --- */
@@ -197,14 +193,29 @@ enum status event_file_open(const char *path, enum event_file_form form, const s
     return status;
 }
 
-enum status event_file_add(struct event_file *file, const struct event *event, struct error *err)
+static void add_text(struct event_file *file, const struct event *event, struct poison *poison, enum poison_kind kind)
 {
-    if (file->form == EVENT_FILE_AVRO)
-        add_avro(file, event);
-    else if (file->form == EVENT_FILE_CSV)
+    if (file->form == EVENT_FILE_JSON)
+        buffer_add_text(&file->text, file->events++ ? ",\n" : "[\n");
+    size_t start = file->text.bytes;
+    if (file->form == EVENT_FILE_CSV)
         table_write_event(file->schema, event, &file->text);
     else
         add_json(file, event);
+    poison_text(poison, kind, file->form, &file->text, start);
+    if (file->form != EVENT_FILE_JSON)
+        buffer_add_u8(&file->text, '\n');
+}
+
+enum status event_file_add(struct event_file *file, struct event *event, struct poison *poison, uint64_t index,
+                           struct error *err)
+{
+    struct span key;
+    enum poison_kind kind = poison_event(poison, index, event, &key);
+    if (file->form == EVENT_FILE_AVRO)
+        add_avro(file, event);
+    else
+        add_text(file, event, poison, kind);
     return file->text.bytes < WRITE_BYTES ? STATUS_OK : flush_text(file, err);
 }
 

@@ -118,14 +118,19 @@ static enum status table_flush(struct output_file *file, struct buffer *text, st
 static enum status write_rows(struct generate *generate, struct output_file *file, const char *path, struct error *err)
 {
     struct buffer text = {0};
+    struct event event = {.cells = generate->cells};
     char id[ID_BYTES];
     uint32_t label;
+    struct span key;
     enum status status = STATUS_OK;
     table_write_header(generate->schema, &text);
     for (uint64_t i = 0; i < generate->count && status == STATUS_OK; i++) {
         generate_draw(generate, i, generate->start_ms, &label);
-        size_t bytes = employee_name(i, id);
+        enum poison_kind kind = poison_event(&generate->poison, i, &event, &key);
+        size_t bytes = employee_name(i, id), start = text.bytes;
         table_write_row(generate->schema, (struct span){id, bytes}, generate->cells, label, &text);
+        poison_text(&generate->poison, kind, EVENT_FILE_CSV, &text, start);
+        buffer_add_u8(&text, '\n');
         generate->written++;
         if (stop_requested)
             status = error_set(err, STATUS_UNAVAILABLE, "stopped: %s is incomplete", path);
@@ -143,7 +148,7 @@ static enum status write_events(struct generate *generate, struct event_file *fi
     struct made made;
     enum status status = STATUS_OK;
     while (status == STATUS_OK && generate_next(generate, generate->start_ms, &made)) {
-        status = event_file_add(file, &made.event, err);
+        status = event_file_add(file, &made.event, &generate->poison, generate->written - 1, err);
         if (status == STATUS_OK && stop_requested)
             status = error_set(err, STATUS_UNAVAILABLE, "stopped: %s is incomplete", path);
     }
@@ -181,7 +186,9 @@ static int write_out(struct generate *generate, const char *path)
     enum status status = write_file(generate, path, &err);
     if (status != STATUS_OK)
         log_error(where, "%s", err.text);
-    else if (strcmp(path, "-") != 0)
+    else if (poison_total(&generate->poison))
+        poison_print(&generate->poison, stderr);
+    if (status == STATUS_OK && strcmp(path, "-") != 0)
         fprintf(stderr, "wrote %llu %s to %s\n", (unsigned long long)generate->written,
                 generate->lives ? "events" : "employees", path);
     return status == STATUS_OK ? 0 : 1;
@@ -242,15 +249,32 @@ static enum status check_times(struct generate *generate, struct error *err)
     return STATUS_OK;
 }
 
+/* What a file cannot have is refused where it was asked for by its code, else left out, which is said. */
+static enum status restrict_poison(struct generate *generate, struct error *err)
+{
+    const char *codes = options_text(generate->options, OPTION_POISON_CODES);
+    struct buffer left_out = {0};
+    if (generate->poison_share <= 0)
+        return STATUS_OK;
+    if (poison_restrict(&generate->poison, generate->out_form, codes, err) != STATUS_OK)
+        return err->status;
+    if (!codes) {
+        poison_print_left_out(&generate->poison, &left_out);
+        log_info(where, "poison that the file cannot have is left out: %.*s", (int)left_out.bytes,
+                 buffer_span(&left_out).data);
+    }
+    buffer_free(&left_out);
+    return STATUS_OK;
+}
+
 static enum status check_output(struct generate *generate, const char *path, struct error *err)
 {
     const struct options *options = generate->options;
     const char *format = options_text(options, OPTION_FORMAT);
     if (!path)
         return format ? error_set(err, STATUS_INVALID, "--format is of a file: name it with --out") : STATUS_OK;
-    if (generate->poison_share > 0)
-        return error_set(err, STATUS_INVALID, "--poison is for events that are sent: it cannot be written (--out)");
-    if (event_file_form_of(format, path, &generate->out_form, err) != STATUS_OK)
+    if (event_file_form_of(format, path, &generate->out_form, err) != STATUS_OK ||
+        restrict_poison(generate, err) != STATUS_OK)
         return err->status;
     if (generate->out_form == EVENT_FILE_CSV && options_word(options, OPTION_CHANGES))
         return error_set(err, STATUS_INVALID,

@@ -9,13 +9,15 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text_file.h"
 #include "events/fault.h"
 #include "producer/event_id.h"
+#include "producer/file_id.h"
 #include "producer/input_form.h"
 
-enum { HEAD_BYTES = 4 };
+enum { HEAD_BYTES = 4, SHOWN = 20 };
 
 struct input {
     struct input_source source;
@@ -23,11 +25,12 @@ struct input {
     int descriptor; /* -1: none of its own */
     const struct input_form *form;
     void *reader;
-    struct cell *cells;            /* of the current row */
-    struct sha256 *sha256;         /* for event ids */
-    struct buffer identity;        /* what the current row's event id is made from */
-    char event_id[EVENT_ID_BYTES]; /* of the current row */
-    char employee_id[32];          /* of the current row where the file gives none */
+    struct cell *cells;                   /* of the current row */
+    struct sha256 *sha256;                /* for event ids */
+    struct buffer identity;               /* what the current row's event id is made from */
+    char event_id[EVENT_ID_BYTES];        /* of the current row */
+    char employee_id[32];                 /* of the current row where the file gives none */
+    uint64_t doubts[FILE_ID_DOUBT_COUNT]; /* ids that were warned of */
 };
 
 /* From the file's name, the line and the row's bytes: the same row of the same file has the same id
@@ -67,6 +70,18 @@ static void check_id(struct input_row *row)
         input_row_refuse(row, EVENT_MISSING_REQUIRED, FAULT_EMPLOYEE_ID, "%s", flaw);
 }
 
+static void warn_of_doubtful_id(struct input *input, const struct input_row *row)
+{
+    enum file_id_doubt doubt = file_id_doubt(row->event.employee_id);
+    if (doubt == FILE_ID_NO_DOUBT || input->doubts[doubt]++ >= SHOWN)
+        return;
+    char element[32] = "";
+    if (row->element)
+        snprintf(element, sizeof element, " element %zu:", row->element);
+    log_warn("backfill", "%s:%zu:%s %s%s", input->source.name, row->line, element, file_id_doubt_text(doubt),
+             input->doubts[doubt] == SHOWN ? "; further lines of this kind are not named" : "");
+}
+
 static void row_complete(struct input *input, struct input_row *row)
 {
     struct event *event = &row->event;
@@ -83,6 +98,8 @@ static void row_complete(struct input *input, struct input_row *row)
     if (!event->employee_id.data) {
         snprintf(input->employee_id, sizeof input->employee_id, "row-%zu", row->element ? row->element : row->line);
         event->employee_id = span_of(input->employee_id);
+    } else {
+        warn_of_doubtful_id(input, row);
     }
     if (!event->event_id.data) {
         make_event_id(input, row);

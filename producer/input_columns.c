@@ -117,6 +117,16 @@ size_t input_columns_count_names(struct input_columns *columns, const struct csv
     return names;
 }
 
+bool input_columns_are_placed(struct input_columns *columns, const struct csv_record *record)
+{
+    bool placed = record->field_count == columns->field_count;
+    for (size_t i = 0; i < record->field_count && placed; i++) {
+        const int32_t *position = position_of(columns, record->fields[i]);
+        placed = !position || *position == (int32_t)i;
+    }
+    return placed;
+}
+
 static bool names_are_alike(struct span name, const char *known)
 {
     size_t at = 0;
@@ -281,39 +291,22 @@ static struct span id_inside(struct span text)
                                                                           : text;
 }
 
-/* 123.0: an integer that a program took for a number with a fraction, mostly because other rows have none. */
-static bool is_integer_with_fraction(struct span text)
+static void warn_of_fixed_id(struct input_columns *columns, const struct input_row *row)
 {
-    size_t digits = 0;
-    while (digits < text.bytes && text.data[digits] >= '0' && text.data[digits] <= '9')
-        digits++;
-    return digits && digits + 2 == text.bytes && memcmp(text.data + digits, ".0", 2) == 0;
-}
-
-static void warn_of_id(const struct input_columns *columns, const struct input_row *row, uint64_t *said,
-                       const char *what)
-{
-    if ((*said)++ < SHOWN)
-        log_warn(where, "%s:%zu: %s%s", columns->source->name, row->line, what,
-                 *said == SHOWN ? "; further lines of this kind are not named" : "");
+    if (columns->ids_fixed++ < SHOWN)
+        log_warn(where, "%s:%zu: the id is written as a spreadsheet's text (=\"…\" or '…): the id inside is taken%s",
+                 columns->source->name, row->line,
+                 columns->ids_fixed == SHOWN ? "; further lines of this kind are not named" : "");
 }
 
 static void read_id(struct input_columns *columns, struct span text, struct input_row *row)
 {
     struct span id = id_inside(text);
     if (id.bytes != text.bytes)
-        warn_of_id(columns, row, &columns->ids_fixed,
-                   "the id is written as a spreadsheet's text (=\"…\" or '…): the id inside is taken");
-    else if (is_integer_with_fraction(id))
-        warn_of_id(columns, row, &columns->ids_with_fraction,
-                   "the id ends in .0, as programs write integers of a column that has gaps: it is sent as it is, and "
-                   "is another employee than the one without .0");
+        warn_of_fixed_id(columns, row);
     if (null_values_have(&row->settings->null_values, id))
         id.bytes = 0;
-    if (id.bytes && id.data[0] == '=')
-        input_row_refuse(row, EVENT_BAD_ID, FAULT_EMPLOYEE_ID, "the id is a formula: export the values");
-    else
-        input_row_set_envelope(row, ENVELOPE_EMPLOYEE_ID, id);
+    input_row_set_envelope(row, ENVELOPE_EMPLOYEE_ID, id);
 }
 
 static void read_envelope(struct input_columns *columns, const struct csv_record *record, struct input_row *row)
@@ -339,7 +332,7 @@ static void read_envelope(struct input_columns *columns, const struct csv_record
 /* A refused row that is no UTF-8 is most often one of another encoding: said once a file. */
 static void hint_at_encoding(struct input_columns *columns, const struct csv_record *record)
 {
-    if (columns->encoding_hints || utf8_is_valid(record->raw))
+    if (columns->encoding_hints || columns->source->recoded || utf8_is_valid(record->raw))
         return;
     columns->encoding_hints++;
     log_warn(where,

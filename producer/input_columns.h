@@ -16,10 +16,10 @@ struct input_columns {
     int32_t *positions;                /* field of each column of the schema, or POSITION_NONE */
     int32_t id_position;
     int32_t envelope_positions[ENVELOPE_FIELD_COUNT];
-    int32_t changed_position; /* of a list of names in JSON, which makes a row a partial event */
-    bool *listed;             /* scratch: by column of the schema */
-    uint64_t ids_fixed, ids_with_fraction, encoding_hints; /* said so far */
-    struct buffer header;                                  /* what the reader begins the file of rejects with */
+    int32_t changed_position;           /* of a list of names in JSON, which makes a row a partial event */
+    bool *listed;                       /* scratch: by column of the schema */
+    uint64_t ids_fixed, encoding_hints; /* said so far */
+    struct buffer header;               /* what the reader begins the file of rejects with */
 };
 
 void input_columns_init(struct input_columns *columns, const struct input_source *source);
@@ -31,6 +31,8 @@ MUST_USE enum status input_columns_place(struct input_columns *columns, const st
                                          struct error *err);
 /* The column whose name a header's name comes close to (case, blanks, underscores aside), or NULL. */
 const char *input_columns_like(const struct input_columns *columns, struct span name);
+/* The record names the same columns in the same places. */
+bool input_columns_are_placed(struct input_columns *columns, const struct csv_record *record);
 /* How many fields are names of columns. */
 size_t input_columns_count_names(struct input_columns *columns, const struct csv_record *record);
 /* Takes the header that was placed: finds what the mapping does with each field, logs what is unknown and what is

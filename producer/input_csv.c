@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "producer/input_columns.h"
 
-enum { TITLE_RECORDS_MAX = 20, SHOWN = 20 };
+enum { TITLE_RECORDS_MAX = 20, SHOWN = 20, JSON_HEAD_BYTES = 64 };
 
 static const char where[] = "backfill";
 
@@ -51,6 +51,64 @@ static void name_fields(const struct input_columns *columns, const struct csv_re
         buffer_printf(out, " (the schema writes \"%s\"; rename the columns, or use --map)", like);
 }
 
+/* How many names of columns stand in a text that this delimiter cuts. */
+static size_t count_names_cut_by(struct csv_reader *reader, struct span text, char delimiter)
+{
+    size_t names = 0;
+    for (bool more = true; more;) {
+        const char *end = memchr(text.data, delimiter, text.bytes);
+        size_t bytes = end ? (size_t)(end - text.data) : text.bytes;
+        struct span name = csv_trim((struct span){text.data, bytes});
+        if (name.bytes >= 2 && name.data[0] == '"' && name.data[name.bytes - 1] == '"')
+            name = (struct span){name.data + 1, name.bytes - 2};
+        names += input_columns_count_names(&reader->columns, &(struct csv_record){.fields = &name, .field_count = 1});
+        more = end != NULL;
+        text = (struct span){text.data + bytes + more, text.bytes - bytes - more};
+    }
+    return names;
+}
+
+/* The delimiter that makes a header of a record that is none, or 0. The one in use: its lines are in quotes as a whole.
+ */
+static char find_other_delimiter(struct csv_reader *reader, const struct csv_record *record)
+{
+    const char used = csv_delimiter(reader->csv);
+    for (const char *delimiter = CSV_DELIMITERS "^:~\x1f"; *delimiter && record->field_count; delimiter++)
+        if (*delimiter != used && count_names_cut_by(reader, record->raw, *delimiter) >= 2)
+            return *delimiter;
+    return record->field_count == 1 && count_names_cut_by(reader, record->fields[0], used) >= 2 ? used : 0;
+}
+
+static const char *delimiter_name(char delimiter, char text[static 4])
+{
+    if (delimiter == '\t')
+        return "tab";
+    if (delimiter == '\x1f')
+        return "$'\\x1f'";
+    snprintf(text, 4, "\"%c\"", delimiter);
+    return text;
+}
+
+/* What would make a header of the first line. */
+static void add_hint(struct csv_reader *reader, const struct csv_record *record, struct buffer *out)
+{
+    char other = find_other_delimiter(reader, record), text[4];
+    if (other && other == csv_delimiter(reader->csv))
+        buffer_add_text(out, " (whole lines are in quotes: export the table without them)");
+    else if (other)
+        buffer_printf(out, " (give --delimiter %s)", delimiter_name(other, text));
+}
+
+static enum status refuse_two_delimiters(const struct csv_reader *reader, size_t line, char delimiter, size_t next,
+                                         struct error *err)
+{
+    char text[4];
+    return error_set(err, STATUS_INVALID,
+                     "%s:%zu: a header with the delimiter %s, and line %zu is one with another: two tables were "
+                     "joined; make a file of each (head -n %zu, tail -n +%zu)",
+                     reader->source->name, line, delimiter_name(delimiter, text), next, next - 1, next);
+}
+
 static size_t filled_fields(const struct csv_record *record)
 {
     size_t filled = 0;
@@ -61,16 +119,16 @@ static size_t filled_fields(const struct csv_record *record)
 
 static enum status no_header(const struct csv_reader *reader, size_t line, const struct buffer *seen, struct error *err)
 {
-    const char delimiter = csv_delimiter(reader->csv);
+    char text[4];
     if (!line)
         return error_set(err, STATUS_INVALID, "%s: the file is empty: the first line must name the columns",
                          reader->source->name);
     return error_set(err, STATUS_INVALID,
                      "%s:%zu: none of the columns is known to the schema: the first line must name the columns. Read "
-                     "with the delimiter %s%c%s it begins with %.*s; another one is set with --delimiter, another "
+                     "with the delimiter %s it begins with %.*s; another one is set with --delimiter, another "
                      "encoding with --encoding",
-                     reader->source->name, line, delimiter == '\t' ? "tab" : "\"", delimiter == '\t' ? ' ' : delimiter,
-                     delimiter == '\t' ? "" : "\"", (int)seen->bytes, buffer_span(seen).data);
+                     reader->source->name, line, delimiter_name(csv_delimiter(reader->csv), text), (int)seen->bytes,
+                     buffer_span(seen).data);
 }
 
 /* The first record that names columns of the schema; titles may stand above it. */
@@ -78,7 +136,8 @@ static enum status find_header(struct csv_reader *reader, struct csv_record *hea
 {
     struct buffer seen = {0};
     struct error first_error = {0};
-    size_t first_line = 0, known = 0;
+    size_t first_line = 0, known = 0, other_line = 0;
+    char other = 0;
     enum status status = STATUS_OK;
     for (int record = 0; record < TITLE_RECORDS_MAX && status == STATUS_OK && !known; record++) {
         bool more = true;
@@ -94,13 +153,20 @@ static enum status find_header(struct csv_reader *reader, struct csv_record *hea
                 break;
         }
         status = STATUS_OK;
-        if (!first_line && !first_error.status)
+        if (!first_line && !first_error.status) {
             name_fields(&reader->columns, header, &seen);
+            if (!known)
+                add_hint(reader, header, &seen);
+        }
+        if (!known && !other && (other = find_other_delimiter(reader, header)))
+            other_line = header->line;
         first_line = first_line ? first_line : header->line;
     }
     if (status == STATUS_OK && !known)
         status = first_error.status ? error_set(err, first_error.status, "%s", first_error.text)
                                     : no_header(reader, first_line, &seen, err);
+    if (status == STATUS_OK && other)
+        status = refuse_two_delimiters(reader, other_line, other, header->line, err);
     if (status == STATUS_OK && header->line > first_line)
         log_warn(where,
                  "%s: the header is line %zu: what is above it, from line %zu on, names no column and is not sent",
@@ -148,8 +214,25 @@ static void csv_reader_close(void *opaque)
     free(reader);
 }
 
+/* `{"` or `[{`: a name in brackets may begin a header. */
+static enum status check_no_json(const struct input_source *source, struct error *err)
+{
+    struct span head;
+    if (byte_reader_peek(source->bytes, JSON_HEAD_BYTES, &head, err) != STATUS_OK)
+        return err->status;
+    const char wanted = !head.bytes ? '\0' : head.data[0] == '{' ? '"' : head.data[0] == '[' ? '{' : '\0';
+    size_t at = 1;
+    while (wanted && at < head.bytes && strchr(" \t\r\n", head.data[at]))
+        at++;
+    if (!wanted || at >= head.bytes || head.data[at] != wanted)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "%s is JSON, whatever it is called: give --format jsonl", source->name);
+}
+
 static enum status csv_reader_open(const struct input_source *source, void **out, struct error *err)
 {
+    if (check_no_json(source, err) != STATUS_OK)
+        return err->status;
     struct csv_reader *reader = mem_zeroed(1, sizeof *reader);
     reader->source = source;
     reader->csv = csv_new(source->bytes, source->name, source->settings->delimiter);
@@ -171,6 +254,12 @@ static const char *without_place(const struct csv_reader *reader, const struct c
     return bytes > 0 && strncmp(text, place, (size_t)bytes) == 0 ? text + bytes : text;
 }
 
+static void pass_header(struct csv_reader *reader, const struct csv_record *record)
+{
+    if (reader->headers_passed++ < SHOWN)
+        log_info(where, "%s:%zu: the header again (joined files): passed over", reader->source->name, record->line);
+}
+
 /* Files that were joined bring their header along. */
 static bool is_header_again(struct csv_reader *reader, const struct csv_record *record)
 {
@@ -178,8 +267,7 @@ static bool is_header_again(struct csv_reader *reader, const struct csv_record *
                           reader->columns.header.bytes - reader->header_at};
     if (!span_equal(record->raw, header))
         return false;
-    if (reader->headers_passed++ < SHOWN)
-        log_info(where, "%s:%zu: the header again (joined files): passed over", reader->source->name, record->line);
+    pass_header(reader, record);
     return true;
 }
 
@@ -192,8 +280,8 @@ static enum status next_record(struct csv_reader *reader, struct csv_record *rec
     return status;
 }
 
-/* Called for rows with faults: does another table, with other columns, begin here? */
-static bool is_another_header(struct csv_reader *reader, const struct csv_record *record)
+/* Called for rows with faults: does another table begin here? */
+static bool is_header(struct csv_reader *reader, const struct csv_record *record)
 {
     size_t names = input_columns_count_names(&reader->columns, record);
     return names >= 2 && names * 2 >= record->field_count;
@@ -218,11 +306,13 @@ static void refuse_record(const struct csv_reader *reader, const struct csv_reco
     row->event.cells = NULL;
 }
 
-static enum status csv_reader_next(void *opaque, struct input_row *row, bool *more, struct error *err)
+/* *again: it was the header, written in another way. */
+static enum status read_row(struct csv_reader *reader, struct input_row *row, bool *again, bool *more,
+                            struct error *err)
 {
-    struct csv_reader *reader = opaque;
     struct csv_record record;
     enum status status = next_record(reader, &record, more, err);
+    *again = false;
     if (status != STATUS_OK && status != STATUS_INVALID && status != STATUS_LIMIT)
         return status;
     if (status == STATUS_OK && !*more)
@@ -241,9 +331,27 @@ static enum status csv_reader_next(void *opaque, struct input_row *row, bool *mo
                          "the row has %zu fields, the header %zu", record.field_count, reader->columns.field_count);
         row->event.cells = NULL;
     }
-    if (row->fault_count && is_another_header(reader, &record))
+    if (!row->fault_count || !is_header(reader, &record))
+        return STATUS_OK;
+    *again = input_columns_are_placed(&reader->columns, &record);
+    if (!*again)
         return refuse_another_header(reader, &record, err);
+    pass_header(reader, &record);
     return STATUS_OK;
+}
+
+static enum status csv_reader_next(void *opaque, struct input_row *row, bool *more, struct error *err)
+{
+    struct csv_reader *reader = opaque;
+    struct cell *cells = row->event.cells;
+    bool again = false;
+    enum status status;
+    do {
+        if (again)
+            input_row_begin(row, reader->source->settings, cells);
+        status = read_row(reader, row, &again, more, err);
+    } while (status == STATUS_OK && again);
+    return status;
 }
 
 static const char *const endings[] = {".csv", ".tsv", NULL};

@@ -4,6 +4,7 @@
  * memory. */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "events/json_event.h"
 #include "producer/input_form.h"
@@ -17,6 +18,7 @@ struct jsonl_reader {
     struct json_array_reader *array; /* the input is one JSON array; NULL: JSON Lines */
     struct buffer text;              /* of the current row, which borrows from it and from `events` */
     struct json_events *events;
+    bool hinted; /* that objects of several lines are no JSON Lines */
 };
 
 /* Reads to the line's end, of which text keeps the first LINE_BYTES_MAX bytes. *bytes: the line's length without its
@@ -43,6 +45,23 @@ static void refuse_line(struct input_row *row, enum event_code code, const char 
     row->event.cells = NULL;
 }
 
+/* "{" alone, or a line that ends with a comma: the object goes on in the next line. Said once a file. */
+static void hint_at_lines(struct jsonl_reader *reader, struct span line)
+{
+    char last = '\0';
+    if (reader->hinted || reader->array || !line.bytes || line.data[0] != '{')
+        return;
+    for (size_t i = 0; i < line.bytes; i++)
+        if (!strchr(" \t\r", line.data[i]))
+            last = line.data[i];
+    if (last != '{' && last != ',' && last != '[')
+        return;
+    reader->hinted = true;
+    log_warn("backfill",
+             "%s:%zu: an object that goes on in the next line: JSON Lines have one a line (jq -c . FILE | … -)",
+             reader->source->name, reader->line);
+}
+
 /* Faults of fields leave the row a row; of a line that is no JSON there is nothing to look at. */
 static void read_line(struct jsonl_reader *reader, struct input_row *row, struct span line)
 {
@@ -53,10 +72,12 @@ static void read_line(struct jsonl_reader *reader, struct input_row *row, struct
     row->fault_count = faults.count;
     bool is_no_row = faults.count == 1 && faults.list[0].column == FAULT_NO_COLUMN &&
                      (faults.list[0].code == EVENT_MALFORMED || faults.list[0].code == EVENT_LIMIT);
-    if (is_no_row)
+    if (is_no_row) {
+        hint_at_lines(reader, line);
         row->event.cells = NULL;
-    else
+    } else {
         input_row_check_envelope(row);
+    }
 }
 
 static enum status jsonl_reader_next(void *opaque, struct input_row *row, bool *more, struct error *err)
@@ -94,6 +115,9 @@ static enum status jsonl_reader_open(const struct input_source *source, void **o
     const struct json_settings how = {
         .time_unit = settings->time_unit, .map = settings->map, .rows = true, .unchecked = !settings->validate};
     reader->source = source;
+    if (settings->null_values.count)
+        log_warn("backfill", "%s: --null-values is for tables (CSV, Avro, queries): what is missing in JSON is null",
+                 source->name);
     if (json_array_begins(source->bytes))
         reader->array = json_array_reader_new(source->bytes, source->name);
     reader->events = json_events_new(settings->schema, &how);

@@ -10,6 +10,7 @@
 #include "events/identity.h"
 #include "events/validate.h"
 #include "events/timestamp.h"
+#include "producer/file_id.h"
 
 int32_t envelope_fault_column(enum envelope_field field)
 {
@@ -68,53 +69,6 @@ static void set_event_type(struct input_row *row, struct span text)
     input_row_refuse(row, EVENT_UNKNOWN_CATEGORY, FAULT_EVENT_TYPE, "not a symbol of the event schema");
 }
 
-static size_t digits_from(struct span text, size_t at)
-{
-    while (at < text.bytes && text.data[at] >= '0' && text.data[at] <= '9')
-        at++;
-    return at;
-}
-
-/* 1.23457E+11: the digits that are gone may have been another employee's. */
-static bool is_shortened_number(struct span text)
-{
-    size_t at = digits_from(text, 0);
-    if (at && at < text.bytes && (text.data[at] == '.' || text.data[at] == ','))
-        at = digits_from(text, at + 1);
-    bool fraction = memchr(text.data, '.', at) || memchr(text.data, ',', at);
-    if (!at || at + 1 >= text.bytes || (text.data[at] | 0x20) != 'e')
-        return false;
-    bool sign = text.data[at + 1] == '+' || text.data[at + 1] == '-';
-    size_t power = at + 1 + sign;
-    return (sign || fraction) && power < text.bytes && digits_from(text, power) == text.bytes; /* 12E5 may be an id */
-}
-
-/* #REF!, #N/A, and in other languages #BEZUG!, #NV: capitals behind a hash, no digits but in #DIV/0!; or ####. */
-static bool is_spreadsheet_error(struct span text)
-{
-    for (size_t i = 1; i < text.bytes; i++) {
-        char byte = text.data[i];
-        bool lower = byte >= 'a' && byte <= 'z', digit = byte >= '0' && byte <= '9';
-        if (lower || byte == '-' || (digit && text.data[i - 1] != '/'))
-            return false;
-    }
-    return text.data[0] == '#';
-}
-
-/* What keeps a text from being an id in a file: besides what no id may be, the byte-order mark with which files begin,
- * and what spreadsheets make of ids. */
-static const char *file_id_flaw(struct span text)
-{
-    static const char mark[] = "\xef\xbb\xbf";
-    if (text.bytes >= 3 && memcmp(text.data, mark, 3) == 0)
-        return "begins with a byte-order mark: two files were joined";
-    if (text.bytes && is_shortened_number(text))
-        return "is a number that a spreadsheet has shortened (1.23E+11): export the column as text";
-    if (text.bytes && is_spreadsheet_error(text))
-        return "is a spreadsheet's error (#REF!, #N/A, ####): correct the formula, widen the column, and export again";
-    return id_flaw(text);
-}
-
 static void set_id(struct input_row *row, int32_t column, struct span text, struct span *out)
 {
     const char *flaw = file_id_flaw(text);
@@ -122,6 +76,13 @@ static void set_id(struct input_row *row, int32_t column, struct span text, stru
         input_row_refuse(row, EVENT_BAD_ID, column, "the id %s", flaw);
     else
         *out = text;
+}
+
+static void refuse_unit(struct input_row *row)
+{
+    input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
+                     "a number that would be a time in 1970, so that it hardly counts in the given unit: write ISO "
+                     "8601 (2025-03-04)");
 }
 
 void input_row_set_time(struct input_row *row, struct span text, enum time_unit unit)
@@ -135,6 +96,8 @@ void input_row_set_time(struct input_row *row, struct span text, enum time_unit 
         input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
                          "a bare number has no unit: write ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z), or give "
                          "--time-unit (" TIME_UNIT_NAMES ") or TIME_UNIT");
+    else if (timestamp_is_number(text) && timestamp_parse_number(text, unit, out) && time_is_of_1970(*out))
+        refuse_unit(row);
     else if (!timestamp_parse(text, out) && !timestamp_parse_number(text, unit, out))
         input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
                          "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
@@ -168,7 +131,9 @@ void input_row_check_envelope(struct input_row *row)
         set_id(row, FAULT_EMPLOYEE_ID, event->employee_id, &event->employee_id);
     if (event->event_id.data)
         set_id(row, FAULT_EVENT_ID, event->event_id, &event->event_id);
-    if (event->occurred_at_ms != INT64_MIN && row->settings->validate && row->fault_count < INPUT_FAULTS_MAX)
+    if (row->settings->time_unit && time_is_of_1970(event->occurred_at_ms))
+        refuse_unit(row);
+    else if (event->occurred_at_ms != INT64_MIN && row->settings->validate && row->fault_count < INPUT_FAULTS_MAX)
         row->fault_count +=
             occurred_at_check(event->occurred_at_ms, row->latest_ms, &row->faults[row->fault_count]) != EVENT_OK;
 }

@@ -11,15 +11,18 @@ enum { STREAM_POISON = 2 };
 static const struct {
     const char *name;
     enum event_code code;
+    unsigned files;
+    const char *why;
 } kinds[] = {
-#define POISON_ROW(id, name, code, what) {name, EVENT_##code},
+#define POISON_ROW(id, name, code, what, files, why) {name, EVENT_##code, files, why},
     POISON_TABLE(POISON_ROW)
 #undef POISON_ROW
 };
 
 void poison_init(struct poison *poison, const struct schema *schema, double share, uint64_t seed)
 {
-    *poison = (struct poison){.schema = schema, .share = share, .seed = seed, .kind_count = POISON_KIND_COUNT};
+    *poison = (struct poison){
+        .schema = schema, .share = share, .seed = seed, .kind_count = POISON_KIND_COUNT, .may_truncate = true};
     for (enum poison_kind kind = 0; kind < POISON_KIND_COUNT; kind++)
         poison->kinds[kind] = kind;
 }
@@ -47,6 +50,41 @@ enum status poison_choose(struct poison *poison, const char *codes, struct error
             return err->status;
         if (!*end)
             return STATUS_OK;
+    }
+}
+
+static bool has_code(const struct poison *poison, enum event_code code)
+{
+    for (unsigned k = 0; k < poison->kind_count; k++)
+        if (kinds[poison->kinds[k]].code == code)
+            return true;
+    return false;
+}
+
+enum status poison_restrict(struct poison *poison, enum event_file_form form, const char *codes, struct error *err)
+{
+    struct poison asked = *poison;
+    poison->kind_count = 0;
+    for (unsigned k = 0; k < asked.kind_count; k++)
+        if (kinds[asked.kinds[k]].files >> form & 1)
+            poison->kinds[poison->kind_count++] = asked.kinds[k];
+    poison->may_truncate = kinds[POISON_TRUNCATED].files >> form & 1;
+    for (unsigned k = 0; k < asked.kind_count && codes; k++)
+        if (!has_code(poison, kinds[asked.kinds[k]].code))
+            return error_set(err, STATUS_INVALID, "--poison-codes %s: a file of this form (--out) cannot have it: %s",
+                             event_code_name(kinds[asked.kinds[k]].code), kinds[asked.kinds[k]].why);
+    return STATUS_OK;
+}
+
+void poison_print_left_out(const struct poison *poison, struct buffer *out)
+{
+    bool said[EVENT_CODE_COUNT] = {false};
+    for (enum poison_kind kind = 0; kind < POISON_KIND_COUNT; kind++) {
+        enum event_code code = kinds[kind].code;
+        if (said[code] || has_code(poison, code))
+            continue;
+        buffer_printf(out, "%s%s (%s)", out->bytes ? ", " : "", event_code_name(code), kinds[kind].why);
+        said[code] = true;
     }
 }
 
@@ -96,7 +134,9 @@ enum poison_kind poison_event(struct poison *poison, uint64_t index, struct even
     enum poison_kind kind = poison->kinds[poison->next++ % poison->kind_count];
     bool in_cell = kind == POISON_RANGE || kind == POISON_CATEGORY || kind == POISON_BAD_UTF8;
     if (in_cell && !spoil_cell(poison, kind, event))
-        kind = POISON_TRUNCATED;
+        kind = poison->may_truncate ? POISON_TRUNCATED : POISON_NONE;
+    if (kind == POISON_NONE)
+        return kind;
     if (kind == POISON_KEY)
         *key = event->event_id;
     poison->counts[kind]++;
@@ -115,6 +155,18 @@ void poison_bytes(struct poison *poison, enum poison_kind kind, struct buffer *v
         buffer_add_u8(value, 0);
     else if (kind == POISON_EMPTY)
         value->bytes = 0;
+}
+
+void poison_text(struct poison *poison, enum poison_kind kind, enum event_file_form form, struct buffer *text,
+                 size_t start)
+{
+    if (kind == POISON_TRAILING)
+        buffer_add_text(text, form == EVENT_FILE_CSV ? ",0" : "0");
+    else if (kind == POISON_TRUNCATED && form != EVENT_FILE_CSV)
+        text->bytes = start + 1 + random_index(&poison->random, text->bytes - start - 1);
+    else if (kind == POISON_TRUNCATED) /* a field is missing: a shorter cut could leave as many */
+        while (text->data[--text->bytes] != ',')
+            ;
 }
 
 uint64_t poison_total(const struct poison *poison)

@@ -1,5 +1,5 @@
 /* Reporting and keeping rows that are not sent: see rejects.h. Called by backfill, on one thread.
- * Must never lose a reject silently: if the file cannot be written, the report says so and the run fails. */
+ * Must never lose a reject silently: where the file cannot be written, the run stops and fails. */
 #include "producer/rejects.h"
 
 #include <errno.h>
@@ -88,10 +88,11 @@ static void rejects_fail(struct rejects *rejects, const char *action)
         enum status status = file_error(&rejects->error, errno, action, rejects->path.data);
         char text[sizeof rejects->error.text];
         memcpy(text, rejects->error.text, sizeof text);
-        error_set(
-            &rejects->error, status,
-            "%s; rejects are not all kept: free some space or name another place with --rejects-file, and run it again",
-            text);
+        error_set(&rejects->error, status,
+                  "%s: stopped, as rejects would not all be kept; make space or name another file with --rejects-file "
+                  "(the run "
+                  "that goes on writes all rejects again)",
+                  text);
     }
     rejects->failed = true;
 }
@@ -210,32 +211,34 @@ static void report_fault(struct rejects *rejects, const struct input_row *row, c
     fprintf(rejects->report, "%.*s\n", (int)line.bytes, line.data);
 }
 
-void rejects_add(struct rejects *rejects, const struct input_row *row)
+bool rejects_add(struct rejects *rejects, const struct input_row *row)
 {
-    rejects->totals->rows++;
-    rejects->totals->by_code[row->faults[0].code]++;
-    rejects->count++;
     if (!rejects->opened)
         open_files(rejects);
     write_line(rejects, rejects->rows, row->raw);
-    for (size_t f = 0; f < row->fault_count; f++)
+    for (size_t f = 0; f < row->fault_count && !rejects->failed; f++)
         report_fault(rejects, row, &row->faults[f]);
+    if (rejects->failed)
+        return false;
+    rejects->totals->rows++;
+    rejects->totals->by_code[row->faults[0].code]++;
+    rejects->count++;
+    return true;
 }
 
-static void report_rest(const struct rejects *rejects)
+static void report_rest(const struct rejects *rejects, bool whole)
 {
     for (enum event_code c = 1; c < EVENT_CODE_COUNT; c++)
         if (rejects->lines[c] > REJECTS_SHOWN)
             fprintf(rejects->report, "%s: %s: and %llu more: %s.txt has them all\n", input_name(rejects->input),
                     event_code_name(c), (unsigned long long)(rejects->lines[c] - REJECTS_SHOWN), rejects->path.data);
     if (rejects->count)
-        fprintf(
-            rejects->report,
-            "%s: %llu rows were rejected: they are in %s, the reasons in %s.txt; fix them and feed the file again\n",
-            input_name(rejects->input), (unsigned long long)rejects->count, rejects->path.data, rejects->path.data);
+        fprintf(rejects->report, "%s: %llu rows were rejected: they are in %s, the reasons in %s.txt; %s\n",
+                input_name(rejects->input), (unsigned long long)rejects->count, rejects->path.data, rejects->path.data,
+                whole ? "fix them and feed the file again" : "a run that goes on writes them again");
 }
 
-enum status rejects_close(struct rejects *rejects, struct error *err)
+enum status rejects_close(struct rejects *rejects, bool whole, struct error *err)
 {
     if (rejects->rows && fclose(rejects->rows) != 0)
         rejects_fail(rejects, "write");
@@ -244,7 +247,7 @@ enum status rejects_close(struct rejects *rejects, struct error *err)
     if (rejects->progress && rejects->count)
         progress_hide(rejects->progress);
     if (!rejects->failed)
-        report_rest(rejects);
+        report_rest(rejects, whole);
     enum status status = rejects->failed ? error_set(err, rejects->error.status, "%s", rejects->error.text) : STATUS_OK;
     buffer_free(&rejects->path);
     buffer_free(&rejects->line);

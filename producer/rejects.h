@@ -44,7 +44,10 @@ struct rejects;
 struct rejects *rejects_new(const struct input *input, const char *path, FILE *report, struct progress *progress,
                             struct reject_totals *totals, struct rejects_taken *taken);
 
-void rejects_add(struct rejects *rejects, const struct input_row *row);
+/* False: it cannot be kept and is not counted; rejects_close says why. Rows before it that were still buffered may be
+ * missing from the file, too. */
+MUST_USE bool rejects_add(struct rejects *rejects, const struct input_row *row);
 
-/* Says how much was not shown and where the rejects are. STATUS_IO if they could not all be written. Frees. */
-MUST_USE enum status rejects_close(struct rejects *rejects, struct error *err);
+/* Says how much was not shown, where the rejects are, and what to do with them (`whole`: the input was read to its
+ * end). STATUS_IO if they could not all be written. Frees. */
+MUST_USE enum status rejects_close(struct rejects *rejects, bool whole, struct error *err);

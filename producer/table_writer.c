@@ -60,7 +60,6 @@ void table_write_row(const struct schema *schema, struct span id, const struct c
     write_cells(schema, cells, out);
     buffer_add_u8(out, ',');
     table_add_field(out, schema->target_values[label]);
-    buffer_add_u8(out, '\n');
 }
 
 void table_write_event_header(const struct schema *schema, struct buffer *out)
@@ -83,5 +82,4 @@ void table_write_event(const struct schema *schema, const struct event *event, s
     table_add_field(out, event->event_id);
     buffer_printf(out, ",%s,%s", schema->event_types[event->type], time);
     write_cells(schema, event->cells, out);
-    buffer_add_u8(out, '\n');
 }

@@ -6,6 +6,7 @@
 #include "events/schema.h"
 
 void table_write_header(const struct schema *schema, struct buffer *out);
+/* Rows are without their line end. */
 void table_write_row(const struct schema *schema, struct span id, const struct cell *cells, uint32_t label,
                      struct buffer *out);
 

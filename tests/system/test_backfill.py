@@ -2,6 +2,7 @@
 """`producer backfill` against a real Kafka: killed at random points and resumed, every row is there once and in order per employee as
 readers of committed records see it; a changed input, Ctrl-C, a dry run, all rows rejected. KILLS and ROWS make it longer."""
 import os
+import pathlib
 import random
 import re
 import signal
@@ -70,7 +71,7 @@ def kill_and_resume(lab, kafka, path, kills):
 
 
 with Lab() as lab:
-    kafka = lab.kafka(topics=("employee-events", "other", "third", "fourth", "fifth", "sixth", "seventh"))
+    kafka = lab.kafka(topics=("employee-events", "other", "third", "fourth", "fifth", "sixth", "seventh", "eighth"))
     lab.env["KAFKA_BOOTSTRAP_SERVERS"] = kafka
     people = lab.dir / "people.csv"
     write_rows(people, 0, ROWS)
@@ -126,6 +127,19 @@ with Lab() as lab:
         status, out, err = lab.run("sh", "-c", re.sub(r"--rate \d+", "--rate 0", command[1]))
         lab.equal("that command: exit status", status, 0)
         check_topic(lab, "that command", lab.consume(kafka, "other"), range(20000))
+
+    # A disk without space for the rejects: the run stops at once, and the printed command goes on once there is some.
+    status, out, err = lab.run("bash", "-c", f"ulimit -f 4; exec {BIN}/producer backfill --input-topic eighth \"{life}\"")
+    lab.equal("no space for rejects: exit status", status, 1)
+    lab.one_line("… says why, and what to do", err, r"error .*cannot write .*file\.csv\.rejects.*: File too large: stopped.*make space")
+    lab.check("… stops where it happens", 0 < counts(out).get("acknowledged", 0) < 10000, out)
+    lab.equal("… its figures add up", counts(out)["read"], counts(out)["acknowledged"] + counts(out)["rejected"])
+    command = re.search(r"go on with: (.*)", err)
+    if lab.check("… prints the command that goes on", command, err[-300:]):
+        status, out, err = lab.run("sh", "-c", command[1])
+        lab.equal("that command: exit status", status, 0)
+        check_topic(lab, "no space for rejects, and gone on", lab.consume(kafka, "eighth"), range(20000))
+        lab.equal("… all rejects are kept", len(pathlib.Path(f"{life}.rejects").read_text().splitlines()), 1 + 200)
 
     # A transaction of a killed run does not hold up readers once it is resumed; a second run takes over from the first.
     first = lab.start("first", [BIN / "producer", "backfill", "--rate", "2000", "--input-topic", "third", life])

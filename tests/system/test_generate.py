@@ -3,6 +3,7 @@
 is there, and the scorer merges a life of partial events without a dead letter."""
 import csv
 import io
+import re
 
 from lab import BIN, Lab
 
@@ -15,6 +16,15 @@ def generate(lab, *words):
 
 def rows_of(lab, *words):
     return list(csv.DictReader(io.StringIO(lab.must(BIN / "producer", "generate", "--out", "-", *words))))
+
+
+def counts_of(pattern, text):
+    """{code: count} of "3 (malformed)" or "malformed 3"."""
+    found = {}
+    for number, code in re.findall(pattern, text):
+        code, number = code.split() if not number else (code, number)
+        found[code] = found.get(code, 0) + int(number)
+    return {code: number for code, number in found.items() if number}
 
 
 def share(rows, column, value):
@@ -45,6 +55,17 @@ with Lab() as lab:
         reports.append((status, out.split(",")[1:3]))
     lab.check("partial events: an Avro file is read like JSON Lines", reports[0] == reports[1] and reports[0][0] == 0 and " rejected 0" in reports[0][1], reports)
 
+    # Poison in files: backfill refuses as many under each code as generate says.
+    for life in ((), ("--life", "200d")):
+        for form in ("csv", "jsonl", "json.gz", "avro"):
+            path = lab.dir / f"poison{len(life)}.{form}"
+            _, _, err = generate(lab, "--count", 500, *life, "--poison", "0.2", "--out", path)
+            _, out, _ = lab.run(BIN / "producer", "backfill", "--dry-run", path)
+            spoilt, refused = counts_of(r"(\d+) \((\w+)\)", err.split("poisoned")[-1]), counts_of(r"()(\w+ \d+)", out[out.find("("):out.find(")")])
+            lab.check(f"poison in {path.name}: refused by code as it was made", spoilt == refused and sum(spoilt.values()) > 50, (spoilt, refused))
+    lab.one_line("poison that a file cannot have: said", generate(lab, "--count", 5, "--poison", "1", "--out", lab.dir / "p.avro")[2],
+                 "left out: malformed .it would end the whole file.*bad_frame.*no frame.*key_mismatch.*no key")
+
     plain, biased = rows_of(lab, "--count", 20000), rows_of(lab, "--count", 20000, "--bias", "Gender=Female:1.2")
     leave = [[share([row for row in rows if row["Gender"] == gender], "Attrition", "Yes") for gender in ("Female", "Male")] for rows in (plain, biased)]
     lab.check("--bias: the group leaves more often, nobody else does", leave[1][0] > leave[0][0] + 0.1 and leave[1][1] == leave[0][1], leave)
@@ -59,6 +80,8 @@ with Lab() as lab:
                         (("--changes", "partial"), "needs --life"), (("--life", "30d", "--start", "2999-01-01"), "in the future"),
                         (("--poison", "0.1", "--poison-codes", "limit"), "no poison is refused under it"),
                         (("--poison-codes", "out_of_range"), "needs --poison"),
+                        (("--poison", "1", "--poison-codes", "out_of_range,bad_frame", "--out", "x.csv"), "bad_frame: .*cannot have it: .*no frame"),
+                        (("--poison", "1", "--poison-codes", "malformed", "--out", "x.avro"), "malformed: .*it would end the whole file"),
                         (("--out", "x", "--format", "parquet"), "generate writes"), (("--out", "x.parquet"), "no parquet"), (("--format", "jsonl"), "--out")):
         status, out, err = generate(lab, *words)
         lab.equal(f"{' '.join(words)}: usage", status, 2)

@@ -133,6 +133,7 @@ def forms(lab):
     zstd = subprocess.run(["zstd", "-q", "-c"], input=text.encode(), capture_output=True, check=False) if os.path.exists("/usr/bin/zstd") else None
     if zstd:
         same("Zstandard", "t.csv.zst", zstd.stdout)
+        same("Zstandard of several cores (pzstd)", "p.csv.zst", b"\x50\x2a\x4d\x18\4\0\0\0size" + zstd.stdout)
     same("JSON Lines", "t.jsonl", "".join(json.dumps(record) + "\n" for record in records).encode())
     same("a JSON array on one line", "t1.json", json.dumps(records).encode())
     same("a JSON array of many lines", "t2.json", json.dumps(records, indent=2).encode())
@@ -168,6 +169,17 @@ def tables_of_avro(lab):
     sent = Sent(lab, lab.dir / "cut.avro")
     lab.equal("a cut Avro file: status 1", sent.status, 1)
     lab.one_line("… and says so", sent.err, "cut.avro: the file was cut")
+    (lab.dir / "joined.avro").write_bytes(whole + whole)
+    sent = Sent(lab, lab.dir / "joined.avro")
+    lab.equal("two Avro files joined: the first is read, status 1", (sent.status, len(sent.events)), (1, 5000))
+    lab.one_line("… and says so", sent.err, "another Avro file begins here")
+    moments = {"type": "record", "name": "M", "fields": [{"name": "EmployeeNumber", "type": "string"}, {"name": "Age", "type": "int"}, {"name": "occurred_at", "type": "long"}]}
+    numbers = [20250304, 45720, 1741046400, 0, 1741046400000]
+    with open(lab.dir / "longs.avro", "wb") as file:
+        fastavro.writer(file, moments, [{"EmployeeNumber": f"E{n}", "Age": 41, "occurred_at": number} for n, number in enumerate(numbers)])
+    sent = Sent(lab, lab.dir / "longs.avro")
+    lab.equal("a plain long that would be a time in 1970 is refused", [(id, event["occurred_at"].year) for id, event in sent.events.items()], [("E4", 2025)])
+    lab.equal("… for its unit", rejected(lab, lab.dir / "longs.avro").count("has no unit"), 4)
 
 
 def refused_by_name(lab):
@@ -181,6 +193,9 @@ def refused_by_name(lab):
                                      ("t.csv.bz2", bz2.compress(table), "bzip2", "bzcat"),
                                      ("old.csv", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), r"\.xls"),
                                      ("page.xls", b"<html><table><tr><td>Age</td></tr></table></html>", "HTML"),
+                                     ("twice.csv.gz", gzip.compress(gzip.compress(table)), "compressed twice", "zcat"),
+                                     ("t.csv.Z", b"\x1f\x9d\x90" + bytes(30), "zcat"),
+                                     ("secret.csv", b"-----BEGIN PGP MESSAGE-----\n", "encrypted", "gpg -d"),
                                      ("cut.csv.gz", gzip.compress(table)[:-20], "gzip data ends too early"),
                                      ("other.csv", b"Name:First\nA:B\n", "none of the columns is known", "--delimiter"),
                                      ("array.json", b'[{"Age": 41}, {"Age"', "not closed")):
@@ -189,6 +204,19 @@ def refused_by_name(lab):
         sent = Sent(lab, path)
         lab.equal(f"{name}: status 1", sent.status, 1)
         lab.one_line(f"{name}: says what it is and what to do", sent.err, "error", *patterns)
+
+
+def said(lab):
+    """Rows that are sent as they are, though they look wrong; and what a person should do about a whole file."""
+    for name, content, *patterns in (("ids.csv", "EmployeeNumber,Age\nNULL,41\n123.00,41\nMar-25,41\n", "ids.csv:2: the id is a word for what is missing",
+                                      "ids.csv:3: the id ends in .0", "ids.csv:4: the id is a date"),
+                                     ("ids.jsonl", '{"EmployeeNumber":"E1 ","Age":41}\n', "ids.jsonl:1: the id begins or ends with a blank"),
+                                     ("one.json", '{\n"EmployeeNumber": "E1",\n"Age": 41}\n', "one.json:1: an object that goes on in the next line")):
+        path = lab.dir / name
+        path.write_text(content)
+        err = lab.run(BIN / "producer", "backfill", "--dry-run", path)[2]
+        for pattern in patterns:
+            lab.one_line(f"{name}: it is said", err, f"warn .*{pattern}")
 
 
 def queries(lab):
@@ -236,4 +264,5 @@ with Lab() as lab:
     forms(lab)
     tables_of_avro(lab)
     refused_by_name(lab)
+    said(lab)
     queries(lab)

@@ -2,6 +2,7 @@
 #include "tests/unit/producer/unit.h"
 
 #include "base/options.h"
+#include "events/event_encoder.h"
 #include "producer/dlq_content.h"
 
 enum { RECORD_MS = 1700000000 };
@@ -56,6 +57,35 @@ static void a_json_event_without_a_time_has_its_records(void **state)
     assert_true(dlq_content_has_records_time(&content, RECORD_MS));
 }
 
+/* Cut before its second attribute: what is before it can be shown, and is nobody's all the same. */
+static void avro_is_read_up_to_its_fault(void **state)
+{
+    (void)state;
+    const struct record_context context = {.topic = SPAN_LITERAL("events"), .timestamp_ms = RECORD_MS};
+    struct cell cells[64] = {{.code = CELL_MISSING}};
+    struct event event = {
+        .event_id = SPAN_LITERAL("e-1"), .employee_id = SPAN_LITERAL("7"), .occurred_at_ms = RECORD_MS, .cells = cells};
+    struct buffer value = {0};
+    struct dlq_content content;
+    for (size_t c = 0; c < test_schema->column_count; c++)
+        cells[c] = cell_missing(&test_schema->columns[c]);
+    cells[0] = cell_number(41);
+    event_encode(test_schema, &event, &value);
+    value.bytes -= test_schema->column_count - 1; /* a null is one byte */
+    dlq_content_read(reader, SPAN_LITERAL("7"), buffer_span(&value), SPAN_NULL, &context, &content);
+    assert_int_equal(content.value_code, EVENT_MALFORMED);
+    assert_true(span_equal(content.event.event_id, SPAN_LITERAL("e-1")));
+    assert_int_equal(content.event.occurred_at_ms, RECORD_MS);
+    assert_true(content.event.cells[0].number == 41);
+    assert_int_equal(content.event.cells[1].code, CELL_UNLISTED);
+    assert_null(dlq_content_value_id(&content).data);
+    value.bytes = 3;
+    dlq_content_read(reader, SPAN_LITERAL("7"), buffer_span(&value), SPAN_NULL, &context, &content);
+    assert_null(content.event.event_id.data);
+    assert_int_equal(content.event.cells[0].code, CELL_UNLISTED);
+    buffer_free(&value);
+}
+
 static void others_have_their_own(void **state)
 {
     (void)state;
@@ -72,6 +102,7 @@ static void others_have_their_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_json_event_without_a_time_has_its_records),
+                                       cmocka_unit_test(avro_is_read_up_to_its_fault),
                                        cmocka_unit_test(others_have_their_own)};
     return cmocka_run_group_tests_name("producer/dlq_content", tests, content_setup, content_teardown);
 }

@@ -77,10 +77,10 @@ static struct outcome run_in_unit(const char *name, const char *text, bool valid
         struct rejects *rejects = rejects_new(input, NULL, report, NULL, &outcome.totals, &outcome.taken);
         while (input_next(input, row, &more, &outcome.err) == STATUS_OK && more)
             if (row->fault_count)
-                rejects_add(rejects, row);
+                assert_true(rejects_add(rejects, row));
             else
                 note_row(&outcome, row);
-        assert_int_equal(rejects_close(rejects, &outcome.err), STATUS_OK);
+        assert_int_equal(rejects_close(rejects, true, &outcome.err), STATUS_OK);
         fclose(report);
         buffer_add_text(&outcome.report, report_text);
         buffer_add_u8(&outcome.report, '\0');
@@ -413,8 +413,9 @@ static void test_mapped(void **state)
     if (input_map_load(path, test_schema, &test_map, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     struct outcome outcome =
-        run("mapped.csv", "emp,years,on,what,photo\na,41,1,+,x\nb,old,2,HIRED,x\nc,n/a,3,,x\nd,41,x,,x\n", true);
-    assert_string_equal(outcome.sent.data, "2 a 1 86400000 41\n3 b 1 172800000 60\n");
+        run("mapped.csv", "emp,years,on,what,photo\na,41,20151,+,x\nb,old,20152,HIRED,x\nc,n/a,20153,,x\nd,41,x,,x\n",
+            true);
+    assert_string_equal(outcome.sent.data, "2 a 1 1741046400000 41\n3 b 1 1741132800000 60\n");
     assert_says(&outcome, "mapped.csv:4: missing_required: fewer than");
     assert_says(&outcome, "mapped.csv:5: column occurred_at (3): wrong_type: not ISO 8601");
     outcome_free(&outcome);
@@ -554,8 +555,9 @@ static void test_rejects_never_replace_an_input(void **state)
     FILE *report = fopen("/dev/null", "w");
     struct rejects *rejects = rejects_new(input, unit_file("people", NULL), report, NULL, &totals, &taken);
     assert_int_equal(input_next(input, row, &more, &err), STATUS_OK);
-    rejects_add(rejects, row);
-    assert_int_not_equal(rejects_close(rejects, &err), STATUS_OK);
+    assert_false(rejects_add(rejects, row));
+    assert_int_equal(totals.rows, 0);
+    assert_int_not_equal(rejects_close(rejects, true, &err), STATUS_OK);
     assert_non_null(strstr(err.text, "people.txt"));
     fclose(report);
     input_free(input);

@@ -103,6 +103,15 @@ static void tables_of_spreadsheets(void **state)
          "\"EmployeeNumber\"; rename the columns, or use --map); another one");
     ROWS("a.csv", "PK\3\4\x14\0[Content_Types].xml", "!a.csv is a workbook (.xlsx), which is not read: save");
     ROWS("a.parquet", "PAR1\x15\0\x15", "!a.parquet is Parquet, which is not read: convert it to CSV");
+    ROWS("a.csv", "EmployeeNumber^Age\nE1^41\n",
+         "!a.csv:1: none of the columns is known to the schema: the first line must name the columns. Read with the "
+         "delimiter \",\" it begins with \"EmployeeNumber^Age\" (give --delimiter \"^\"); another one");
+    ROWS("a.csv", "\"EmployeeNumber,Age\"\n\"E1,41\"\n",
+         "!a.csv:1: none of the columns is known to the schema: the first line must name the columns. Read with the "
+         "delimiter \",\" it begins with \"EmployeeNumber,Age\" (whole lines are in quotes: export");
+    ROWS("a.csv", "[{\"Age\": 41}]", "!a.csv is JSON, whatever it is called: give --format jsonl\n");
+    ROWS("a.csv", " \xef\xbb\xbf\n\nEmployeeNumber,Age\nE1,41\n", "4 E1 41\n");
+    ROWS("a.csv.gz", "version https://git-lfs.github.com/spec/v1\n", "!a.csv.gz is a pointer of Git LFS, which");
     settings.delimiter = ':';
     ROWS("a.csv", "EmployeeNumber:Age\nE,1:41\n", "2 E,1 41\n");
 }
@@ -147,6 +156,15 @@ static void files_that_were_joined(void **state)
          "2 E1 41\n!a.csv:3: another header, with other columns than the first: two tables were joined.");
     ROWS("a.csv", "EmployeeNumber,Age\nE1,41\nAge,EmployeeNumber,OverTime\n42,E2,Yes\n",
          "2 E1 41\n!a.csv:3: another header, ");
+    ROWS("a.csv", "EmployeeNumber,Age\nE1,41\n\"EmployeeNumber\", Age\nE2,42\n", "2 E1 41\n4 E2 42\n");
+    ROWS("a.csv", "EmployeeNumber;Age\nE1;41\nEmployeeNumber,Age\nE2,42\nE3,43\n",
+         "!a.csv:1: a header with the delimiter \";\", and line 3 is one with another: two tables were joined; make a "
+         "file of each (head -n 2, tail -n +3)\n");
+    ROWS("a.csv", "Staff\n\nEmployeeNumber\tAge\nE1\t41\nEmployeeNumber,Age\nE2,42\nE3,43\n",
+         "!a.csv:3: a header with the delimiter tab, and line 5 is one with another");
+    ROWS("a.csv", "EmployeeNumber,Age\nE1,41\nEmployeeNumber;Age\nE2;42\n",
+         "2 E1 41\na.csv:3: column Age (2): malformed: the row has 1 fields, the header 2\n"
+         "a.csv:4: column Age (2): malformed: the row has 1 fields, the header 2\n");
     ROWS("a.jsonl", "{\"employee_id\":\"a\",\"Age\":41}\n\xef\xbb\xbf{\"employee_id\":\"b\",\"Age\":42}\n",
          "1 a 41\n2 b 42\n");
     ROWS("a.json", "[{\"employee_id\":\"a\",\"Age\":41}]\n\xef\xbb\xbf[{\"employee_id\":\"b\",\"Age\":42}]\n",
@@ -173,6 +191,13 @@ static void ids_that_a_spreadsheet_touched(void **state)
          "formula, widen the column, and export again\n"
          "a.csv:5: column EmployeeNumber (1): bad_id: the id is a spreadsheet's error (#REF!, #N/A, ####): correct the "
          "formula, widen the column, and export again\n6 #HR-1 42\n7 #ab 43\n8 #A1 44\n");
+    ROWS("a.csv", "EmployeeNumber,Age\n-1.5E+10,41\n",
+         "a.csv:2: column EmployeeNumber (1): bad_id: the id is a number that a spreadsheet has shortened");
+    ROWS("a.csv", "EmployeeNumber,Age\nErr:502,41\n",
+         "a.csv:2: column EmployeeNumber (1): bad_id: the id is a spreadsheet's error");
+    ROWS("a.jsonl", "{\"employee_id\":\"=A1\",\"Age\":41}\n{\"employee_id\":\"'0124\",\"Age\":41}\n",
+         "a.jsonl:1: field employee_id: bad_id: the id is a formula: export the values\n"
+         "a.jsonl:2: field employee_id: bad_id: the id begins with a spreadsheet's apostrophe: take it off\n");
     ROWS("a.csv", "EmployeeNumber,Age\n1.23457E+11,41\n1E+11,41\n",
          "a.csv:2: column EmployeeNumber (1): bad_id: the id is a number that a spreadsheet has shortened (1.23E+11): "
          "export the column as text\na.csv:3: ");
@@ -183,6 +208,47 @@ static void ids_that_a_spreadsheet_touched(void **state)
          "formula, widen the column, and export again\n"
          "a.csv:3: column EmployeeNumber (1): bad_id: the id is a spreadsheet's error (#REF!, #N/A, ####): correct the "
          "formula, widen the column, and export again\n4 #7 43\n");
+}
+
+static void ids_with_what_nobody_sees(void **state)
+{
+    (void)state;
+    struct input_settings settings = settings_of_test();
+    ROWS("a.csv",
+         "EmployeeNumber,Age\xe2\x80\x8b\n\"\xef\xbb\xbf"
+         "E1\",41\n\xe2\x80\x8d"
+         "E2\xe2\x80\x8b,42\n\xe3\x80\x80"
+         "E3,43\n",
+         "2 E1 41\n3 E2 42\n4 E3 43\n");
+    ROWS("a.csv",
+         "EmployeeNumber,Age\nE\xef\xbb\xbf"
+         "1,41\nE\xc2\xad"
+         "2,41\nM\xef\xbf\xbdller,41\n",
+         "a.csv:2: column EmployeeNumber (1): bad_id: the id has a byte-order mark inside: two files were joined\n"
+         "a.csv:3: column EmployeeNumber (1): bad_id: the id has an invisible character inside (U+00AD)\n"
+         "a.csv:4: column EmployeeNumber (1): bad_id: the id was decoded wrongly before (U+FFFD stands for what is "
+         "lost): export it again\n");
+    ROWS("a.jsonl",
+         "{\"employee_id\":\"\xef\xbb\xbf"
+         "E1\",\"Age\":41}\n",
+         "a.jsonl:1: field employee_id: bad_id: the id begins with a byte-order mark: two files were joined\n");
+}
+
+static void numbers_that_would_be_times_in_1970(void **state)
+{
+    (void)state;
+    struct input_settings settings = settings_of_test();
+    settings.time_unit = TIME_UNIT_S;
+    ROWS("a.csv",
+         "EmployeeNumber,Age,occurred_at\nE1,41,1735689600\nE2,41,20250304\nE3,41,45720\nE4,41,0\n"
+         "E5,41,1970-06-01\n",
+         "2 E1 41\na.csv:3: column occurred_at (3): wrong_type: a number that would be a time in 1970, so that it "
+         "hardly counts in the given unit: write ISO 8601 (2025-03-04)\na.csv:4: column occurred_at (3): wrong_type: a "
+         "number that would be a time in 1970, so that it hardly counts in the given unit: write ISO 8601 "
+         "(2025-03-04)\na.csv:5: column occurred_at (3): wrong_type: a number that would be a time in 1970, so that it "
+         "hardly counts in the given unit: write ISO 8601 (2025-03-04)\n6 E5 41\n");
+    ROWS("a.jsonl", "{\"employee_id\":\"a\",\"Age\":41,\"occurred_at\":20250304}\n",
+         "a.jsonl:1: field occurred_at: wrong_type: a number that would be a time in 1970");
 }
 
 static void texts_that_mean_nothing(void **state)
@@ -307,6 +373,8 @@ int main(void)
         cmocka_unit_test(lists_make_rows_partial),
         cmocka_unit_test(files_that_were_joined),
         cmocka_unit_test(ids_that_a_spreadsheet_touched),
+        cmocka_unit_test(ids_with_what_nobody_sees),
+        cmocka_unit_test(numbers_that_would_be_times_in_1970),
         cmocka_unit_test(texts_that_mean_nothing),
         cmocka_unit_test(decimal_commas),
         cmocka_unit_test(other_encodings),

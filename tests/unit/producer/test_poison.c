@@ -8,7 +8,7 @@
 #include "producer/recipe.h"
 
 static const enum event_code expected[] = {
-#define EXPECTED(id, name, code, what) [POISON_##id] = EVENT_##code,
+#define EXPECTED(id, name, code, ...) [POISON_##id] = EVENT_##code,
     POISON_TABLE(EXPECTED)
 #undef EXPECTED
         [POISON_NONE] = EVENT_OK,
