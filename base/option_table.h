@@ -340,5 +340,9 @@
     OPTION(SORT, .flag = "sort", .fallback = "roc_auc", .programs = T, .metavar = "METRIC", \
            .help = "compare: the metric to sort by") \
     OPTION(TRAINER_JSON, .flag = "json", .type = OPTION_FLAG, .programs = T, \
-           .help = "compare, describe, evaluate: answer in JSON")
+           .help = "compare, describe, evaluate: answer in JSON") \
+    OPTION(AGAINST, .flag = "against", .programs = T, .metavar = "FILE", \
+           .help = "describe: compare the table with this one, column by column") \
+    OPTION(SAMPLE_ROWS, .flag = "sample-rows", .type = OPTION_INTEGER, .fallback = "0", .minimum = "0", .maximum = "20", .programs = T, .metavar = "N", \
+           .help = "describe: show N rows of the table, which are people's data, without the identifier")
 /* clang-format on */

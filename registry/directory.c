@@ -187,7 +187,8 @@ static enum status directory_runs(const struct registry *registry, const char *e
     struct text_list entries;
     char *id = store_find_experiment(registry, experiment);
     if (!id)
-        return error_set(err, STATUS_NOT_FOUND, "no experiment \"%.100s\" in %.200s", experiment, registry->root);
+        return error_set(err, STATUS_NOT_FOUND, "no experiment \"%.100s\" in %.200s: `trainer train` makes one",
+                         experiment, registry->root);
     char *path = store_path(registry, "%s", id);
     enum status status = store_list(path, &entries, err);
     free(path);

@@ -220,8 +220,10 @@ static enum status count_folds(const struct table *table, const uint32_t *rows, 
 {
     size_t most = fold_most(table, rows, row_count);
     if (most < 2)
-        return error_set(err, STATUS_INVALID,
-                         "one class has a single row: cross-validation needs two of each at least");
+        return error_set(
+            err, STATUS_INVALID,
+            "one class has a single row: cross-validation needs two of each at least: give more rows, or do "
+            "without it (--folds 0)");
     if (settings->fold_count > most && settings->folds_given)
         return error_set(err, STATUS_INVALID,
                          "--folds %u: the rarer class has %zu rows, so there can be %zu folds at most",

@@ -10,7 +10,7 @@
 #include "trainer/hash.h"
 #include "trainer/metrics.h"
 
-enum { UNIQUE_ROWS_LEAST = 100, LEAK_ROWS_A_VALUE = 20, SAMPLE_MOST = 20000 };
+enum { UNIQUE_ROWS_LEAST = 100, LEAK_ROWS_A_VALUE = 20, LEAK_CLASS_LEAST = 10, SAMPLE_MOST = 20000 };
 static const double leak_auc = 0.98, unique_share = 0.99;
 
 /* The rows that columns are looked at by: all, or evenly taken ones of a large table. */
@@ -19,16 +19,19 @@ struct sample {
     uint32_t *rows;
     uint8_t *labels;
     size_t count;
+    bool small; /* so few rows of a class that a column may separate them by chance */
 };
 
 static struct sample sample_take(const struct table *table)
 {
     size_t count = table->row_count < SAMPLE_MOST ? table->row_count : SAMPLE_MOST;
-    struct sample sample = {table, mem_zeroed(count + 1, sizeof *sample.rows), mem_zeroed(count + 1, 1), count};
+    struct sample sample = {table, mem_zeroed(count + 1, sizeof *sample.rows), mem_zeroed(count + 1, 1), count, false};
     for (size_t k = 0; k < count; k++) {
         sample.rows[k] = (uint32_t)(k * table->row_count / count);
         sample.labels[k] = table->labels[sample.rows[k]];
     }
+    size_t positives = table->positive_count, negatives = table->row_count - positives;
+    sample.small = (positives < negatives ? positives : negatives) < LEAK_CLASS_LEAST;
     return sample;
 }
 
@@ -110,7 +113,7 @@ static bool check_column(const struct sample *sample, size_t column, const char 
     const struct column *about = &sample->table->schema->columns[column];
     struct column_values values;
     read_values(sample, column, &values);
-    double auc = values.distinct > 1 ? column_auc(sample, column, &values) : 0.5;
+    double auc = values.distinct > 1 && !sample->small ? column_auc(sample, column, &values) : 0.5;
     if (values.distinct == 1)
         log_warn("trainer", "%s: %s has one value in all rows: nothing can be learned from it", path, about->name);
     else if (auc >= leak_auc)

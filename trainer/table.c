@@ -2,6 +2,7 @@
  * silently, nor take a value that the scorer would refuse. */
 #include "trainer/table.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,10 +14,12 @@
 #include "base/options.h"
 #include "base/text_file.h"
 #include "events/validate.h"
+#include "pipeline/expr.h"
 #include "trainer/hash.h"
 
 enum { SHOWN_FAULTS = 20, ROW_FAULTS = 64, NAMES_SHOWN_BYTES = 200 };
 static const size_t max_file_bytes = (size_t)4 << 30;
+static const double most_number = 1e150; /* the square of a larger one is beyond a double */
 
 /* What a column of the file is. */
 enum { FIELD_PASSED_OVER = -1, FIELD_TARGET = -2, FIELD_UNKNOWN = -3, FIELD_ID = -4 };
@@ -29,6 +32,7 @@ struct reader {
     struct table *table;
     size_t cell_capacity, label_capacity, id_capacity, line_capacity; /* rows there is room for */
     size_t faults;
+    size_t known_labels, unknown_labels; /* rows; not those without one */
     struct null_values null_values;
 };
 
@@ -132,9 +136,11 @@ static void label_read(struct reader *reader, struct span text, size_t line, uin
         if (!span_equal(text, schema->target_values[v]))
             continue;
         *label = (uint8_t)v;
+        reader->known_labels++;
         return;
     }
     char reason[160];
+    reader->unknown_labels += text.bytes > 0;
     snprintf(reason, sizeof reason, "the label is %s: it must be %.*s or %.*s",
              text.bytes ? "none of the schema's" : "missing", (int)schema->target_values[0].bytes,
              schema->target_values[0].data, (int)schema->target_values[1].bytes, schema->target_values[1].data);
@@ -216,9 +222,23 @@ static void row_read(struct reader *reader, const struct csv_record *record)
 /* Every fault was reported; whether the sound rows may go on without the others is the caller's word. */
 static enum status check_faults(const struct reader *reader, int64_t most_left_out, struct error *err)
 {
+    const struct schema *schema = reader->schema;
     size_t rows = reader->table->left_out;
     if (reader->faults > SHOWN_FAULTS)
         log_error("trainer", "%s: of %zu faults the first %d are shown", reader->path, reader->faults, SHOWN_FAULTS);
+    if (reader->unknown_labels && !reader->known_labels)
+        return error_set(
+            err, STATUS_INVALID,
+            "%s: no row's %s is %.*s or %.*s (the values of the schema's target): write the labels so, in the same "
+            "alphabet and case",
+            reader->path, schema->target_name, (int)schema->target_values[0].bytes, schema->target_values[0].data,
+            (int)schema->target_values[1].bytes, schema->target_values[1].data);
+    if (most_left_out >= 0 && rows && reader->table->row_count == 0)
+        return error_set(
+            err, STATUS_INVALID,
+            "%s: %zu fault%s in %zu row%s, and no row without one, so nothing was trained: correct the rows, "
+            "or widen the schema's ranges and categories",
+            reader->path, reader->faults, reader->faults == 1 ? "" : "s", rows, rows == 1 ? "" : "s");
     if (most_left_out >= 0 && rows > (size_t)most_left_out)
         return error_set(err, STATUS_INVALID,
                          "%s: %zu fault%s in %zu row%s, so nothing was trained: correct or remove the rows, widen the "
@@ -259,6 +279,39 @@ static bool column_has_values(const struct table *table, size_t column)
     return false;
 }
 
+/* What no model could be fitted to, or no scorer would load. */
+static enum status column_check(const struct table *table, size_t column, const char *path, struct error *err)
+{
+    const struct column *about = &table->schema->columns[column];
+    bool nominal = about->kind == COLUMN_NOMINAL;
+    bool *seen = mem_zeroed(about->value_count + 1, sizeof *seen);
+    size_t categories = 0, large = SIZE_MAX;
+    for (size_t row = 0; row < table->row_count; row++) {
+        const struct cell *cell = &table_row(table, row)[column];
+        if (nominal && cell->code >= 0 && !seen[cell->code])
+            categories += seen[cell->code] = true;
+        if (!nominal && cell->code != CELL_MISSING && large == SIZE_MAX && fabs(cell->number) > most_number)
+            large = row;
+    }
+    free(seen);
+    if (categories > EXPR_MAX_KEYS)
+        return error_set(
+            err, STATUS_INVALID,
+            "%s: column \"%s\" has %zu categories, and a scorer loads %d at most: group rare ones, or leave "
+            "it out with --exclude %s",
+            path, about->name, categories, EXPR_MAX_KEYS, about->name);
+    if (large != SIZE_MAX)
+        return error_set(err, STATUS_INVALID,
+                         "%s:%u: column \"%s\" has a number beyond %g, with which no mean can be taken: correct it, or "
+                         "leave the column out with --exclude %s",
+                         path, table->lines[large], about->name, most_number, about->name);
+    if (!column_has_values(table, column))
+        return error_set(err, STATUS_INVALID,
+                         "%s: column \"%s\" has no value in any row: fill it, or leave it out with --exclude %s", path,
+                         about->name, about->name);
+    return STATUS_OK;
+}
+
 /* Is there something to learn from? */
 static enum status table_check(const struct table *table, const char *path, struct error *err)
 {
@@ -275,10 +328,8 @@ static enum status table_check(const struct table *table, const char *path, stru
                          path, schema->target_name, (int)only.bytes, only.data);
     }
     for (size_t c = 0; c < schema->column_count; c++)
-        if (!table->excluded[c] && !column_has_values(table, c))
-            return error_set(err, STATUS_INVALID,
-                             "%s: column \"%s\" has no value in any row: fill it, or leave it out with --exclude %s",
-                             path, schema->columns[c].name, schema->columns[c].name);
+        if (!table->excluded[c] && column_check(table, c, path, err) != STATUS_OK)
+            return err->status;
     return STATUS_OK;
 }
 

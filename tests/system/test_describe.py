@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What `trainer describe` measures, beside pandas and scipy: quantiles, outliers, missing values, duplicates, and every pair of features, on the real
-table, on one with missing and foreign values, and on one so large that pairs are measured on a sample. Needs no server."""
+table, on one with missing and foreign values, and on one so large that pairs are measured on a sample; two tables compared; rows as they are. Needs no
+server."""
 import csv
 import json
 
@@ -147,9 +148,88 @@ def large(lab, kinds):
     lab.equal("large: duplicates", answer["duplicates"], 99 * 1470)
 
 
+def stability_index(now, before):
+    """PSI over categories, or over bins between the deciles of the other table; missing is a bin; half a row is added to each. And what it exceeds in one
+    of 10,000 cases by chance: the quantile of chi-squared, of which the program has Wilson and Hilferty's form."""
+    if not pd.api.types.is_numeric_dtype(before):
+        bins = sorted(set(now.dropna()) | set(before.dropna()))
+        counts = [np.array([values.isna().sum()] + [(values == value).sum() for value in bins]) for values in (now, before)]
+    else:
+        edges = np.unique(before.quantile(np.arange(1, 10) / 10))
+        counts = [np.bincount(np.where(values.isna(), 0, np.digitize(values, edges) + 1), minlength=len(edges) + 2) for values in (now, before)]
+    used = counts[0] + counts[1] > 0
+    a, b = ((count[used] + 0.5) / (count.sum() + used.sum() / 2) for count in counts)
+    chance = stats.chi2.ppf(1 - 1e-4, used.sum() - 1) * (1 / len(now) + 1 / len(before)) if used.sum() > 1 else 0
+    return ((a - b) * np.log(a / b)).sum(), chance
+
+
+def against(lab, kinds):
+    """Two halves of the table, the second with a shifted number, missing values, a category that is new, one that is gone, and more leavers."""
+    frame = pd.read_csv(ibm_table(), encoding="utf-8-sig")
+    before, now = frame.iloc[:700].copy(), frame.iloc[700:].copy()
+    now["MonthlyIncome"] = (now["MonthlyIncome"] * 1.6).round()
+    now.loc[now.index[:300], "Age"] = np.nan
+    now["MaritalStatus"] = now["MaritalStatus"].replace("Single", "Unverheiratet, für immer")
+    now.loc[now.index[:200], "Attrition"] = "Yes"
+    paths = write(lab, "now.csv", now), write(lab, "before.csv", before)
+    answer = describe(lab, paths[0], "--against", paths[1])
+    columns = {column["name"]: column for column in answer["against"]["columns"]}
+    lab.equal("against: every feature", set(columns), set(kinds))
+    wanted = {name: stability_index(now[name], before[name]) for name in kinds}
+    off = max((abs(columns[name]["psi"] - psi), name) for name, (psi, _) in wanted.items())
+    lab.check(f"against: PSI as numpy's within {CLOSE:g}", off[0] <= CLOSE, off)
+    off = max((abs(columns[name]["psi_by_chance"] / chance - 1), name) for name, (_, chance) in wanted.items())
+    lab.check("against: what chance makes of it, within 8 % (one degree of freedom)", off[0] <= 0.08, off)
+    off = max((abs(columns[name]["ks"] - stats.ks_2samp(now[name].dropna(), before[name].dropna()).statistic), name)
+              for name, kind in kinds.items() if kind != "nominal")
+    lab.check(f"against: Kolmogorov and Smirnov's distance as scipy's within {CLOSE:g}", off[0] <= CLOSE, off)
+    lab.equal("against: the largest PSI first", [column["psi"] for column in answer["against"]["columns"]],
+              sorted((column["psi"] for column in columns.values()), reverse=True))
+    lab.equal("against: what has shifted", {name for name, column in columns.items() if column["shifted"]}, {"Age", "MaritalStatus", "MonthlyIncome"})
+    marital = columns["MaritalStatus"]
+    lab.equal("against: categories", (marital["new_categories"], marital["vanished_categories"]), (["Unverheiratet, für immer"], ["Single"]))
+    lab.equal("against: shares of missing values", (columns["Age"]["missing_share"], columns["Age"]["missing_share_before"]), (300 / len(now), 0))
+    shares = [(table["Attrition"] == "Yes").mean() for table in (now, before)]
+    lab.equal("against: labels", (answer["against"]["label_share"], answer["against"]["label_share_before"], answer["against"]["label_shifted"]),
+              (*shares, True))
+    out = lab.must(BIN / "trainer", "describe", paths[0], "--against", paths[1], "--out", lab.dir / "against.html")
+    head = out[:out.index("\nagainst ")]
+    for line in (rf"^Yes: {100 * shares[0]:.1f} % of the labels, in \S+ {100 * shares[1]:.1f} %$", r"^MonthlyIncome: distributed otherwise than in \S+before.csv: PSI",
+                 rf"^Age: no value in {30000 / len(now):.1f} % of the rows, in \S+ in 0.0 %$", r"^MaritalStatus: 1 category not in \S+: Unverheiratet, für immer$",
+                 r"^MaritalStatus: 1 category only in \S+: Single$"):
+        lab.one_line("against: an alert at the top", head, line)
+    lab.equal("against: no line above 100 columns below the alerts", [line for line in out[len(head):].splitlines() if len(line) > 100], [])
+    page = (lab.dir / "against.html").read_text()
+    lab.check("against: the page has it", "Against another table" in page and "1 gone: Single" in page)
+    same = describe(lab, paths[0], "--against", paths[0])["against"]
+    lab.equal("against itself: nothing", [(column["psi"], column.get("ks", 0), column["shifted"]) for column in same["columns"]], [(0, 0, False)] * len(kinds))
+    lacking = write(lab, "lacking.csv", before.drop(columns=["Age", "Attrition"]))
+    lacked = describe(lab, paths[0], "--against", lacking)
+    lab.equal("against a table without a column and labels", [lacked["against"]["columns"][-1]["psi"], lacked["against"]["label_share_before"]], [None, None])
+    lab.one_line("it is an alert", "\n".join(lacked["alerts"]), "^Age: not in .*lacking.csv")
+    status, _, err = lab.run(BIN / "trainer", "describe", paths[0], "--against", lab.dir / "nowhere.csv")
+    lab.check("a table that is not there is named", status == 1 and "--against: cannot read" in err, err)
+
+
+def sample(lab, kinds):
+    frame = pd.read_csv(ibm_table(), encoding="utf-8-sig").head(100)
+    frame.loc[20, "Gender"] = np.nan
+    path = write(lab, "sample.csv", frame)
+    lab.equal("no rows unless they are asked for", describe(lab, path)["sample_rows"], [])
+    rows = describe(lab, path, "--sample-rows", "5")["sample_rows"]
+    wanted = frame.loc[::20, list(kinds) + ["Attrition"]].astype(object).where(frame.loc[::20].notna(), None).to_dict("records")
+    lab.equal("rows as they are, spread over the file, without the identifier", rows, wanted)
+    lab.equal("no more than there are", len(describe(lab, write(lab, "three.csv", frame.head(3)), "--sample-rows", "20")["sample_rows"]), 3)
+    out = lab.must(BIN / "trainer", "describe", path, "--sample-rows", "2", "--out", lab.dir / "sample.html")
+    lab.one_line("the terminal has them", out, rf"^JobRole +{frame.loc[0, 'JobRole'][:14]}.*{frame.loc[50, 'JobRole'][:14]}")
+    lab.check("so has the page", (lab.dir / "sample.html").read_text().count(">row ") == 2)
+
+
 with Lab(STATE_TOPIC="none") as lab:
     kinds = schema_kinds()
     real(lab, kinds)
     dirty(lab, kinds)
     outliers(lab, kinds)
     large(lab, kinds)
+    against(lab, kinds)
+    sample(lab, kinds)

@@ -43,6 +43,7 @@ from onnxmltools.convert.common.data_types import FloatTensorType as ToolsFloatT
 from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
 from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 from skl2onnx import to_onnx, update_registered_converter
+from skl2onnx.algebra.onnx_operator import OnnxOperator
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from sklearn.calibration import CalibratedClassifierCV
@@ -84,6 +85,7 @@ def make_node_of_lists(*arguments, **attributes):
 
 
 skl2onnx.common._container.make_node = make_node_of_lists
+OnnxOperator._verify_add_to_ = lambda operator: None  # it visits shared inputs once for each way to them: minutes for 1,000 quantiles
 onnxruntime.set_default_logger_severity(4)
 
 
@@ -206,6 +208,7 @@ def estimators(numbers, texts):
         "KBinsDiscretizer('ordinal')": (numbers_by(KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf")), forest()),
         "PowerTransformer": (numbers_by(PowerTransformer()), logistic()), "QuantileTransformer": (numbers_by(QuantileTransformer(n_quantiles=20)), logistic()),
         "QuantileTransformer, trees": (numbers_by(QuantileTransformer(n_quantiles=100)), forest()),
+        "QuantileTransformer() (1,000 quantiles)": (numbers_by(QuantileTransformer()), logistic()),
         "QuantileTransformer(output_distribution='normal')": (numbers_by(QuantileTransformer(n_quantiles=20, output_distribution="normal")), logistic()),
         "PolynomialFeatures(2)": (features(number=make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), PolynomialFeatures(2))), logistic()),
         "PCA, LogisticRegression": (make_pipeline(scaled, PCA(8, **seeded)), logistic()), "PCA, RandomForest": (make_pipeline(scaled, PCA(8, **seeded)), forest()),

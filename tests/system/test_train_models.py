@@ -6,6 +6,7 @@ BIN: the programs' directory; VENV: Python with scikit-learn; SHARED: the direct
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -294,6 +295,41 @@ def check_findings(folder):
     check("an excluded column is not warned of", "DailyRate" not in quiet.stderr)
 
 
+def check_bad_tables(folder):
+    """Two rows are no leak, and what to do about them is said; a column of more categories than a scorer loads is named before anything is fitted."""
+    table = pd.read_csv(TABLE, encoding="utf-8-sig")
+    table.groupby("Attrition").head(1).to_csv(folder / "two.csv", index=False)
+    done = run(folder, "trainer", "train", "two.csv", "--model", "random-forest", "--out", "two.onnx")
+    check("a row of each class: two of each are needed, and nothing leaks", done.returncode == 1 and "(--folds 0)" in done.stderr and "alone ranks" not in done.stderr,
+          done.stderr.strip()[-300:])
+    many = pd.concat([table] * 4, ignore_index=True)
+    many["Department"] = [f"Department {i}" for i in range(len(many))]
+    many.to_csv(folder / "many.csv", index=False)
+    shutil.copytree(ROOT / "schemas", folder / "wide-schemas")
+
+    def widen(node):
+        for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            widen(child)
+        if isinstance(node, dict) and node.get("name") == "MonthlyIncome":
+            node["type"] = ["null", "double"]
+            node.pop("range", None)
+        if isinstance(node, dict) and node.get("name") == "Department" and "values" in node:
+            node["values"] += list(many["Department"])
+
+    for name in ("employee_event.avsc", "employee_state.avsc", "prediction.avsc"):
+        schema = json.loads((ROOT / "schemas" / name).read_text())
+        widen(schema)
+        (folder / "wide-schemas" / name).write_text(json.dumps(schema))
+    done = run(folder, "trainer", "train", "many.csv", "--model", "gradient-boosting", "--schemas-dir", "wide-schemas", "--out", "many.onnx")
+    check("more categories than a scorer loads", done.returncode == 1 and 'column "Department" has 5880 categories' in done.stderr and "--exclude Department" in done.stderr,
+          done.stderr.strip()[-300:])
+    table["MonthlyIncome"] = table["MonthlyIncome"].astype(float)
+    table.loc[5, "MonthlyIncome"] = 1e300
+    table.to_csv(folder / "huge.csv", index=False)
+    done = run(folder, "trainer", "train", "huge.csv", "--model", "random-forest", "--schemas-dir", "wide-schemas", "--out", "huge.onnx")
+    check("a number whose square is infinite", done.returncode == 1 and 'huge.csv:7: column "MonthlyIncome" has a number beyond 1e+150' in done.stderr, done.stderr.strip()[-300:])
+
+
 def check_commands(folder):
     for kind in ("logistic-regression", "logistic-regression-l2", "random-forest"):
         train(folder, kind, "--experiment", "three", "--threshold", "cost=5:1")
@@ -329,6 +365,7 @@ def main():
         subprocess.run(["rm", "-r", folder / "mlruns"], check=True)
         check_run(folder)
         check_findings(folder)
+        check_bad_tables(folder)
         check_calibration(folder, frame, nominal)
         check_isotonic(folder, frame, labels, nominal)
         check_commands(folder)

@@ -13,6 +13,7 @@ enum association_kind { ASSOCIATION_NONE, ASSOCIATION_AUC, ASSOCIATION_CRAMER };
 
 enum { LINES_SHOWN = 3, PATTERNS_SHOWN = 8, PAIRS_SHOWN = 20 };
 enum { PAIR_CATEGORIES_MOST = 1000 }; /* a column of more categories is in no pair */
+enum { SAMPLE_ROWS_MOST = 20 };
 enum { QUANTILE_COUNT = 5 };
 extern const double describe_quantiles[QUANTILE_COUNT]; /* 0.05, 0.25, 0.5, 0.75, 0.95 */
 
@@ -55,9 +56,11 @@ struct description {
     size_t duplicates;  /* rows that are equal to one before, the identifier aside; of the first 2^20 different ones */
     struct value_counts missing; /* sets of features without a value, a bit each in the schema's order, by rows; sorted
                                     by how often they occur */
-    struct row_sample sample;    /* what pairs are measured on */
+    struct row_sample sample;    /* what pairs are measured on; a column more than features: the label's class */
     struct pair *pairs;          /* of features, by their index; the strongest first; those without a strength not */
     size_t pair_count;
+    size_t sample_rows;               /* rows that are shown as they are, at most SAMPLE_ROWS_MOST */
+    const struct comparison *against; /* borrowed; NULL: none */
 };
 
 /* STATUS_INVALID: not a CSV table of this schema at all: empty, header only, no feature in the header, no readable row.

@@ -1,7 +1,7 @@
 /* What to look at first: see describe.h. Pure. */
 #include <math.h>
 
-#include "trainer/report/describe.h"
+#include "trainer/report/comparison.h"
 
 enum { LINE_BYTES = 200 };
 static const double missing_alert = 0.2;
@@ -72,6 +72,8 @@ static void alert_pairs(const struct description *description, struct buffer *ou
 void describe_alerts(const struct description *description, struct buffer *out)
 {
     alert_rows(description, out);
+    if (description->against)
+        comparison_alerts(description->against, out);
     for (size_t c = 0; c < description->column_count; c++) {
         const struct column_facts *facts = &description->columns[c];
         if (c < description->schema->column_count)

@@ -173,3 +173,16 @@ void describe_domain(const struct column_facts *facts, char *out, size_t bytes)
         snprintf(out, bytes, "-");
     }
 }
+
+void describe_print_cut(const char *text, int columns)
+{
+    int used = 0;
+    for (const char *at = text; *at && used < columns; used++) {
+        size_t bytes = 1;
+        while ((at[bytes] & 0xC0) == 0x80)
+            bytes++;
+        fwrite(at, 1, bytes, stdout);
+        at += bytes;
+    }
+    printf("%*s", columns - used, "");
+}

@@ -1,6 +1,7 @@
 /* The description for programs: see describe.h. Pure. */
 #include "base/json_writer.h"
-#include "trainer/report/describe.h"
+#include "trainer/report/comparison.h"
+#include "trainer/report/describe_facts.h"
 
 static void write_numbers(struct json_writer *json, const struct column_facts *facts)
 {
@@ -98,5 +99,8 @@ void describe_json(const struct description *description, struct buffer *out)
     for (size_t p = 0; p < description->pair_count; p++)
         write_pair(&json, description, &description->pairs[p]);
     json_end_array(&json);
+    describe_json_sample(description, &json);
+    if (description->against)
+        comparison_json(description->against, &json);
     json_end_document(&json);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/page.h"
+#include "trainer/report/comparison.h"
 #include "trainer/report/describe_facts.h"
 
 enum { TEXT_BYTES = 200, ROW_PIXELS = 18, NAME_PIXELS = 168, BAR_PIXELS = 100, UPRIGHT_PIXELS = 110 };
@@ -205,9 +206,12 @@ void describe_page(const struct description *description, struct buffer *out)
                  schema->column_count);
     add_label(out, description);
     add_alerts(out, description);
+    if (description->against)
+        comparison_page(description->against, out);
     add_violations(out, description);
     describe_page_missing(description, out);
     describe_page_pairs(description, out);
+    describe_page_sample(description, out);
     if (description->column_count > schema->column_count)
         add_others(out, description);
     page_element(out, "h2", "Features");

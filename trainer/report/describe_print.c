@@ -1,23 +1,10 @@
 /* The description on the terminal: see describe.h. Standard output; no line is wider than 100 columns. */
 #include <stdio.h>
 
-#include "trainer/report/describe.h"
+#include "trainer/report/comparison.h"
+#include "trainer/report/describe_facts.h"
 
 enum { SPARK_BARS = 12, NAME_COLUMNS = 25, LINE_BYTES = 160 };
-
-/* As many columns as asked for at most, not through a character. */
-static void print_cut(const char *text, int columns)
-{
-    int used = 0;
-    for (const char *at = text; *at && used < columns; used++) {
-        size_t bytes = 1;
-        while ((at[bytes] & 0xC0) == 0x80)
-            bytes++;
-        fwrite(at, 1, bytes, stdout);
-        at += bytes;
-    }
-    printf("%*s", columns - used, "");
-}
 
 static void print_spark(const struct histogram *histogram)
 {
@@ -35,7 +22,7 @@ static void print_feature(const struct column_facts *facts)
 {
     static const char *const measures[] = {"", "AUC", "V"};
     char domain[LINE_BYTES];
-    print_cut(facts->name, NAME_COLUMNS);
+    describe_print_cut(facts->name, NAME_COLUMNS);
     if (!facts->present) {
         puts(" not in the file");
         return;
@@ -43,7 +30,7 @@ static void print_feature(const struct column_facts *facts)
     describe_domain(facts, domain, sizeof domain);
     printf(" %-7s %-6s %6zu %7zu ", kind_names[facts->column->kind], type_names[facts->column->type], facts->missing,
            facts->values.count);
-    print_cut(domain, 22);
+    describe_print_cut(domain, 22);
     putchar(' ');
     print_spark(&facts->histogram);
     if (facts->association_kind != ASSOCIATION_NONE)
@@ -65,7 +52,7 @@ static void print_others(const struct description *description)
 {
     for (size_t c = description->schema->column_count; c < description->column_count; c++) {
         const struct column_facts *facts = &description->columns[c];
-        print_cut(facts->name, NAME_COLUMNS);
+        describe_print_cut(facts->name, NAME_COLUMNS);
         printf(" %s: %zu distinct, %zu missing%s%s%s\n", role_names[facts->role], facts->values.count, facts->missing,
                facts->constant ? ", constant" : "", facts->identifier ? ", another value in each row" : "",
                facts->role == ROLE_UNKNOWN ? "; not in the schema: passed over" : "");
@@ -169,9 +156,12 @@ void describe_print(const struct description *description)
                100.0 * (double)labels[VALUE_POSITIVE] / (double)description->rows, labels[VALUE_NEGATIVE],
                (int)schema->target_values[0].bytes, schema->target_values[0].data, labels[VALUE_UNLABELLED]);
     print_alerts(description);
+    if (description->against)
+        comparison_print(description->against);
     print_features(description);
     putchar('\n');
     print_others(description);
+    describe_print_sample(description);
     print_pairs(description);
     print_patterns(description);
     print_violations(description);

@@ -20,7 +20,7 @@ struct reading {
     size_t *places; /* per field of the file: index of its facts */
     size_t field_count;
     struct cell *cells; /* the row at hand, in schema order */
-    uint32_t *codes;    /* likewise: places of its values */
+    uint32_t *codes;    /* likewise: places of its values; then its class */
     uint8_t *missing;   /* likewise: a bit each, whether it has none */
     struct sha256 *sha256;
     struct buffer row;                  /* what it is compared with others by */
@@ -69,7 +69,7 @@ static void begin_columns(struct reading *reading, size_t field_count)
     reading->codes = mem_zeroed(schema->column_count + 1, sizeof *reading->codes);
     reading->missing = mem_zeroed(schema->column_count / 8 + 1, 1);
     reading->sha256 = sha256_new();
-    row_sample_init(&out->sample, schema->column_count);
+    row_sample_init(&out->sample, schema->column_count + 1);
 }
 
 static enum status place_field(struct reading *reading, size_t field, struct span name, struct error *err)
@@ -235,6 +235,7 @@ static void describe_read_row(struct reading *reading, const struct csv_record *
         return;
     }
     int class = read_label(reading, record);
+    reading->codes[out->schema->column_count] = (uint32_t) class;
     bool sound = describe_read_cells(reading, record, class);
     describe_read_whole(reading, record);
     check_row(reading, record->line, &sound);

@@ -76,14 +76,18 @@ uint32_t value_counts_add_text(struct value_counts *values, struct span text, in
     return value_counts_add(values, (struct value_count){.text = {text.data ? text.data : "", text.bytes}}, class);
 }
 
-static int value_counts_compare_entries(const void *a, const void *b)
+int value_count_compare(const struct value_count *left, const struct value_count *right)
 {
-    const struct value_count *left = a, *right = b;
     if (!left->text.data)
         return (left->number > right->number) - (left->number < right->number);
     size_t shared = left->text.bytes < right->text.bytes ? left->text.bytes : right->text.bytes;
     int order = memcmp(left->text.data, right->text.data, shared);
     return order ? order : (left->text.bytes > right->text.bytes) - (left->text.bytes < right->text.bytes);
+}
+
+static int value_counts_compare_entries(const void *a, const void *b)
+{
+    return value_count_compare(a, b);
 }
 
 static int value_counts_compare_counts(const void *a, const void *b)

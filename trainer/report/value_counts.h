@@ -31,7 +31,9 @@ uint32_t value_counts_add_number(struct value_counts *values, double number, int
 uint32_t value_counts_add_text(struct value_counts *values, struct span text, int class);
 void value_counts_free(struct value_counts *values);
 
-/* Ascending: numbers by value, texts by bytes. Nothing may be added afterwards. */
+/* Below, at or above 0, as `left` stands before, at or behind `right`: numbers by value, texts by bytes. */
+int value_count_compare(const struct value_count *left, const struct value_count *right);
+/* Ascending by that. Nothing may be added afterwards. */
 void value_counts_sort(struct value_counts *values);
 
 /* The same, the most frequent first; equally frequent ones as they came. */

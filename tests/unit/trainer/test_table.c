@@ -156,6 +156,9 @@ static void test_bad_tables_are_refused_whole(void **state)
     refused("left,role,age,level\nYes,a,1,1\nNo,a,1.5,1\n", "1 fault");
     refused("left,role,age,level\nYes,a,nan,1\nNo,a,1,1\n", "1 fault");
     refused("left,role,age,level\nYes,a,,1\nNo,a,,1\n", "\"age\" has no value");
+    refused("left,role,age,level\n\xd0\x94\xd0\xb0,a,1,1\n\xd0\x9d\xd0\xb5\xd1\x82,a,1,1\n,a,1,1\n",
+            "no row's left is No or Yes");
+    refused("left,role,age,level\nYes,d,1,1\nNo,d,1,1\n", "2 faults in 2 rows, and no row without one");
     refused("left,role,age,level\nYes,a,1,1\nNo,\"a\"x,1,1\n", "1 fault");
     assert_int_equal(table_read("/nowhere/x.csv", schema, 0, NULL, NULL, &table, &err), STATUS_NOT_FOUND);
     assert_int_equal(table_read("/tmp", schema, 0, NULL, NULL, &table, &err), STATUS_IO);
