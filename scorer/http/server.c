@@ -23,6 +23,7 @@
 #include "scorer/http/access_control.h"
 #include "scorer/http/answer_headers.h"
 #include "scorer/http/answer_unread.h"
+#include "scorer/http/body.h"
 #include "scorer/http/connections.h"
 #include "scorer/http/database.h"
 #include "scorer/http/delivery.h"
@@ -49,7 +50,6 @@ enum {
     REGISTRY_THREADS = 2,  /* apart from those that read PostgreSQL: one may be away without the other */
     GUESSES = 10,          /* unknown tokens a second of one address that are answered with 401 */
     HEADERS_BYTES = 32 << 10,
-    BODY_MAX = 1 << 20,
     DECLARED_MAX = 128 << 20, /* a longer body is refused unread; a shorter one is read and dropped, so that the
                                  client sees the answer */
     DROPPED_MAX = 16 << 20,   /* of a body whose length is not declared */
@@ -79,6 +79,7 @@ struct http {
     atomic_bool closing;
     atomic_size_t waiting; /* requests suspended until they are computed, or Kafka has answered */
     atomic_size_t unread;  /* bytes of computed answers that are not sent in full */
+    atomic_size_t held;    /* bytes of bodies of requests under way */
     pthread_t keeper;
 };
 
@@ -95,10 +96,9 @@ struct exchange {
     struct buffer body;
     uint64_t body_bytes; /* that came, kept or not */
     size_t unread_bytes;
-    bool declared, preflight, sent;
-    bool closes;         /* the connection ends with the answer */
-    bool nobody_waits;   /* given up because the client left: not answered, even where the socket takes the bytes */
-    bool denied, hidden; /* for the access log: always shown, hardly ever */
+    bool declared, preflight, sent, left; /* left: the client, early: not answered, even if the socket takes it */
+    bool closes;                          /* the connection ends with the answer */
+    bool denied, hidden;                  /* for the access log: always shown, hardly ever */
     int64_t started_us;
     char method[16], request_id[REQUEST_ID_BYTES], traceparent[TRACE_BYTES], address[ADDRESS_TEXT_BYTES];
     char token_name[TOKEN_NAME_BYTES];
@@ -155,7 +155,7 @@ static const char *lines_flaw(struct exchange *exchange, const char *method, con
 
 static void check_head(struct exchange *exchange, const char *method, const char *version)
 {
-    struct head_check head = {0};
+    struct head_check head = {.is_old = !strcmp(version, "HTTP/1.0")};
     const char *flaw = lines_flaw(exchange, method, version);
     MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_field, &head);
     if (!flaw)
@@ -353,13 +353,12 @@ static const char *given_up(const void *context)
 /* On a thread of the work pool, or for what takes no time on the library's. */
 static void answer_now(struct exchange *exchange)
 {
-    struct request *request = &exchange->request;
     struct answer *answer = &exchange->answer;
     /* The registry gives the id that a logged prediction starts with. Asked before the records are made: once it is
      * given, it stays. */
     const struct schema *schema = settings_of(exchange)->schema;
     bool nameless = schema && !schema->prediction_schema_id;
-    exchange->route->answer(&exchange->http->service, request, answer);
+    exchange->route->answer(&exchange->http->service, &exchange->request, answer);
     if (!answer->log.count || answer->to_input || !nameless)
         return;
     prediction_log_records_clear(&answer->log);
@@ -375,7 +374,7 @@ static void compute(void *job)
         answer_unavailable(&exchange->answer, reason);
     else
         answer_now(exchange);
-    exchange->nobody_waits = exchange->answer.status == 503 && connection_left(exchange->client);
+    exchange->left = exchange->answer.status == 503 && connection_left(exchange->client);
     if (!exchange->answer.log.count)
         exchange->unread_bytes = answer_unread_count(&exchange->http->unread, &exchange->answer);
     memcpy(exchange->answer.log.traceparent, exchange->traceparent, sizeof exchange->traceparent);
@@ -458,10 +457,8 @@ static struct exchange *begin(struct port *port, struct MHD_Connection *connecti
 static bool take_piece(struct exchange *exchange, const char *data, size_t bytes)
 {
     exchange->body_bytes += bytes;
-    if (!exchange->answer.status && exchange->body_bytes > BODY_MAX)
-        answer_detail(&exchange->answer, 413, "the body is larger than 1 MiB");
     if (!exchange->answer.status)
-        buffer_add(&exchange->body, data, bytes);
+        body_keep(&exchange->http->held, &exchange->body, (struct span){data, bytes}, &exchange->answer);
     return exchange->declared || exchange->body_bytes <= DROPPED_MAX;
 }
 
@@ -505,7 +502,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (!exchange)
         return;
     const struct answer *answer = &exchange->answer;
-    bool answered = exchange->sent && !exchange->nobody_waits && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    bool answered = exchange->sent && !exchange->left && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     const struct access_log_entry entry = {
         .route = exchange->route,
         .method = exchange->method,
@@ -522,6 +519,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     };
     access_log_end(port->http->service.access, &entry);
     port->http->unread -= exchange->unread_bytes;
+    port->http->held -= exchange->body.bytes;
     buffer_free(&exchange->body);
     buffer_free(&exchange->answer.body);
     free(exchange->answer.next_cursor);
