@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/http_client.h"
+#include "base/json.h"
 #include "avro/type.h"
 
 /* Confluent's error codes: no such subject, version, schema. */
@@ -12,7 +13,7 @@ enum { NO_SUBJECT = 40401, NO_VERSION = 40402, NO_SCHEMA = 40403 };
 
 static json_t *answer_parse(struct span text, size_t flags)
 {
-    return json_loadb(text.data ? text.data : "", text.bytes, flags, NULL);
+    return json_fits_tree(text) ? json_loadb(text.data ? text.data : "", text.bytes, flags, NULL) : NULL;
 }
 
 static bool says_unknown(const json_t *body)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/http_client.h"
+#include "base/json.h"
 #include "base/json_writer.h"
 #include "base/memory.h"
 
@@ -175,7 +176,8 @@ static bool is_registry_without_guids(struct registry_calls *calls)
     path_end(calls, "/schemas/types");
     if (!calls_send_once(calls, HTTP_GET, &err) || calls->response.status != 200)
         return false;
-    json_t *types = json_loadb(calls->response.body.data, calls->response.body.bytes, 0, NULL);
+    struct span body = buffer_span(&calls->response.body);
+    json_t *types = json_fits_tree(body) ? json_loadb(body.data, body.bytes, 0, NULL) : NULL;
     for (size_t t = 0; t < json_array_size(types); t++) {
         const char *name = json_string_value(json_array_get(types, t));
         found |= name && strcmp(name, "AVRO") == 0;

@@ -60,12 +60,14 @@ static bool is_c1_control(const unsigned char *character)
     return character[0] == 0xC2 && character[1] < 0xA0;
 }
 
-/* What shows a text in another order: U+202A to U+202E, U+2066 to U+2069. */
-static bool is_bidirectional_control(const unsigned char *character)
+/* What shows a text in another order, or ends a line of it elsewhere: U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066
+ * to U+2069. */
+static bool turns_writing(const unsigned char *character)
 {
     if (character[0] != 0xE2)
-        return false;
-    return (character[1] == 0x80 && character[2] >= 0xAA && character[2] <= 0xAE) ||
+        return character[0] == 0xD8 && character[1] == 0x9C;
+    return (character[1] == 0x80 && character[2] >= 0xA8 && character[2] <= 0xAE) ||
+           (character[1] == 0x80 && (character[2] == 0x8E || character[2] == 0x8F)) ||
            (character[1] == 0x81 && character[2] >= 0xA6 && character[2] <= 0xA9);
 }
 
@@ -87,7 +89,7 @@ void text_flatten(char *text)
             *at = ' ';
         else if (is_c1_control((unsigned char *)at))
             memset(at, ' ', bytes);
-        else if (is_bidirectional_control((unsigned char *)at))
+        else if (turns_writing((unsigned char *)at))
             memset(at, '?', bytes);
         if (*at != ' ')
             end = at + (bytes ? bytes : 1);

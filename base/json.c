@@ -152,3 +152,14 @@ void json_add_row(struct buffer *out, const struct column *columns, size_t colum
     }
     buffer_add_text(out, out->bytes > start ? "}" : "{}");
 }
+
+bool json_fits_tree(struct span text)
+{
+    enum { LISTS_MOST = 250000, VALUES_MOST = 2000000 };
+    size_t lists = 0, values = 0;
+    for (size_t b = 0; b < text.bytes; b++) {
+        lists += text.data[b] == '[' || text.data[b] == '{';
+        values += text.data[b] == ',';
+    }
+    return lists <= LISTS_MOST && values <= VALUES_MOST;
+}

@@ -5,6 +5,10 @@
 #include "base/bytes.h"
 #include "base/row.h"
 
+/* Whether a text from a server may be read into a tree, where a list of two bytes takes a hundred: false beyond 250,000
+ * lists and objects, or 2,000,000 values. */
+bool json_fits_tree(struct span text);
+
 /* A quoted string; control characters, quotes and backslashes escaped. The bytes must be UTF-8. */
 void json_add_text(struct buffer *out, struct span text);
 

@@ -33,7 +33,7 @@ static bool all_may(const char *path, mode_t right)
 }
 
 /* Every directory on the way, and then the file. */
-static bool all_may_read(const char *path)
+static bool all_may_reach(const char *path, mode_t right)
 {
     char part[4096];
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -41,14 +41,17 @@ static bool all_may_read(const char *path)
         if (!all_may(part, S_IXOTH))
             return false;
     }
-    return all_may(path, S_IROTH);
+    return all_may(path, right);
 }
 
-static void note_open_secret(struct options *options, const char *variable, const char *path)
+void option_note_open_file(const char *named, const char *path, bool is_secret, struct buffer *out)
 {
-    if (!is_container_secret(path) && all_may_read(path))
-        buffer_printf(&options->open_secrets, "%s: every user of this host may read %s; run: chmod 600 %s\n", variable,
-                      path, path);
+    if (is_container_secret(path))
+        return;
+    if (all_may_reach(path, S_IWOTH))
+        buffer_printf(out, "%s: every user of this host may change %s; run: chmod o-w %s\n", named, path, path);
+    else if (is_secret && all_may_reach(path, S_IROTH))
+        buffer_printf(out, "%s: every user of this host may read %s; run: chmod 600 %s\n", named, path, path);
 }
 
 /* The file that NAME_FILE names, which is the options' from now on. */
@@ -63,7 +66,7 @@ static enum status secret_read(struct options *options, const char *variable, co
     size_t count = options->secret_file_count++;
     options->secret_files = mem_resize(options->secret_files, count + 1, sizeof *options->secret_files);
     options->secret_files[count] = file;
-    note_open_secret(options, variable, path);
+    option_note_open_file(variable, path, true, &options->open_secrets);
     *out = file;
     return STATUS_OK;
 }

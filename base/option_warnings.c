@@ -2,20 +2,25 @@
  * as they are, because who gave them may have a reason. Must never write a secret. */
 #include "base/options_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+static struct span host_of(const char *url)
+{
+    const char *host = strstr(url, "://"), *at;
+    host = host ? host + 3 : url;
+    at = memchr(host, '@', strcspn(host, "/?&, "));
+    host = at ? at + 1 : host;
+    return (struct span){host, *host == '[' ? strcspn(host, "]/") + 1 : strcspn(host, ":/?&, ")};
+}
 
 /* Its secrets end with the client's own machine. */
 static bool is_loopback(const char *url)
 {
-    static const char *const hosts[] = {"127.", "localhost", "[::1]"};
-    const char *host = strstr(url, "://"), *at;
-    host = host ? host + 3 : url;
-    at = memchr(host, '@', strcspn(host, "/"));
-    for (size_t h = 0; h < sizeof hosts / sizeof *hosts; h++)
-        if (strncmp(at ? at + 1 : host, hosts[h], strlen(hosts[h])) == 0)
-            return true;
-    return false;
+    struct span host = host_of(url);
+    return span_equal(host, SPAN_LITERAL("localhost")) || span_equal(host, SPAN_LITERAL("[::1]")) ||
+           (host.bytes > 4 && strncmp(host.data, "127.", 4) == 0 && strspn(host.data, "0123456789.") == host.bytes);
 }
 
 /* A connection string may come without a password. */
@@ -27,6 +32,11 @@ static bool holds_secret(enum option_id id, const char *text)
         return true;
     const char *scheme = strstr(text, "://"), *colon = scheme ? strchr(scheme + 3, ':') : NULL;
     return strstr(text, "password=") || (colon && strchr(colon, '@'));
+}
+
+static bool names_secret(const char *property)
+{
+    return strstr(property, "password") || strstr(property, "secret") || strcmp(property, "ssl.key.pem") == 0;
 }
 
 static void warn_of_arguments(const struct options *options, struct buffer *out)
@@ -41,8 +51,7 @@ static void warn_of_arguments(const struct options *options, struct buffer *out)
                           row->flag, row->environment);
     }
     for (size_t p = 0; p < options->properties.count; p++)
-        if (strstr(options->properties.items[p].name, "password") ||
-            strstr(options->properties.items[p].name, "secret"))
+        if (names_secret(options->properties.items[p].name))
             buffer_printf(out,
                           "-X %s: every user of this host may read it in the list of processes; give it in a file, as "
                           "KAFKA_SASL_PASSWORD_FILE does\n",
@@ -54,12 +63,43 @@ static void warn_of_url(const struct options *options, enum option_id url, const
                         struct buffer *out)
 {
     const char *text = options->values[url].text;
-    bool given = text && strncmp(text, "http://", 7) == 0 && memchr(text + 7, '@', strcspn(text + 7, "/"));
+    bool any = false;
     for (size_t s = 0; s < count; s++)
-        given = given || (option_is_of(&option_rows[secrets[s]], options->program) && options->values[secrets[s]].text);
-    if (given && text && strncmp(text, "http://", 7) == 0 && !is_loopback(text))
-        buffer_printf(out, "%s: credentials go to it unencrypted; write https:// if it can\n",
-                      option_rows[url].environment);
+        any = any || (option_is_of(&option_rows[secrets[s]], options->program) && options->values[secrets[s]].text);
+    for (const char *at = text ? text : ""; (at = strcasestr(at, "http://")); at += 7)
+        if ((any || memchr(at + 7, '@', strcspn(at + 7, "/, "))) && !is_loopback(at)) {
+            buffer_printf(out, "%s: credentials go to it unencrypted; write https:// if it can\n",
+                          option_rows[url].environment);
+            return;
+        }
+}
+
+/* A value of the config file that is secret makes the file one. */
+static void warn_of_config(const struct options *options, struct buffer *out)
+{
+    bool is_secret = false;
+    const char *path = options->values[OPTION_CONFIG].text;
+    for (int id = 0; id < OPTION_COUNT_; id++)
+        is_secret = is_secret || (option_rows[id].secret && options->values[id].source == OPTION_FROM_FILE &&
+                                  holds_secret((enum option_id)id, options->values[id].text));
+    if (path)
+        option_note_open_file("--config", path, is_secret, out);
+}
+
+/* Where libpq does not verify the server, and its password would not stay on this machine or a socket's. */
+static void warn_of_database(const struct options *options, enum option_id id, struct buffer *out)
+{
+    const char *text = options->values[id].text, *mode = getenv("PGSSLMODE"),
+               *host = text ? strstr(text, "host=") : NULL;
+    if (!option_is_of(&option_rows[id], options->program) || !text || !holds_secret(id, text) ||
+        strstr(text, "sslmode=verify-") || (mode && strncmp(mode, "verify-", 7) == 0))
+        return;
+    const char *place = host ? host + strlen("host=") : strstr(text, "://") ? text : "";
+    struct span where = host_of(place);
+    if (where.bytes && strncasecmp(where.data, "%2F", 3) && !is_loopback(place))
+        buffer_printf(out,
+                      "%s: any server can pass for PostgreSQL there; add sslmode=verify-full and sslrootcert=FILE\n",
+                      option_rows[id].environment);
 }
 
 /* A Kafka property by its name in our variables or in librdkafka's; NULL: not given. */
@@ -104,6 +144,10 @@ void option_warnings(const struct options *options, struct buffer *out)
     static const enum option_id stream[] = {OPTION_HTTP_TOKEN};
     buffer_add(out, options->open_secrets.data, options->open_secrets.bytes);
     warn_of_arguments(options, out);
+    warn_of_config(options, out);
+    warn_of_database(options, OPTION_DATABASE_URL, out);
+    warn_of_database(options, OPTION_DATABASE_READ_URL, out);
+    warn_of_database(options, OPTION_SOURCE_DATABASE_URL, out);
     warn_of_url(options, OPTION_TRACKING_URI, tracking, 2, out);
     warn_of_url(options, OPTION_REGISTRY_URL, registry, 2, out);
     warn_of_url(options, OPTION_STREAM_URL, stream, 1, out);

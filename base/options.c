@@ -418,20 +418,33 @@ size_t options_environment(const struct options *options, const struct option_pa
     return pairs_of(&options->environment, out);
 }
 
+/* Each as a warning; frees them. */
+static void log_lines(struct buffer *lines)
+{
+    char *rest = NULL;
+    buffer_add_u8(lines, '\0');
+    for (char *line = strtok_r(lines->data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        log_warn("options", "%s", line);
+    buffer_free(lines);
+}
+
 void options_reread_secrets(const struct options *options)
 {
     struct error err;
-    struct buffer changed = {0};
+    struct buffer changed = {0}, open = {0};
     for (size_t f = 0; f < options->secret_file_count; f++) {
         bool differs = false;
         struct secret_file *file = options->secret_files[f];
         if (secret_file_reread(file, &differs, &err) != STATUS_OK)
             log_error("options", "%s; the secret read before stays in use", err.text);
-        if (differs)
-            buffer_printf(&changed, "%s%s", changed.bytes ? ", " : "", secret_file_variable(file));
+        if (!differs)
+            continue;
+        buffer_printf(&changed, "%s%s", changed.bytes ? ", " : "", secret_file_variable(file));
+        option_note_open_file(secret_file_variable(file), secret_file_path(file), true, &open);
     }
     if (changed.bytes)
         log_info("options", "read again, and changed: %s; used from the next connection on", changed.data);
+    log_lines(&open);
     buffer_free(&changed);
 }
 
@@ -467,12 +480,8 @@ static void close_memory(const struct options *options)
 static void log_warnings(const struct options *options)
 {
     struct buffer lines = {0};
-    char *rest = NULL;
     option_warnings(options, &lines);
-    buffer_add_u8(&lines, '\0');
-    for (char *line = strtok_r(lines.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        log_warn("options", "%s", line);
-    buffer_free(&lines);
+    log_lines(&lines);
 }
 
 /* A standard descriptor that is closed must not become a server's connection, which our output would go into: it gets

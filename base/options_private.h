@@ -70,7 +70,7 @@ struct options {
     size_t argument_count;
     struct secret_file **secret_files;
     size_t secret_file_count;
-    struct buffer open_secrets; /* files with a secret that all users may read, a line each */
+    struct buffer open_secrets; /* files with a secret that all users may read or change, a line each */
 };
 
 /* Keeps the value unless a higher source has given one; the same source again replaces it. Copies the text. */
@@ -92,6 +92,9 @@ int option_find(enum program program, const char *flag, size_t flag_bytes);
 /* option_sources.c: what the environment and the config file give. */
 MUST_USE enum status option_read_environment(struct options *options, char **environment, struct error *err);
 MUST_USE enum status option_read_file(struct options *options, const char *path, struct error *err);
+
+/* A line to `out` where every user of this host may change the file at `path`, or read one that holds a secret. */
+void option_note_open_file(const char *named, const char *path, bool is_secret, struct buffer *out);
 
 /* option_warnings.c: what about the values is unsafe, a line each, with what to do. Never a secret. */
 void option_warnings(const struct options *options, struct buffer *out);

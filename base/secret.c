@@ -101,3 +101,8 @@ const char *secret_file_variable(const struct secret_file *file)
 {
     return file->variable;
 }
+
+const char *secret_file_path(const struct secret_file *file)
+{
+    return file->path;
+}

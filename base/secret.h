@@ -29,3 +29,4 @@ void secret_file_free(struct secret_file *file);
 MUST_USE enum status secret_file_reread(struct secret_file *file, bool *changed, struct error *err);
 const char *secret_file_text(const struct secret_file *file);
 const char *secret_file_variable(const struct secret_file *file);
+const char *secret_file_path(const struct secret_file *file);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "base/database_reader.h"
 #include "base/memory.h"
 #include "producer/input_columns.h"
 
@@ -47,11 +48,8 @@ static enum status query_connect(struct query_reader *reader, const char *connin
                                            "SET LOCAL timezone TO 'UTC'"};
     const char *const keywords[] = {"fallback_application_name", "connect_timeout", "dbname", "client_encoding", NULL};
     const char *const values[] = {"attrition-backfill", "10", conninfo, "UTF8", NULL};
-    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
-    if (!parsed) /* libpq's own words may quote the string, password and all */
-        return error_set(err, STATUS_INVALID,
-                         "SOURCE_DATABASE_URL is no connection string: write postgresql://user@host:5432/database");
-    PQconninfoFree(parsed);
+    if (database_conninfo_check("SOURCE_DATABASE_URL", conninfo, err) != STATUS_OK)
+        return err->status;
     reader->connection = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(reader->connection) != CONNECTION_OK)
         return query_fail(reader, "connecting to SOURCE_DATABASE_URL", err);

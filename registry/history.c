@@ -34,13 +34,14 @@ static void mover(const char *given, char out[96])
     text_flatten(out);
 }
 
+/* The newest of them alone: a server may have put in any number. */
 static json_t *history_parse(struct span text)
 {
-    json_t *events = text.bytes ? json_loadb(text.data, text.bytes, 0, NULL) : NULL;
-    if (!json_is_array(events)) {
-        json_decref(events);
-        events = json_array();
-    }
+    json_t *all = text.bytes ? json_loadb(text.data, text.bytes, 0, NULL) : NULL, *events = json_array();
+    size_t count = json_is_array(all) ? json_array_size(all) : 0;
+    for (size_t e = count > HISTORY_MOST ? count - HISTORY_MOST : 0; e < count; e++)
+        json_array_append(events, json_array_get(all, e));
+    json_decref(all);
     return events;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 
 char *rest_query(const char *path, ...)
@@ -68,6 +69,12 @@ json_t *rest_pair_array(const struct run_pair *pairs, size_t first, size_t count
     return array;
 }
 
+json_t *rest_answer_tree(const struct http_response *response)
+{
+    struct span text = buffer_span(&response->body);
+    return json_fits_tree(text) ? json_loadb(text.data, text.bytes, 0, NULL) : NULL;
+}
+
 /* MLflow's own word for what went wrong decides; without one, the HTTP status does. */
 static enum status status_of_error(long http, const char *code, const char *message)
 {
@@ -95,7 +102,7 @@ static const char *hint_of(enum status status, long http)
 static enum status refusal_error(const struct registry *registry, const char *path, struct error *err)
 {
     const struct http_response *response = &registry->rest->response;
-    json_t *body = json_loadb(response->body.data, response->body.bytes, 0, NULL);
+    json_t *body = rest_answer_tree(response);
     const char *code = rest_text(body, "error_code"), *message = rest_text(body, "message");
     bool plain = !body && strcmp(response->content_type, "text/plain") == 0;
     enum status status = status_of_error(response->status, code, message);
@@ -116,7 +123,11 @@ static enum status rest_read_answer(const struct registry *registry, const char 
     const struct http_response *response = &registry->rest->response;
     if (http_status_of(response->status) != STATUS_OK)
         return refusal_error(registry, path, err);
-    json_t *object = json_loadb(response->body.data, response->body.bytes, 0, NULL);
+    if (!json_fits_tree(buffer_span(&response->body)))
+        return error_set(err, STATUS_LIMIT,
+                         "%.200s answered %.60s with more values than are read: is it an MLflow server?",
+                         registry->root, path);
+    json_t *object = rest_answer_tree(response);
     if (!json_is_object(object)) {
         json_decref(object);
         return error_set(err, STATUS_INVALID,

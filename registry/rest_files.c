@@ -126,7 +126,7 @@ static enum status transfer(const struct registry *registry, const struct http_r
     enum status status = http_status_of(response->status);
     if (status == STATUS_OK)
         return STATUS_OK;
-    json_t *body = json_loadb(response->body.data, response->body.bytes, 0, NULL);
+    json_t *body = rest_answer_tree(response);
     const char *message = rest_text(body, "message");
     (void)error_set(err, status, "%.150s answered %ld for the file %.100s%s%.150s%s", registry->root, response->status,
                     name, *message ? ": " : "", message,
@@ -174,8 +174,7 @@ static enum status rest_list(const struct registry *registry, const char *folder
     free(path);
     if (status != STATUS_OK)
         return status;
-    const struct buffer *body = &registry->rest->response.body;
-    json_t *answer = json_loadb(body->data, body->bytes, 0, NULL);
+    json_t *answer = rest_answer_tree(&registry->rest->response);
     const json_t *entries = json_object_get(answer, "files");
     *files = (struct text_list){0};
     for (size_t f = 0; f < json_array_size(entries); f++) {

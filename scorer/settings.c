@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/database_reader.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "kafka/client.h"
@@ -253,6 +254,8 @@ static enum status settings_complete(struct settings *settings, struct error *er
         status = read_reasons_for(options_text(options, OPTION_REASONS_FOR), &settings->reasons_near, err);
     if (status == STATUS_OK)
         status = check_name("group-id", settings->group_id, err);
+    if (status == STATUS_OK)
+        status = database_conninfo_check("DATABASE_URL", secret_text(settings->database_url), err);
     if (status == STATUS_OK)
         status = check_metrics_token(settings, err);
     if (status == STATUS_OK)

@@ -1,5 +1,18 @@
-/* Reading bodies: see body.h. On the server's threads; memory is bounded by the body's limit. */
+/* Keeping and reading bodies: see body.h. On the server's threads. */
 #include "scorer/http/body.h"
+
+void body_keep(atomic_size_t *held, struct buffer *body, struct span piece, struct answer *answer)
+{
+    size_t bytes = body->bytes + piece.bytes, all = atomic_fetch_add(held, piece.bytes) + piece.bytes;
+    if (bytes > BODY_MAX)
+        answer_detail(answer, 413, "the body is larger than 1 MiB");
+    else if (bytes > BODY_SMALL && all > BODIES_MOST)
+        answer_unavailable(answer, "too many large requests are under way: send it again later");
+    else
+        buffer_add(body, piece.data, piece.bytes);
+    if (answer->status)
+        atomic_fetch_sub(held, piece.bytes);
+}
 
 bool body_read(const struct request *request, struct body *out, struct answer *answer)
 {

@@ -1,10 +1,18 @@
-/* The JSON body of a request. */
+/* The body of a request: keeping it as it comes, and reading it as JSON. */
 #pragma once
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 #include "base/json_reader.h"
 #include "scorer/http/request.h"
+
+/* Of one request; of all that are under way together, from where on large ones are refused, and what is large. */
+enum { BODY_MAX = 1 << 20, BODIES_MOST = 64 << 20, BODY_SMALL = 64 << 10 };
+
+/* One more piece, or the answer says why not (413, 503). `held`: the bytes of all bodies; body->bytes are to be taken
+ * off when the request is over. */
+void body_keep(atomic_size_t *held, struct buffer *body, struct span piece, struct answer *answer);
 
 struct body {
     struct json_reader reader;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/database_reader.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -53,20 +54,11 @@ static PGresult *result_of(const struct database_rows *rows)
 
 /* --- the connections --- */
 
-/* Asked before libpq is, whose own words may quote the string, password and all. */
-static bool is_conninfo(const char *text)
-{
-    PQconninfoOption *parsed = PQconninfoParse(text, NULL);
-    PQconninfoFree(parsed);
-    return parsed != NULL;
-}
-
 static enum status database_new(struct secret conninfo, const char *option, bool read_only, struct database **out,
                                 struct error *err)
 {
-    if (!is_conninfo(secret_text(conninfo)))
-        return error_set(err, STATUS_INVALID, "%s is no connection string: write postgresql://user@host:5432/database",
-                         option);
+    if (database_conninfo_check(option, secret_text(conninfo), err) != STATUS_OK)
+        return err->status;
     struct database *database = mem_zeroed(1, sizeof *database);
     database->conninfo = conninfo;
     database->option = option;
@@ -223,7 +215,7 @@ static bool connect_slot(const struct asking *asking)
     const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
     const char *conninfo = secret_text(asking->database->conninfo);
     const char *const values[] = {"attrition-http", conninfo, "UTF8", NULL};
-    if (!is_conninfo(conninfo)) /* of a file that was read again */
+    if (database_conninfo_check("", conninfo, ERROR_IGNORED) != STATUS_OK) /* of a file that was read again */
         return fail_unavailable(asking,
                                 "its connection string is none any more: write postgresql://user@host/database");
     PGconn *handle = asking->slot->handle = PQconnectStartParams(keywords, values, 1);

@@ -48,6 +48,8 @@ const char *head_check_flaw(const struct head_check *head)
 {
     if (!head->flaw && head->lengths && head->codings)
         return "both Content-Length and Transfer-Encoding";
+    if (!head->flaw && head->is_old && head->codings)
+        return "Transfer-Encoding in HTTP/1.0";
     return head->flaw;
 }
 

@@ -6,6 +6,7 @@
 
 /* The fields seen so far; zero-initialised is empty. */
 struct head_check {
+    bool is_old; /* HTTP/1.0, which has no Transfer-Encoding */
     unsigned hosts, lengths, codings;
     const char *flaw; /* the first one found, as a sentence; NULL: none */
 };

@@ -23,6 +23,7 @@
 #include "scorer/http/access_control.h"
 #include "scorer/http/answer_headers.h"
 #include "scorer/http/answer_unread.h"
+#include "scorer/http/body.h"
 #include "scorer/http/connections.h"
 #include "scorer/http/database.h"
 #include "scorer/http/delivery.h"
@@ -49,7 +50,6 @@ enum {
     REGISTRY_THREADS = 2,  /* apart from those that read PostgreSQL: one may be away without the other */
     GUESSES = 10,          /* unknown tokens a second of one address that are answered with 401 */
     HEADERS_BYTES = 32 << 10,
-    BODY_MAX = 1 << 20,
     DECLARED_MAX = 128 << 20, /* a longer body is refused unread; a shorter one is read and dropped, so that the
                                  client sees the answer */
     DROPPED_MAX = 16 << 20,   /* of a body whose length is not declared */
@@ -79,6 +79,7 @@ struct http {
     atomic_bool closing;
     atomic_size_t waiting; /* requests suspended until they are computed, or Kafka has answered */
     atomic_size_t unread;  /* bytes of computed answers that are not sent in full */
+    atomic_size_t held;    /* bytes of bodies of requests under way */
     pthread_t keeper;
 };
 
@@ -154,7 +155,7 @@ static const char *lines_flaw(struct exchange *exchange, const char *method, con
 
 static void check_head(struct exchange *exchange, const char *method, const char *version)
 {
-    struct head_check head = {0};
+    struct head_check head = {.is_old = !strcmp(version, "HTTP/1.0")};
     const char *flaw = lines_flaw(exchange, method, version);
     MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_field, &head);
     if (!flaw)
@@ -456,10 +457,8 @@ static struct exchange *begin(struct port *port, struct MHD_Connection *connecti
 static bool take_piece(struct exchange *exchange, const char *data, size_t bytes)
 {
     exchange->body_bytes += bytes;
-    if (!exchange->answer.status && exchange->body_bytes > BODY_MAX)
-        answer_detail(&exchange->answer, 413, "the body is larger than 1 MiB");
     if (!exchange->answer.status)
-        buffer_add(&exchange->body, data, bytes);
+        body_keep(&exchange->http->held, &exchange->body, (struct span){data, bytes}, &exchange->answer);
     return exchange->declared || exchange->body_bytes <= DROPPED_MAX;
 }
 
@@ -520,6 +519,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     };
     access_log_end(port->http->service.access, &entry);
     port->http->unread -= exchange->unread_bytes;
+    port->http->held -= exchange->body.bytes;
     buffer_free(&exchange->body);
     buffer_free(&exchange->answer.body);
     free(exchange->answer.next_cursor);

@@ -71,6 +71,7 @@ MODES = {
     "one byte a second": slow,
     "nesting": body("[" * 1000000),
     "an object of nonsense": body('{"model_version": [], "schema": {"a": 1}, "id": "x", "registered_model": null}'),
+    "a million lists": body('{"model_version":[' + "[]," * 3500000 + '0],"schema":"[]"}'),
     "escapes": body('{"error_code": "\\u001b[31mRED\\u202e", "message": "\\u009b31m\\u0007\\n2026 info run: all is well"}'),
     "no HTTP": lambda client, _: client.sendall(b"\x1b]0;owned\x07\x9b31m SSH-2.0-x\r\n\r\n"),
     "silence": lambda client, _: time.sleep(60),

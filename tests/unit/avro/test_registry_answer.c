@@ -85,6 +85,19 @@ static void deep_and_huge_are_no_answers(void **state)
     free(body);
 }
 
+/* Would take hundreds of megabytes. */
+static void many_lists_are_no_answer(void **state)
+{
+    (void)state;
+    struct buffer body = {0};
+    buffer_add_text(&body, "{\"schema\":\"\\\"int\\\"\",\"more\":[");
+    for (int item = 0; item < 300000; item++)
+        buffer_add_text(&body, "[],");
+    buffer_add(&body, "0]}", sizeof "0]}");
+    assert_int_equal(schema_of(200, body.data), REGISTRY_NO_ANSWER);
+    buffer_free(&body);
+}
+
 static void reports_what_is_of_no_use(void **state)
 {
     (void)state;
@@ -132,13 +145,10 @@ static int free_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_a_schema),
-        cmocka_unit_test(believes_the_registry_alone),
-        cmocka_unit_test(nonsense_is_an_outage),
-        cmocka_unit_test(deep_and_huge_are_no_answers),
-        cmocka_unit_test(reports_what_is_of_no_use),
-        cmocka_unit_test(takes_ids_within_bounds),
-        cmocka_unit_test(distinguishes_refusals_from_outages),
+        cmocka_unit_test(takes_a_schema),           cmocka_unit_test(believes_the_registry_alone),
+        cmocka_unit_test(nonsense_is_an_outage),    cmocka_unit_test(deep_and_huge_are_no_answers),
+        cmocka_unit_test(many_lists_are_no_answer), cmocka_unit_test(reports_what_is_of_no_use),
+        cmocka_unit_test(takes_ids_within_bounds),  cmocka_unit_test(distinguishes_refusals_from_outages),
     };
     return cmocka_run_group_tests(tests, NULL, free_text);
 }

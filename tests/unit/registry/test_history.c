@@ -190,6 +190,22 @@ static void test_what_a_uri_follows(void **state)
     assert_int_equal(registry_followed_alias("models:/m", &name, &alias, &err), STATUS_INVALID);
 }
 
+/* A server may have put any number into it: cutting them off one by one would take hours. */
+static void test_a_history_of_any_length_is_cut(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    const struct alias_move move = {.name = "m", .alias = "a", .version = "7"};
+    buffer_add_u8(&text, '[');
+    for (int event = 0; event < 100000; event++)
+        buffer_add_text(&text, "{\"version\":\"1\"},");
+    buffer_add_text(&text, "{}]");
+    history_add(&text, &move, "6");
+    assert_in_range(text.bytes, 100, 5000);
+    assert_non_null(strstr(text.data, "\"version\":\"7\""));
+    buffer_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_moves_is_who_is_named, setup, teardown),
         cmocka_unit_test(test_what_a_uri_follows),
         cmocka_unit_test_setup_teardown(test_two_promote_at_once, setup, teardown),
+        cmocka_unit_test(test_a_history_of_any_length_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,22 @@ static void test_answers_of_other_types_hold_nothing(void **state)
     }
 }
 
+/* Sixteen megabytes of lists would take a gigabyte. */
+static void test_an_answer_of_many_lists_is_not_read(void **state)
+{
+    (void)state;
+    struct buffer body = {0};
+    struct fake_http server;
+    buffer_add_text(&body, "{\"registered_models\":[");
+    for (int item = 0; item < 300000; item++)
+        buffer_add_text(&body, "[],");
+    buffer_add(&body, "{}]}", sizeof "{}]}");
+    assert_int_equal(ask(200, "application/json", body.data, &server), STATUS_LIMIT);
+    assert_non_null(strstr(err.text, "more values than are read"));
+    fake_http_free(&server);
+    buffer_free(&body);
+}
+
 static char *endless_runs(void *context, const char *request)
 {
     (void)context;
@@ -378,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_refusals_say_what_to_do, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answers_of_other_types_hold_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_answer_of_many_lists_is_not_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_list_of_runs_that_is_cut_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credentials_are_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_requests_are_asked_again, setup, teardown),

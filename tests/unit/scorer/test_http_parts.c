@@ -10,6 +10,7 @@
 #include "scorer/http/access_record.h"
 #include "scorer/http/open_inference.h"
 #include "scorer/http/answer_unread.h"
+#include "scorer/http/body.h"
 #include "scorer/http/parameters.h"
 #include "scorer/http/tokens.h"
 
@@ -360,6 +361,40 @@ static void answers_that_nobody_reads_have_a_bound(void **state)
         buffer_free(&answers[a].body);
 }
 
+/* Of 100 clients that send a megabyte each and do not end, 64 are kept; small requests go on meanwhile. */
+static void bodies_under_way_have_a_bound(void **state)
+{
+    (void)state;
+    enum { PIECE = 32 << 10 };
+    static const char piece[PIECE];
+    atomic_size_t held = 0;
+    struct buffer bodies[100] = {0}, small = {0};
+    size_t whole = 0, bytes = 0;
+    for (size_t b = 0; b < 100; b++) {
+        struct answer answer = {0};
+        for (size_t p = 0; p < BODY_MAX / PIECE && !answer.status; p++)
+            body_keep(&held, &bodies[b], (struct span){piece, PIECE}, &answer);
+        assert_true(!answer.status || answer.status == 503);
+        whole += !answer.status;
+        bytes += bodies[b].bytes;
+        buffer_free(&answer.body);
+    }
+    assert_int_equal(whole, BODIES_MOST / BODY_MAX);
+    assert_int_equal(held, bytes);
+    assert_int_equal(bytes, BODIES_MOST + (100 - whole) * BODY_SMALL);
+    struct answer answer = {0};
+    body_keep(&held, &small, SPAN_LITERAL("{}"), &answer);
+    assert_int_equal(answer.status, 0);
+    assert_int_equal(held, bytes + 2);
+    body_keep(&held, &bodies[0], SPAN_LITERAL("x"), &answer);
+    assert_int_equal(answer.status, 413);
+    assert_int_equal(held, bytes + 2);
+    buffer_free(&answer.body);
+    buffer_free(&small);
+    for (size_t b = 0; b < 100; b++)
+        buffer_free(&bodies[b]);
+}
+
 static void assert_purpose(const char *header, const char *wanted)
 {
     struct buffer text = {0};
@@ -414,6 +449,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_that_nobody_reads_have_a_bound),
+        cmocka_unit_test(bodies_under_way_have_a_bound),
         cmocka_unit_test(a_purpose_is_text_however_it_is_sent),
         cmocka_unit_test(a_long_purpose_is_refused_however_it_is_sent),
         cmocka_unit_test(a_token_matches_whole_and_with_its_scheme),
