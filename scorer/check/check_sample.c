@@ -55,14 +55,8 @@ static enum status make_decoder(struct sampler *sampler, struct error *err)
 
 static enum status make_consumer(struct sampler *sampler, struct error *err)
 {
-    const struct kafka_property fixed[] = {{"group.id", sampler->settings->group_id}, /* named, never joined */
-                                           {"enable.partition.eof", "true"},
-                                           {"isolation.level", "read_committed"},
-                                           {NULL, NULL}};
-    rd_kafka_conf_t *conf;
-    if (kafka_conf(sampler->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err) != STATUS_OK)
-        return err->status;
-    if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sampler->consumer, err) != STATUS_OK)
+    const struct settings *settings = sampler->settings;
+    if (kafka_reader_new(settings->options, settings->group_id, &sampler->consumer, err) != STATUS_OK)
         return err->status;
     rd_kafka_poll_set_consumer(sampler->consumer);
     return STATUS_OK;
