@@ -6,7 +6,6 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "avro/type.h"
 #include "base/utf8.h"
 
 enum { AVRO_INT_BYTES = 5, AVRO_LONG_BYTES = 10 };
@@ -47,19 +46,6 @@ static inline bool avro_read_branch(struct cursor *in, uint32_t count, uint32_t 
     if (!avro_read_long(in, &index, padded) || index < 0 || index >= (int64_t)count)
         return false;
     *out = (uint32_t)index;
-    return true;
-}
-
-/* The type of the value that follows: of a union the branch, which is read; any other type itself. */
-static inline bool avro_read_union(struct cursor *in, const struct avro_type **type)
-{
-    uint32_t branch;
-    bool padded;
-    if ((*type)->kind != AVRO_KIND_UNION)
-        return true;
-    if (!avro_read_branch(in, (uint32_t)(*type)->branch_count, &branch, &padded))
-        return false;
-    *type = (*type)->branches[branch];
     return true;
 }
 

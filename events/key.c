@@ -108,7 +108,7 @@ static bool key_read_value(const struct avro_type *type, struct cursor *in, char
     bool padded;
     if (type->kind == AVRO_KIND_RECORD && type->field_count == 1)
         type = type->fields[0].type;
-    if (!avro_read_union(in, &type))
+    if (!avro_type_take_branch(in, &type))
         return false;
     if (type->kind == AVRO_KIND_STRING)
         return avro_read_bytes(in, id, &padded);

@@ -517,15 +517,6 @@ enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_ka
     return STATUS_OK;
 }
 
-enum status kafka_reader_new(const struct options *options, const char *group, rd_kafka_t **out, struct error *err)
-{
-    const struct kafka_property fixed[] = {
-        {"group.id", group}, {"isolation.level", "read_committed"}, {"enable.partition.eof", "true"}, {NULL, NULL}};
-    rd_kafka_conf_t *conf = NULL;
-    enum status status = kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err);
-    return status == STATUS_OK ? kafka_client_new(RD_KAFKA_CONSUMER, &conf, out, err) : status;
-}
-
 enum status kafka_status(rd_kafka_resp_err_t code)
 {
     switch (code) {

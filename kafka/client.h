@@ -28,10 +28,6 @@ void kafka_limit_memory(int64_t consumer_bytes, int64_t producer_bytes);
 /* Takes *conf (NULL afterwards, on failure too). */
 MUST_USE enum status kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out,
                                       struct error *err);
-/* A consumer whose partitions are assigned by hand: it reads committed records, reports each partition's end, and never
- * joins `group`. */
-MUST_USE enum status kafka_reader_new(const struct options *options, const char *group, rd_kafka_t **out,
-                                      struct error *err);
 static inline void kafka_client_free(rd_kafka_t *client)
 {
     if (client)

@@ -257,7 +257,7 @@ static bool skip_record(struct avro_row *row, const struct avro_type *type, stru
 static bool read_union(struct avro_row *row, const struct avro_type *type, struct cursor *in, const struct place *place,
                        int depth)
 {
-    return avro_read_union(in, &type) && read_value(row, type, in, place, depth + 1);
+    return avro_type_take_branch(in, &type) && read_value(row, type, in, place, depth + 1);
 }
 
 static bool read_number(struct avro_row *row, const struct avro_type *type, struct cursor *in,
@@ -347,7 +347,7 @@ static bool read_fields(struct avro_row *row, const struct avro_type *record, st
 /* The record of attributes, or the null (or whatever else its union has) in its place. */
 static bool read_nested(struct avro_row *row, const struct avro_type *type, struct cursor *in, size_t *at)
 {
-    if (!avro_read_union(in, &type))
+    if (!avro_type_take_branch(in, &type))
         return false;
     if (type == row->nested)
         return read_fields(row, type, in, at);

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "events/frame.h"
 #include "kafka/client.h"
+#include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "kafka/transaction.h"
 #include "events/timestamp.h"

@@ -12,6 +12,7 @@
 #include "avro/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
+#include "kafka/consumer.h"
 #include "scorer/record_context.h"
 
 enum { LIMIT_US = 10000000, END_MS = 2000, POLL_MS = 100, WAIT_US = 20000 };
