@@ -95,10 +95,9 @@ struct exchange {
     struct buffer body;
     uint64_t body_bytes; /* that came, kept or not */
     size_t unread_bytes;
-    bool declared, preflight, sent;
-    bool closes;         /* the connection ends with the answer */
-    bool nobody_waits;   /* given up because the client left: not answered, even where the socket takes the bytes */
-    bool denied, hidden; /* for the access log: always shown, hardly ever */
+    bool declared, preflight, sent, left; /* left: the client, early: not answered, even if the socket takes it */
+    bool closes;                          /* the connection ends with the answer */
+    bool denied, hidden;                  /* for the access log: always shown, hardly ever */
     int64_t started_us;
     char method[16], request_id[REQUEST_ID_BYTES], traceparent[TRACE_BYTES], address[ADDRESS_TEXT_BYTES];
     char token_name[TOKEN_NAME_BYTES];
@@ -353,13 +352,12 @@ static const char *given_up(const void *context)
 /* On a thread of the work pool, or for what takes no time on the library's. */
 static void answer_now(struct exchange *exchange)
 {
-    struct request *request = &exchange->request;
     struct answer *answer = &exchange->answer;
     /* The registry gives the id that a logged prediction starts with. Asked before the records are made: once it is
      * given, it stays. */
     const struct schema *schema = settings_of(exchange)->schema;
     bool nameless = schema && !schema->prediction_schema_id;
-    exchange->route->answer(&exchange->http->service, request, answer);
+    exchange->route->answer(&exchange->http->service, &exchange->request, answer);
     if (!answer->log.count || answer->to_input || !nameless)
         return;
     prediction_log_records_clear(&answer->log);
@@ -375,7 +373,7 @@ static void compute(void *job)
         answer_unavailable(&exchange->answer, reason);
     else
         answer_now(exchange);
-    exchange->nobody_waits = exchange->answer.status == 503 && connection_left(exchange->client);
+    exchange->left = exchange->answer.status == 503 && connection_left(exchange->client);
     if (!exchange->answer.log.count)
         exchange->unread_bytes = answer_unread_count(&exchange->http->unread, &exchange->answer);
     memcpy(exchange->answer.log.traceparent, exchange->traceparent, sizeof exchange->traceparent);
@@ -505,7 +503,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (!exchange)
         return;
     const struct answer *answer = &exchange->answer;
-    bool answered = exchange->sent && !exchange->nobody_waits && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    bool answered = exchange->sent && !exchange->left && code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     const struct access_log_entry entry = {
         .route = exchange->route,
         .method = exchange->method,
