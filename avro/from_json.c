@@ -6,18 +6,6 @@
 
 #include "avro/write.h"
 
-static void add_long(struct buffer *out, int64_t value)
-{
-    char *at = buffer_reserve(out, AVRO_VARINT_MAX);
-    buffer_end_at(out, avro_put_long(at, value));
-}
-
-static void add_text(struct buffer *out, struct span text)
-{
-    add_long(out, (int64_t)text.bytes);
-    buffer_add(out, text.data, text.bytes);
-}
-
 /* NaN and the infinities are strings. */
 static double json_number_of(const json_t *json)
 {
@@ -45,7 +33,7 @@ static void add_symbol(struct buffer *out, const struct avro_type *type, const j
     while (symbol < type->symbol_count && strcmp(type->symbols[symbol], json_string_value(json)) != 0)
         symbol++;
     assert(symbol < type->symbol_count);
-    add_long(out, (int64_t)symbol);
+    avro_add_long(out, (int64_t)symbol);
 }
 
 static void add_record(struct buffer *out, const struct avro_type *type, const json_t *json)
@@ -58,10 +46,10 @@ static void add_array(struct buffer *out, const struct avro_type *type, const js
 {
     size_t count = json_array_size(json);
     if (count)
-        add_long(out, (int64_t)count);
+        avro_add_long(out, (int64_t)count);
     for (size_t i = 0; i < count; i++)
         avro_from_json(type->items, json_array_get(json, i), out);
-    add_long(out, 0);
+    avro_add_long(out, 0);
 }
 
 /* null, or an object whose one member is named after the branch. */
@@ -73,7 +61,7 @@ static void add_union(struct buffer *out, const struct avro_type *type, const js
     while (branch < type->branch_count && strcmp(type->branches[branch]->name, name) != 0)
         branch++;
     assert(branch < type->branch_count);
-    add_long(out, (int64_t)branch);
+    avro_add_long(out, (int64_t)branch);
     avro_from_json(type->branches[branch], member ? json_object_iter_value(member) : json, out);
 }
 
@@ -88,7 +76,7 @@ void avro_from_json(const struct avro_type *type, const json_t *json, struct buf
         break;
     case AVRO_KIND_INT:
     case AVRO_KIND_LONG:
-        add_long(out, json_integer_value(json));
+        avro_add_long(out, json_integer_value(json));
         break;
     case AVRO_KIND_FLOAT:
         add_float(out, json);
@@ -97,7 +85,7 @@ void avro_from_json(const struct avro_type *type, const json_t *json, struct buf
         add_double(out, json);
         break;
     case AVRO_KIND_STRING:
-        add_text(out, (struct span){json_string_value(json), json_string_length(json)});
+        avro_add_text(out, (struct span){json_string_value(json), json_string_length(json)});
         break;
     case AVRO_KIND_ENUM:
         add_symbol(out, type, json);

@@ -603,3 +603,15 @@ void avro_type_describe(const struct avro_type *type, struct buffer *out)
 {
     type_describe(type, out, 8);
 }
+
+bool avro_type_take_branch(struct cursor *in, const struct avro_type **type)
+{
+    uint32_t branch;
+    bool padded;
+    if ((*type)->kind != AVRO_KIND_UNION)
+        return true;
+    if (!avro_read_branch(in, (uint32_t)(*type)->branch_count, &branch, &padded))
+        return false;
+    *type = (*type)->branches[branch];
+    return true;
+}

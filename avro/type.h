@@ -87,6 +87,9 @@ char *avro_schema_text(const struct avro_schema *schema);
  * fixeds as "enum" and "fixed", a record within itself as "…". */
 void avro_type_describe(const struct avro_type *type, struct buffer *out);
 
+/* The type of the value that follows in `in`: of a union the branch, whose number is read; any other type itself. */
+bool avro_type_take_branch(struct cursor *in, const struct avro_type **type);
+
 static inline bool avro_kind_is_named(enum avro_kind kind)
 {
     return kind == AVRO_KIND_RECORD || kind == AVRO_KIND_ENUM || kind == AVRO_KIND_FIXED;

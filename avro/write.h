@@ -48,6 +48,17 @@ static inline char *avro_put_text(char *at, struct span text)
     return avro_put_raw(avro_put_long(at, (int64_t)text.bytes), text);
 }
 
+static inline void avro_add_long(struct buffer *out, int64_t value)
+{
+    buffer_end_at(out, avro_put_long(buffer_reserve(out, AVRO_VARINT_MAX), value));
+}
+
+static inline void avro_add_text(struct buffer *out, struct span text)
+{
+    avro_add_long(out, (int64_t)text.bytes);
+    buffer_add(out, text.data, text.bytes);
+}
+
 /* The branch of a union of null and something. */
 static inline char *avro_put_branch(char *at, bool present)
 {

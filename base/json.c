@@ -134,6 +134,16 @@ void json_add_double(struct buffer *out, double number)
     }
 }
 
+void json_add_cell(struct buffer *out, const struct column *column, const struct cell *cell)
+{
+    if (cell->code == CELL_MISSING)
+        buffer_add(out, "null", 4);
+    else if (column->kind == COLUMN_NOMINAL)
+        json_add_text(out, (struct span){cell->text, cell->text_bytes});
+    else
+        json_add_double(out, cell->number);
+}
+
 void json_add_row(struct buffer *out, const struct column *columns, size_t column_count, const struct cell *cells)
 {
     size_t start = out->bytes;
@@ -143,12 +153,7 @@ void json_add_row(struct buffer *out, const struct column *columns, size_t colum
         buffer_add_u8(out, out->bytes > start ? ',' : '{');
         json_add_text(out, span_of(columns[c].name));
         buffer_add_u8(out, ':');
-        if (cells[c].code == CELL_MISSING)
-            buffer_add_text(out, "null");
-        else if (columns[c].kind == COLUMN_NOMINAL)
-            json_add_text(out, (struct span){cells[c].text, cells[c].text_bytes});
-        else
-            json_add_double(out, cells[c].number);
+        json_add_cell(out, &columns[c], &cells[c]);
     }
     buffer_add_text(out, out->bytes > start ? "}" : "{}");
 }

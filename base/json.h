@@ -18,6 +18,8 @@ void json_add_double(struct buffer *out, double number);
 void json_add_int(struct buffer *out, int64_t number);
 void json_add_uint(struct buffer *out, uint64_t number);
 
+/* The column's text or number; null where it is missing. */
+void json_add_cell(struct buffer *out, const struct column *column, const struct cell *cell);
 /* {"COLUMN":41,"ANOTHER":null,…}: one row under its columns' names, null where missing; without what a
  * partial event does not list. */
 void json_add_row(struct buffer *out, const struct column *columns, size_t column_count, const struct cell *cells);

@@ -105,15 +105,11 @@ static bool key_read_number(struct cursor *in, char storage[static ID_BYTES_MAX]
 static bool key_read_value(const struct avro_type *type, struct cursor *in, char storage[static ID_BYTES_MAX],
                            struct span *id)
 {
-    uint32_t branch;
     bool padded;
     if (type->kind == AVRO_KIND_RECORD && type->field_count == 1)
         type = type->fields[0].type;
-    if (type->kind == AVRO_KIND_UNION) {
-        if (!avro_read_branch(in, (uint32_t)type->branch_count, &branch, &padded))
-            return false;
-        type = type->branches[branch];
-    }
+    if (!avro_type_take_branch(in, &type))
+        return false;
     if (type->kind == AVRO_KIND_STRING)
         return avro_read_bytes(in, id, &padded);
     return (type->kind == AVRO_KIND_INT || type->kind == AVRO_KIND_LONG) && key_read_number(in, storage, id);

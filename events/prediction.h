@@ -1,7 +1,7 @@
 /* The prediction record: encoded by score and http, decoded by the sink. Its bytes are those of
  * schemas/prediction.avsc, which is checked against the table here when the schema is loaded.
  *
- * A further field is a member of the struct, a row of PREDICTION_ADDED, a field before `attributes` in the .avsc, and a
+ * A further field is a member of the struct, a row of PREDICTION_ADDED, a field after `channel` in the .avsc, and a
  * column of predictions that a file in sql/ adds. */
 #pragma once
 

@@ -1,4 +1,5 @@
-/* How a consumer ends: see consumer.h. Called by the loops on their own threads; waits at most twice the limit. */
+/* How a consumer begins and ends: see consumer.h. Called by the loops on their own threads; waits at most twice the
+ * limit. */
 #include "kafka/consumer.h"
 
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "kafka/client.h"
 
 enum { LEAVE_STEP_MS = 100, CALL_STEP_US = 2000, ANSWER_LIMIT_US = 2000000 };
 
@@ -17,6 +19,15 @@ struct consumer_call {
     rd_kafka_t *client;
     int flags;
 };
+
+enum status kafka_reader_new(const struct options *options, const char *group, rd_kafka_t **out, struct error *err)
+{
+    const struct kafka_property fixed[] = {
+        {"group.id", group}, {"isolation.level", "read_committed"}, {"enable.partition.eof", "true"}, {NULL, NULL}};
+    rd_kafka_conf_t *conf = NULL;
+    enum status status = kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err);
+    return status == STATUS_OK ? kafka_client_new(RD_KAFKA_CONSUMER, &conf, out, err) : status;
+}
 
 static void destroy_client(void *context)
 {

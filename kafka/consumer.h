@@ -1,11 +1,17 @@
-/* How a consumer's membership ends: by its group, or by leaving it. */
+/* A consumer without membership, and how the membership of others ends: by its group, or by leaving it. */
 #pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/options.h"
 #include "base/status.h"
+
+/* A consumer whose partitions are assigned by hand: it reads committed records, reports each partition's end, and never
+ * joins `group`. */
+MUST_USE enum status kafka_reader_new(const struct options *options, const char *group, rd_kafka_t **out,
+                                      struct error *err);
 
 /* What a fatal error, or one that names a fenced instance, says to whoever starts the process again: STATUS_CONFLICT.
  * `instance`: its group.instance.id. */

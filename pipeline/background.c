@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/json_writer.h"
+#include "base/order.h"
 #include "pipeline/linear_program.h"
 #include "pipeline/trees.h"
 #include "pipeline/trees_program.h"
@@ -141,12 +142,6 @@ static void row_count(const struct ensemble *ensemble, const struct comparison *
     }
 }
 
-static int source_order(const void *a, const void *b)
-{
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    return (left > right) - (left < right);
-}
-
 /* Leaves stand in the order of the file. */
 static void covers_add(const struct ensemble *ensemble, const uint32_t *counts, struct buffer *out)
 {
@@ -159,7 +154,7 @@ static void covers_add(const struct ensemble *ensemble, const uint32_t *counts, 
         for (size_t n = ensemble->starts[t]; n < ensemble->starts[t + 1]; n++)
             if (!ensemble->nodes[n].left)
                 sources[leaves++] = ensemble->nodes[n].source;
-        qsort(sources, leaves, sizeof *sources, source_order);
+        qsort(sources, leaves, sizeof *sources, order_indices);
         json_begin_array(&json, NULL);
         for (size_t l = 0; l < leaves; l++)
             json_write_uint(&json, NULL, counts[sources[l]]);

@@ -259,10 +259,7 @@ static bool skip_record(struct avro_row *row, const struct avro_type *type, stru
 static bool read_union(struct avro_row *row, const struct avro_type *type, struct cursor *in, const struct place *place,
                        int depth)
 {
-    uint32_t branch;
-    bool padded;
-    return avro_read_branch(in, (uint32_t)type->branch_count, &branch, &padded) &&
-           read_value(row, type->branches[branch], in, place, depth + 1);
+    return avro_type_take_branch(in, &type) && read_value(row, type, in, place, depth + 1);
 }
 
 static bool read_number(struct avro_row *row, const struct avro_type *type, struct cursor *in,
@@ -352,13 +349,8 @@ static bool read_fields(struct avro_row *row, const struct avro_type *record, st
 /* The record of attributes, or the null (or whatever else its union has) in its place. */
 static bool read_nested(struct avro_row *row, const struct avro_type *type, struct cursor *in, size_t *at)
 {
-    uint32_t branch;
-    bool padded;
-    if (type->kind == AVRO_KIND_UNION) {
-        if (!avro_read_branch(in, (uint32_t)type->branch_count, &branch, &padded))
-            return false;
-        type = type->branches[branch];
-    }
+    if (!avro_type_take_branch(in, &type))
+        return false;
     if (type == row->nested)
         return read_fields(row, type, in, at);
     for (size_t f = 0; f < row->nested->field_count; f++)

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "events/frame.h"
 #include "kafka/client.h"
+#include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "kafka/transaction.h"
 #include "events/timestamp.h"
@@ -108,15 +109,8 @@ static enum status reader_assign(struct dlq_reader *reader, struct error *err)
 static enum status reader_open(struct dlq_reader *reader, const struct options *options, int64_t only,
                                enum dlq_start start, struct error *err)
 {
-    const struct kafka_property fixed[] = {{"group.id", options_text(options, OPTION_REPLAY_GROUP)},
-                                           {"isolation.level", "read_committed"},
-                                           {"enable.partition.eof", "true"},
-                                           {NULL, NULL}};
-    rd_kafka_conf_t *conf = NULL;
     int count = 0;
-    enum status status = kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err);
-    if (status == STATUS_OK)
-        status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &reader->consumer, err);
+    enum status status = kafka_reader_new(options, options_text(options, OPTION_REPLAY_GROUP), &reader->consumer, err);
     if (status == STATUS_OK)
         status = kafka_wait_for_broker(reader->consumer, "dlq", 0, reader->stop, err);
     if (status == STATUS_OK)

@@ -64,18 +64,6 @@ enum status event_file_form_of(const char *format, const char *path, enum event_
 
 /* --- forms --- */
 
-static void add_long(struct buffer *out, int64_t number)
-{
-    char bytes[10];
-    buffer_add(out, bytes, (size_t)(avro_put_long(bytes, number) - bytes));
-}
-
-static void add_avro_text(struct buffer *out, struct span text)
-{
-    add_long(out, (int64_t)text.bytes);
-    buffer_add(out, text.data, text.bytes);
-}
-
 /* Avro 1.11, "Object Container Files". */
 static enum status begin_avro(struct event_file *file, const char *schemas_dir, struct error *err)
 {
@@ -83,12 +71,12 @@ static enum status begin_avro(struct event_file *file, const char *schemas_dir, 
     buffer_printf(&path, "%s/employee_event.avsc", schemas_dir);
     enum status status = file_read(path.data, SCHEMA_BYTES_MAX, &schema, err);
     buffer_add(&file->text, "Obj\x01", 4);
-    add_long(&file->text, 2);
-    add_avro_text(&file->text, SPAN_LITERAL("avro.schema"));
-    add_avro_text(&file->text, buffer_span(&schema));
-    add_avro_text(&file->text, SPAN_LITERAL("avro.codec"));
-    add_avro_text(&file->text, SPAN_LITERAL("null"));
-    add_long(&file->text, 0);
+    avro_add_long(&file->text, 2);
+    avro_add_text(&file->text, SPAN_LITERAL("avro.schema"));
+    avro_add_text(&file->text, buffer_span(&schema));
+    avro_add_text(&file->text, SPAN_LITERAL("avro.codec"));
+    avro_add_text(&file->text, SPAN_LITERAL("null"));
+    avro_add_long(&file->text, 0);
     buffer_add(&file->text, sync_marker, SYNC_BYTES);
     buffer_free(&path);
     buffer_free(&schema);
@@ -99,8 +87,8 @@ static void end_block(struct event_file *file)
 {
     if (!file->events)
         return;
-    add_long(&file->text, (int64_t)file->events);
-    add_avro_text(&file->text, buffer_span(&file->value));
+    avro_add_long(&file->text, (int64_t)file->events);
+    avro_add_text(&file->text, buffer_span(&file->value));
     buffer_add(&file->text, sync_marker, SYNC_BYTES);
     buffer_clear(&file->value);
     file->events = 0;

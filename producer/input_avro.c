@@ -57,8 +57,7 @@ static enum status read_schema(struct avro_reader *reader, struct error *err)
     if (!known)
         return error_set(err, STATUS_INVALID, "%s: no field of its Avro schema (%.60s) is a column of the event schema",
                          source->name, writer->name);
-    input_columns_begin(&reader->columns, &header);
-    input_columns_write_line(&header, &reader->columns.header);
+    input_columns_begin_written(&reader->columns, &header);
     return STATUS_OK;
 }
 

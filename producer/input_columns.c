@@ -436,6 +436,12 @@ void input_columns_write_line(const struct csv_record *record, struct buffer *ou
     }
 }
 
+void input_columns_begin_written(struct input_columns *columns, const struct csv_record *header)
+{
+    input_columns_begin(columns, header);
+    input_columns_write_line(header, &columns->header);
+}
+
 int32_t input_columns_first_unreached(const struct input_columns *columns, size_t field_count)
 {
     int32_t first = FAULT_NO_COLUMN;

@@ -38,6 +38,8 @@ size_t input_columns_count_names(struct input_columns *columns, const struct csv
 /* Takes the header that was placed: finds what the mapping does with each field, logs what is unknown and what is
  * missing. */
 void input_columns_begin(struct input_columns *columns, const struct csv_record *header);
+/* Of an input without lines: its rejects get the header as a line of CSV. */
+void input_columns_begin_written(struct input_columns *columns, const struct csv_record *header);
 
 /* Fills the row's cells and envelope from as many fields as the header has. */
 void input_columns_read(struct input_columns *columns, const struct csv_record *record, struct input_row *row);

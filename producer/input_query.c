@@ -102,8 +102,7 @@ static enum status read_names(struct query_reader *reader, struct error *err)
         return error_set(err, STATUS_INVALID,
                          "%s: none of its columns is known to the schema: name them so: SELECT emp_age AS \"…\", …",
                          reader->source->name);
-    input_columns_begin(&reader->columns, &header);
-    input_columns_write_line(&header, &reader->columns.header);
+    input_columns_begin_written(&reader->columns, &header);
     return STATUS_OK;
 }
 

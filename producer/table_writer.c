@@ -28,13 +28,18 @@ static struct span id_name(const struct schema *schema)
     return schema->id_name ? span_of(schema->id_name) : SPAN_LITERAL("employee_id");
 }
 
-void table_write_header(const struct schema *schema, struct buffer *out)
+static void write_names(const struct schema *schema, struct buffer *out)
 {
-    table_add_field(out, id_name(schema));
     for (size_t c = 0; c < schema->column_count; c++) {
         buffer_add_u8(out, ',');
         table_add_field(out, span_of(schema->columns[c].name));
     }
+}
+
+void table_write_header(const struct schema *schema, struct buffer *out)
+{
+    table_add_field(out, id_name(schema));
+    write_names(schema, out);
     buffer_add_u8(out, ',');
     table_add_field(out, span_of(schema->target_name));
     buffer_add_u8(out, '\n');
@@ -66,10 +71,7 @@ void table_write_event_header(const struct schema *schema, struct buffer *out)
 {
     table_add_field(out, id_name(schema));
     buffer_add_text(out, ",event_id,event_type,occurred_at");
-    for (size_t c = 0; c < schema->column_count; c++) {
-        buffer_add_u8(out, ',');
-        table_add_field(out, span_of(schema->columns[c].name));
-    }
+    write_names(schema, out);
     buffer_add_u8(out, '\n');
 }
 

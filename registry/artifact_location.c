@@ -64,22 +64,13 @@ static bool holds_model(const char *folder)
     return holds;
 }
 
-/* ROOT/EXPERIMENT/FOLDER/ID/artifacts/REST, whatever the experiment; NULL if there is none. */
+/* FOLDER/ID/artifacts/REST of whatever experiment; NULL if there is none. */
 static char *locate_in_experiments(const struct registry *registry, const char *folder, struct span id,
                                    const char *rest)
 {
-    struct text_list experiments;
-    char *found = NULL;
-    store_entries(registry->root, &experiments);
-    for (size_t e = 0; e < experiments.count && !found; e++) {
-        found =
-            store_path(registry, "%s%s/%.*s/artifacts%s", experiments.items[e], folder, (int)id.bytes, id.data, rest);
-        if (!holds_model(found)) {
-            free(found);
-            found = NULL;
-        }
-    }
-    text_list_clear(&experiments);
+    char *part = text_print("%s%.*s/artifacts%s", folder, (int)id.bytes, id.data, rest);
+    char *found = store_find(registry, part, holds_model);
+    free(part);
     return found;
 }
 
@@ -113,7 +104,7 @@ static char *locate_uri(const struct registry *registry, const char *uri, bool *
     if (strncmp(uri, "runs:/", 6) == 0)
         return locate_run(registry, uri + 6);
     if (strncmp(uri, "models:/m-", 10) == 0 && !strchr(uri + 8, '/'))
-        return locate_in_experiments(registry, "/models", span_of(uri + 8), ""); /* MLflow 3's logged models */
+        return locate_in_experiments(registry, "models/", span_of(uri + 8), ""); /* MLflow 3's logged models */
     char *path = store_path_of_uri(uri);
     *foreign = !path;
     return path ? locate_path(registry, path) : NULL;

@@ -130,25 +130,6 @@ static bool directory_read_run(const char *folder, const char *run_id, struct ru
     return found;
 }
 
-/* ROOT/EXPERIMENT/RUN, whatever the experiment; NULL if there is none. */
-static char *directory_find_run(const struct registry *registry, const char *run_id)
-{
-    struct text_list experiments;
-    char *found = NULL;
-    store_entries(registry->root, &experiments);
-    for (size_t e = 0; e < experiments.count && !found; e++) {
-        if (strcmp(experiments.items[e], "models") == 0)
-            continue;
-        found = store_path(registry, "%s/%s", experiments.items[e], run_id);
-        if (!store_is_directory(found)) {
-            free(found);
-            found = NULL;
-        }
-    }
-    text_list_clear(&experiments);
-    return found;
-}
-
 static enum status no_run(const struct registry *registry, const char *run_id, struct error *err)
 {
     return error_set(err, STATUS_NOT_FOUND, "no run %.64s in %.200s", run_id, registry->root);
@@ -157,7 +138,7 @@ static enum status no_run(const struct registry *registry, const char *run_id, s
 static enum status directory_run(const struct registry *registry, const char *run_id, struct run_details *out,
                                  struct error *err)
 {
-    char *folder = directory_find_run(registry, run_id);
+    char *folder = store_find(registry, run_id, store_is_directory);
     bool found = folder && directory_read_run(folder, run_id, out);
     free(folder);
     return found ? STATUS_OK : no_run(registry, run_id, err);
@@ -211,7 +192,7 @@ static enum status directory_runs(const struct registry *registry, const char *e
 static enum status directory_metric(const struct registry *registry, const char *run_id, const char *key,
                                     struct metric_series *out, struct error *err)
 {
-    char *folder = directory_find_run(registry, run_id);
+    char *folder = store_find(registry, run_id, store_is_directory);
     if (!folder)
         return no_run(registry, run_id, err);
     directory_read_series(folder, key, out);

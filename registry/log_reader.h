@@ -1,6 +1,6 @@
 /* Reading the prediction log: one read-only transaction on PostgreSQL, in which queries see one state of the database
- * and come row by row, whatever their number. Of `trainer table` and `registry promote --replay`; the only file of the
- * registry that knows libpq. */
+ * and come row by row, whatever their number. Of `trainer table`, `registry promote --replay` and `scorer explain`; the
+ * only file of the registry that knows libpq. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,5 +22,6 @@ MUST_USE enum status log_reader_query(struct log_reader *rows, const char *doing
                                       const char *const *values, struct error *err);
 /* The next row; *found false at the end. */
 MUST_USE enum status log_reader_next(struct log_reader *rows, bool *found, struct error *err);
-/* A value of the row at hand, by its place, as text; it lives until the next call. SPAN_NULL: null. */
+/* A value of the row at hand, by its place, as text with a zero byte behind it; it lives until the next call.
+ * SPAN_NULL: null. */
 struct span log_reader_text(const struct log_reader *rows, int column);

@@ -212,6 +212,24 @@ void store_entries(const char *path, struct text_list *out)
         *out = (struct text_list){0};
 }
 
+char *store_find(const struct registry *registry, const char *rest, bool (*fits)(const char *path))
+{
+    struct text_list experiments;
+    char *found = NULL;
+    store_entries(registry->root, &experiments);
+    for (size_t e = 0; e < experiments.count && !found; e++) {
+        if (strcmp(experiments.items[e], "models") == 0)
+            continue;
+        found = store_path(registry, "%s/%s", experiments.items[e], rest);
+        if (!fits(found)) {
+            free(found);
+            found = NULL;
+        }
+    }
+    text_list_clear(&experiments);
+    return found;
+}
+
 /* Puts what was built in its place, or removes what is left of it. Takes the path. */
 static enum status place_built(char *built, const char *place, enum status status, struct error *err)
 {
@@ -229,16 +247,19 @@ enum status store_replace(const struct registry *registry, const char *place, st
     return place_built(built, place, file_write_atomic(built, bytes, err), err);
 }
 
-enum status store_make(const struct registry *registry, const char *place, struct span meta,
-                       const struct run_pair *tags, size_t tag_count, struct error *err)
+enum status store_make(const struct registry *registry, char *place, struct buffer *meta, const struct run_pair *tags,
+                       size_t tag_count, struct error *err)
 {
     char *built = store_new_path(registry);
     enum status status = file_make_directories(built, err);
     if (status == STATUS_OK && tag_count)
         status = store_write_pairs(built, "tags", tags, tag_count, err);
     if (status == STATUS_OK)
-        status = store_write(built, "meta.yaml", meta, err);
-    return place_built(built, place, status, err);
+        status = store_write(built, "meta.yaml", buffer_span(meta), err);
+    status = place_built(built, place, status, err);
+    buffer_free(meta);
+    free(place);
+    return status;
 }
 
 enum status store_make_experiment(const struct registry *registry, const char *id, const char *name, struct error *err)
@@ -251,10 +272,7 @@ enum status store_make_experiment(const struct registry *registry, const char *i
     yaml_add_int(&meta, 0, "last_update_time", clock_real_ms(&clock_system));
     yaml_add_text(&meta, 0, "lifecycle_stage", "active");
     yaml_add_text(&meta, 0, "name", name);
-    enum status status = store_make(registry, place, buffer_span(&meta), NULL, 0, err);
-    buffer_free(&meta);
-    free(place);
-    return status;
+    return store_make(registry, place, &meta, NULL, 0, err);
 }
 
 static void clear_folder(const char *path)

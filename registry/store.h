@@ -35,9 +35,9 @@ MUST_USE enum status store_place(const char *from, const char *to, struct error 
 MUST_USE enum status store_replace(const struct registry *registry, const char *place, struct span bytes,
                                    struct error *err);
 
-/* A new directory in its place, with meta.yaml and, where there are any, tags/. STATUS_CONFLICT: it is there already.
- */
-MUST_USE enum status store_make(const struct registry *registry, const char *place, struct span meta,
+/* A new directory in its place, with meta.yaml and, where there are any, tags/. Takes the place and the text.
+ * STATUS_CONFLICT: it is there already. */
+MUST_USE enum status store_make(const struct registry *registry, char *place, struct buffer *meta,
                                 const struct run_pair *tags, size_t tag_count, struct error *err);
 
 /* ROOT/ID as an active experiment of that name; STATUS_CONFLICT as above. */
@@ -70,6 +70,9 @@ MUST_USE enum status store_write_pairs(const char *directory, const char *folder
 /* The entries of a directory that do not start with a dot, sorted; none when there is no such directory. */
 MUST_USE enum status store_list(const char *path, struct text_list *out, struct error *err);
 void store_entries(const char *path, struct text_list *out); /* the same; none when it cannot be read either */
+
+/* ROOT/EXPERIMENT/REST that fits, whatever the experiment; yours to free. NULL: there is none. */
+char *store_find(const struct registry *registry, const char *rest, bool (*fits)(const char *path));
 
 /* The folder with the files of a version: from its source, wherever the store has been moved to since. Yours to free.
  */

@@ -251,10 +251,7 @@ static enum status versions_write_model(const struct registry *registry, const c
     char *place = store_path(registry, "models/%s", name);
     struct buffer meta = {0};
     model_meta(&meta, name);
-    enum status status = store_make(registry, place, buffer_span(&meta), NULL, 0, err);
-    buffer_free(&meta);
-    free(place);
-    return status;
+    return store_make(registry, place, &meta, NULL, 0, err);
 }
 
 static void version_meta(struct buffer *out, const char *name, const char *version, const char *run_id,
@@ -310,10 +307,7 @@ static enum status write_version(const struct registry *registry, const char *na
     char *place = store_path(registry, "models/%s/version-%s", name, number);
     struct buffer meta = {0};
     version_meta(&meta, name, number, run_id, source);
-    enum status status = store_make(registry, place, buffer_span(&meta), tags, tag_count, err);
-    buffer_free(&meta);
-    free(place);
-    return status;
+    return store_make(registry, place, &meta, tags, tag_count, err);
 }
 
 static char *next_version(const struct registry *registry, const char *name)

@@ -55,6 +55,15 @@ static inline double gain_of(const struct boost_search *search, size_t column, b
            search->settings->min_split_gain;
 }
 
+static void split_keep(const struct boost_search *search, size_t c, boost_sums left, uint32_t code, bool missing_left,
+                       struct boost_split *best)
+{
+    double gain = gain_of(search, c, left, search->settings->reg_lambda);
+    if (gain > best->gain)
+        *best = (struct boost_split){
+            .gain = gain, .left = left, .column = (uint32_t)c, .code = (uint8_t)code, .missing_left = missing_left};
+}
+
 /* A split after each code with rows; `left`: what stands there before the first, the missing ones or nothing. Where
  * codes between two have no rows, it is in their middle. */
 static void search_ascending(const struct boost_search *search, size_t c, const boost_sums *histogram,
@@ -68,24 +77,14 @@ static void search_ascending(const struct boost_search *search, size_t c, const 
     for (uint32_t code = 1; code < column->count; code++) {
         if (histogram[code][1] == 0)
             continue;
-        if (previous) {
-            double gain = gain_of(search, c, left, search->settings->reg_lambda);
-            if (gain > best->gain)
-                *best = (struct boost_split){.gain = gain,
-                                             .left = left,
-                                             .column = (uint32_t)c,
-                                             .code = (uint8_t)((previous + code - 1) / 2),
-                                             .missing_left = missing_left};
-        }
+        if (previous)
+            split_keep(search, c, left, (previous + code - 1) / 2, missing_left, best);
         left += histogram[code];
         previous = code;
     }
     if (missing_left || previous == 0)
         return;
-    double gain = gain_of(search, c, left, search->settings->reg_lambda); /* what is missing, from all the rest */
-    if (gain > best->gain)
-        *best = (struct boost_split){
-            .gain = gain, .left = left, .column = (uint32_t)c, .code = (uint8_t)(column->count - 1)};
+    split_keep(search, c, left, column->count - 1, false, best); /* what is missing, from all the rest */
 }
 
 /* Nothing missing here: it will go where more of the rows go. */

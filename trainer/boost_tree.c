@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "trainer/boost_split.h"
 #include "trainer/parallel.h"
+#include "trainer/split_value.h"
 
 enum { THREADS_FROM_ROWS = 8192 }; /* below it starting threads costs more than they save */
 
@@ -185,14 +186,11 @@ static uint32_t boost_push_node(struct boost_grower *grower)
     return (uint32_t)grower->node_count++;
 }
 
-/* Half-way between two neighbouring values, and a float that distinguishes them. */
 static float threshold_after(const struct bin_column *column, uint8_t code)
 {
     if (code + 1u >= column->count)
         return FLT_MAX; /* only what is missing goes right */
-    float low = column->high[code], high = column->low[code + 1];
-    float middle = (float)((double)low / 2 + (double)high / 2);
-    return middle >= low && middle < high ? middle : low;
+    return threshold_between(column->high[code], column->low[code + 1]);
 }
 
 /* The set's number; as many as there are: none. */

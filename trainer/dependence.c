@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "trainer/parallel.h"
 
 static const double margin_share = 0.05;
@@ -17,12 +18,6 @@ struct measuring {
     size_t row_count;
     struct dependence *list;
 };
-
-static int by_number(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
 
 static void add_point(struct dependence *out, double value)
 {
@@ -51,7 +46,7 @@ static void choose_numbers(const struct measuring *measuring, bool whole, struct
         if (cell->code != CELL_MISSING)
             numbers[count++] = cell->number;
     }
-    qsort(numbers, count, sizeof *numbers, by_number);
+    qsort(numbers, count, sizeof *numbers, order_doubles);
     for (size_t n = 0; n < count; n++)
         distinct += n == 0 || numbers[n] != numbers[n - 1];
     for (size_t n = 0; n < count && distinct <= DEPENDENCE_POINTS; n++)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/order.h"
 #include "trainer/hash.h"
 #include "trainer/metrics.h"
 
@@ -41,12 +42,6 @@ struct column_values {
     size_t distinct, missing;
 };
 
-static int compare_numbers(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
 static void read_values(const struct sample *sample, size_t column, struct column_values *out)
 {
     size_t count = sample->count;
@@ -59,7 +54,7 @@ static void read_values(const struct sample *sample, size_t column, struct colum
         out->missing += missing;
         out->values[r] = sorted[r] = missing ? -INFINITY : nominal ? cell->code : cell->number;
     }
-    qsort(sorted, count, sizeof *sorted, compare_numbers);
+    qsort(sorted, count, sizeof *sorted, order_doubles);
     for (size_t r = 0; r < count; r++)
         out->distinct += r == 0 || sorted[r] != sorted[r - 1];
     free(sorted);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/order.h"
 
 enum { SLOTS = 4 * RANKS_MOST, SLOT_MASK = SLOTS - 1, SLOT_BITS = 18 };
 
@@ -33,12 +34,6 @@ static uint32_t *distinct_slot_of(const struct distinct *distinct, float value)
     return &distinct->slots[at];
 }
 
-static int compare_floats(const void *a, const void *b)
-{
-    float left = *(const float *)a, right = *(const float *)b;
-    return (left > right) - (left < right);
-}
-
 /* False: there are more than RANKS_MOST. */
 static bool distinct_gather(struct distinct *distinct, const float *values, size_t count)
 {
@@ -56,7 +51,7 @@ static bool distinct_gather(struct distinct *distinct, const float *values, size
 
 static void distinct_sort(struct distinct *distinct)
 {
-    qsort(distinct->values, distinct->count, sizeof *distinct->values, compare_floats);
+    qsort(distinct->values, distinct->count, sizeof *distinct->values, order_floats);
     memset(distinct->slots, 0, SLOTS * sizeof *distinct->slots);
     for (uint32_t v = 0; v < distinct->count; v++) {
         /* an index that is not yet set compares with a value that is: the values are distinct */
@@ -111,7 +106,7 @@ static void fill_shared(struct rank_column *column, const float *values, size_t 
 {
     float *sorted = mem_zeroed(count, sizeof *sorted);
     memcpy(sorted, values, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, compare_floats);
+    qsort(sorted, count, sizeof *sorted, order_floats);
     column_make(column, count, RANKS_MOST);
     uint32_t made = 0;
     for (size_t start = 0, end; start < count && made < RANKS_MOST; start = end) {

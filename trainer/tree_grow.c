@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "trainer/random.h"
+#include "trainer/split_value.h"
 
 enum { WORDS = RANKS_MOST / 64, SPARSE = 4 }; /* sparse: a node with fewer rows than a SPARSEth of the ranks */
 
@@ -265,13 +266,6 @@ static struct split find_split(struct tree_grower *grower, const struct task *no
         varying += search_column(grower, feature, node, all, &best);
     }
     return best;
-}
-
-/* Half-way between two neighbouring values, and a float that distinguishes them. */
-static float threshold_between(float low, float high)
-{
-    float middle = (float)((double)low / 2 + (double)high / 2);
-    return middle >= low && middle < high ? middle : low;
 }
 
 /* The rows that go left stand first, both sides in the table's order; returns where the right ones begin. */

@@ -7,6 +7,7 @@
 #include "pipeline/onnx/onnx_limits.h"
 
 #include "onnx/onnx.pb-c.h"
+#include "pipeline/onnx/varint.h"
 
 enum { WIRE_VARINT = 0, WIRE_64BIT = 1, WIRE_BYTES = 2, WIRE_32BIT = 5 };
 
@@ -20,24 +21,6 @@ static enum status guard_fault(const struct guard *guard, const struct cursor *a
 {
     return error_set(guard->err, STATUS_INVALID, "not a sound ONNX file: %s at byte %zu: export or copy it again", what,
                      (size_t)((const char *)at->at - guard->start));
-}
-
-static bool read_varint(struct cursor *cursor, uint64_t *out)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        uint8_t byte = 0;
-        if (!cursor_u8(cursor, &byte))
-            return false;
-        if (shift == 63 && byte > 1)
-            return false;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            *out = value;
-            return true;
-        }
-    }
-    return false;
 }
 
 static enum status guard_message(struct guard *guard, const ProtobufCMessageDescriptor *type, struct span bytes,
@@ -59,7 +42,7 @@ static bool packed_fits(const ProtobufCFieldDescriptor *field, struct span bytes
         return bytes.bytes % 8 == 0;
     default:
         while (cursor_left(&cursor))
-            if (!read_varint(&cursor, &value))
+            if (!varint_read(&cursor, &value))
                 return false;
         return true;
     }
@@ -70,7 +53,7 @@ static enum status guard_bytes(struct guard *guard, const ProtobufCFieldDescript
 {
     uint64_t length = 0;
     struct span bytes;
-    if (!read_varint(cursor, &length) || length > cursor_left(cursor) || !cursor_span(cursor, (size_t)length, &bytes))
+    if (!varint_read(cursor, &length) || length > cursor_left(cursor) || !cursor_span(cursor, (size_t)length, &bytes))
         return guard_fault(guard, cursor, "a length beyond the end");
     if (++guard->texts > ONNX_MAX_TEXTS)
         return error_set(guard->err, STATUS_LIMIT, "the ONNX file holds more than %d texts and messages",
@@ -105,7 +88,7 @@ static enum status guard_field(struct guard *guard, const ProtobufCMessageDescri
 {
     uint64_t tag = 0, skipped = 0;
     struct span fixed;
-    if (!read_varint(cursor, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
+    if (!varint_read(cursor, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
         return guard_fault(guard, cursor, "a broken field tag");
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
     guard->texts += !field;
@@ -120,7 +103,7 @@ static enum status guard_field(struct guard *guard, const ProtobufCMessageDescri
         return guard_fault(guard, cursor, "a field of another wire type");
     switch (tag & 7) {
     case WIRE_VARINT:
-        return read_varint(cursor, &skipped) ? STATUS_OK : guard_fault(guard, cursor, "a broken number");
+        return varint_read(cursor, &skipped) ? STATUS_OK : guard_fault(guard, cursor, "a broken number");
     case WIRE_64BIT:
         return cursor_span(cursor, 8, &fixed) ? STATUS_OK : guard_fault(guard, cursor, "a cut number");
     case WIRE_32BIT:

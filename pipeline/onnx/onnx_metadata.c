@@ -6,28 +6,9 @@
 #include "pipeline/onnx/onnx_limits.h"
 
 #include "onnx/onnx.pb-c.h"
+#include "pipeline/onnx/varint.h"
 
 enum { METADATA_TAG = 14 << 3 | 2, WIRE_VARINT = 0, WIRE_64BIT = 1, WIRE_BYTES = 2 };
-
-static bool take_varint(struct cursor *cursor, uint64_t *out)
-{
-    uint64_t value = 0;
-    uint8_t byte = 0x80;
-    for (unsigned shift = 0; shift < 64 && byte & 0x80; shift += 7) {
-        if (!cursor_u8(cursor, &byte))
-            return false;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-    }
-    *out = value;
-    return true;
-}
-
-static void add_varint(struct buffer *out, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        buffer_add_u8(out, (uint8_t)(value | 0x80));
-    buffer_add_u8(out, (uint8_t)value);
-}
 
 static bool replaced(struct span entry, const struct model_property *properties, size_t count)
 {
@@ -47,15 +28,15 @@ static bool take_field(struct cursor *cursor, struct span *entry)
     uint64_t tag = 0, number = 0;
     struct span bytes;
     *entry = SPAN_NULL;
-    if (!take_varint(cursor, &tag))
+    if (!varint_read(cursor, &tag))
         return false;
     switch (tag & 7) {
     case WIRE_VARINT:
-        return take_varint(cursor, &number);
+        return varint_read(cursor, &number);
     case WIRE_64BIT:
         return cursor_span(cursor, 8, &bytes);
     case WIRE_BYTES:
-        if (!take_varint(cursor, &number) || !cursor_span(cursor, number, &bytes))
+        if (!varint_read(cursor, &number) || !cursor_span(cursor, number, &bytes))
             return false;
         if (tag == METADATA_TAG)
             *entry = bytes;
@@ -77,13 +58,13 @@ static size_t varint_bytes(uint64_t value)
 static void add_entry(struct buffer *out, const struct model_property *property)
 {
     size_t key = strlen(property->key), value = property->value.bytes;
-    add_varint(out, METADATA_TAG);
-    add_varint(out, 1 + varint_bytes(key) + key + 1 + varint_bytes(value) + value);
-    add_varint(out, 1 << 3 | WIRE_BYTES);
-    add_varint(out, key);
+    varint_add(out, METADATA_TAG);
+    varint_add(out, 1 + varint_bytes(key) + key + 1 + varint_bytes(value) + value);
+    varint_add(out, 1 << 3 | WIRE_BYTES);
+    varint_add(out, key);
     buffer_add(out, property->key, key);
-    add_varint(out, 2 << 3 | WIRE_BYTES);
-    add_varint(out, value);
+    varint_add(out, 2 << 3 | WIRE_BYTES);
+    varint_add(out, value);
     buffer_add(out, property->value.data, value);
 }
 

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
+#include "pipeline/onnx/varint.h"
+
 enum { TREE_ENSEMBLE_ML = 5, FIELD_INTS = 8 };
 
 /* What the lists are made from: a tree of a single leaf gets a branch, both of whose sides are that leaf. */
@@ -15,15 +18,9 @@ struct layout {
     size_t weight_count, node_count, branch_count;
 };
 
-static int by_weight(const void *a, const void *b)
-{
-    float left = *(const float *)a, right = *(const float *)b;
-    return (left > right) - (left < right);
-}
-
 static uint32_t weight_place(const struct layout *layout, float weight)
 {
-    const float *found = bsearch(&weight, layout->weights, layout->weight_count, sizeof weight, by_weight);
+    const float *found = bsearch(&weight, layout->weights, layout->weight_count, sizeof weight, order_floats);
     return (uint32_t)(found - layout->weights);
 }
 
@@ -47,7 +44,7 @@ static struct layout layout_make(const struct written_trees *trees)
     for (size_t n = 0; n < trees->node_count; n++)
         if (trees->nodes[n].leaf)
             layout.weights[leaves++] = trees->nodes[n].weight;
-    qsort(layout.weights, leaves, sizeof *layout.weights, by_weight);
+    qsort(layout.weights, leaves, sizeof *layout.weights, order_floats);
     for (size_t l = 0; l < leaves; l++)
         if (l == 0 || layout.weights[l] != layout.weights[layout.weight_count - 1])
             layout.weights[layout.weight_count++] = layout.weights[l];
@@ -69,13 +66,6 @@ static void layout_clear(struct layout *layout)
 
 /* --- packed lists --- */
 
-static void add_varint(struct buffer *out, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        buffer_add_u8(out, (uint8_t)(value | 0x80));
-    buffer_add_u8(out, (uint8_t)value);
-}
-
 /* protobuf-c packs no list that the schema does not declare so; every reader takes one. It goes in as an unknown field,
  * whose bytes are written as they are. */
 static void node_packed(struct onnx_writer *writer, Onnx__NodeProto *node, const char *name, struct buffer *values)
@@ -83,7 +73,7 @@ static void node_packed(struct onnx_writer *writer, Onnx__NodeProto *node, const
     Onnx__AttributeProto *attribute = node_attribute(writer, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
     ProtobufCMessageUnknownField *field = arena_zeroed(&writer->arena, 1, sizeof *field);
     struct buffer *bytes = &writer->packed[writer->packed_count++];
-    add_varint(bytes, values->bytes);
+    varint_add(bytes, values->bytes);
     buffer_add(bytes, values->data, values->bytes);
     *field = (ProtobufCMessageUnknownField){.tag = FIELD_INTS,
                                             .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
@@ -129,11 +119,11 @@ static void write_children(struct onnx_writer *writer, Onnx__NodeProto *ensemble
     for (int side = 0; side < 2; side++) {
         for (size_t n = 0; n < layout->node_count; n++)
             if (is_listed(layout, n))
-                add_varint(&values, layout->places[child_of(layout, n, side)]);
+                varint_add(&values, layout->places[child_of(layout, n, side)]);
         node_packed(writer, ensemble, ids[side], &values);
         for (size_t n = 0; n < layout->node_count; n++)
             if (is_listed(layout, n))
-                add_varint(&values, layout->nodes[child_of(layout, n, side)].leaf);
+                varint_add(&values, layout->nodes[child_of(layout, n, side)].leaf);
         node_packed(writer, ensemble, leaves[side], &values);
     }
     buffer_free(&values);
@@ -151,9 +141,9 @@ static void write_splits(struct onnx_writer *writer, Onnx__NodeProto *ensemble, 
             continue;
         float threshold = node->leaf ? 0 : node->threshold;
         if (is_root(layout, n))
-            add_varint(&roots, branches);
+            varint_add(&roots, branches);
         memcpy(splits + 4 * branches++, &threshold, sizeof threshold);
-        add_varint(&features, node->leaf ? 0 : node->feature);
+        varint_add(&features, node->leaf ? 0 : node->feature);
     }
     node_packed(writer, ensemble, "nodes_featureids", &features);
     node_packed(writer, ensemble, "tree_roots", &roots);
@@ -168,7 +158,7 @@ static void write_weights(struct onnx_writer *writer, Onnx__NodeProto *ensemble,
     size_t bytes = layout->weight_count * sizeof *layout->weights;
     memcpy(node_tensor(writer, ensemble, "leaf_weights", FLOAT32, layout->weight_count, bytes), layout->weights, bytes);
     for (size_t w = 0; w < layout->weight_count; w++)
-        add_varint(&targets, 0);
+        varint_add(&targets, 0);
     node_packed(writer, ensemble, "leaf_targetids", &targets);
     buffer_free(&targets);
 }

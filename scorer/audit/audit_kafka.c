@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
+#include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "scorer/sink/sink_input.h"
 
@@ -27,13 +28,8 @@ struct audit_kafka {
 enum status audit_kafka_new(const struct options *options, const char *group_id, struct audit_kafka **out,
                             struct error *err)
 {
-    const struct kafka_property fixed[] = {
-        {"group.id", group_id}, {"isolation.level", "read_committed"}, {"enable.partition.eof", "true"}, {NULL, NULL}};
     struct audit_kafka *kafka = mem_zeroed(1, sizeof *kafka);
-    rd_kafka_conf_t *conf = NULL;
-    enum status status = kafka_conf(options, RD_KAFKA_CONSUMER, fixed, &conf, err);
-    if (status == STATUS_OK)
-        status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &kafka->consumer, err);
+    enum status status = kafka_reader_new(options, group_id, &kafka->consumer, err);
     if (status == STATUS_OK)
         status = kafka_wait_for_broker(kafka->consumer, "audit", 0, NULL, err);
     if (status == STATUS_OK)

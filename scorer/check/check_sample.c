@@ -12,6 +12,7 @@
 #include "avro/registry_client.h"
 #include "events/validate.h"
 #include "kafka/client.h"
+#include "kafka/consumer.h"
 #include "scorer/record_context.h"
 
 enum { LIMIT_US = 10000000, END_MS = 2000, POLL_MS = 100, WAIT_US = 20000 };
@@ -55,14 +56,8 @@ static enum status make_decoder(struct sampler *sampler, struct error *err)
 
 static enum status make_consumer(struct sampler *sampler, struct error *err)
 {
-    const struct kafka_property fixed[] = {{"group.id", sampler->settings->group_id}, /* named, never joined */
-                                           {"enable.partition.eof", "true"},
-                                           {"isolation.level", "read_committed"},
-                                           {NULL, NULL}};
-    rd_kafka_conf_t *conf;
-    if (kafka_conf(sampler->settings->options, RD_KAFKA_CONSUMER, fixed, &conf, err) != STATUS_OK)
-        return err->status;
-    if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, &sampler->consumer, err) != STATUS_OK)
+    const struct settings *settings = sampler->settings;
+    if (kafka_reader_new(settings->options, settings->group_id, &sampler->consumer, err) != STATUS_OK)
         return err->status;
     rd_kafka_poll_set_consumer(sampler->consumer);
     return STATUS_OK;

@@ -17,7 +17,7 @@ struct explain {
     const struct options *options;
     struct explain_wanted wanted;
     struct schema *schema;
-    struct explain_rows *rows;
+    struct log_reader *rows;
     struct explain_models *models;
     struct explain_replay replay;
     struct explain_printer printer;
@@ -51,7 +51,6 @@ static enum status explain_rows_all(struct explain *explain, struct error *err)
 
 static enum status explain_open(struct explain *explain, struct error *err)
 {
-    const char *database = options_text(explain->options, OPTION_DATABASE_URL);
     if (schema_load(options_text(explain->options, OPTION_SCHEMAS_DIR), &explain->schema, err) != STATUS_OK)
         return err->status;
     explain_replay_init(&explain->replay, explain->schema);
@@ -59,12 +58,13 @@ static enum status explain_open(struct explain *explain, struct error *err)
     explain->printer = (struct explain_printer){.json = options_flag(explain->options, OPTION_AUDIT_JSON),
                                                 .single = explain->wanted.event_id != NULL,
                                                 .schema = explain->schema};
-    return explain_rows_open(database ? database : "", &explain->wanted, &explain->rows, err);
+    return explain_rows_open(options_text(explain->options, OPTION_DATABASE_URL), &explain->wanted, &explain->rows,
+                             err);
 }
 
 static void explain_close(struct explain *explain)
 {
-    explain_rows_free(explain->rows);
+    log_reader_close(explain->rows);
     explain_models_free(explain->models);
     if (explain->schema)
         explain_replay_fini(&explain->replay);

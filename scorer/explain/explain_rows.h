@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "registry/log_reader.h"
 
 /* Which decisions. Borrowed. */
 struct explain_wanted {
@@ -24,13 +25,11 @@ struct explain_decision {
     bool pseudonymised;
 };
 
-struct explain_rows;
-
-/* Connects and begins to read. `conninfo` "" leaves everything to libpq's own variables. */
+/* Connects and begins to read. `conninfo` NULL leaves everything to libpq's own variables. Close with log_reader_close.
+ */
 MUST_USE enum status explain_rows_open(const char *conninfo, const struct explain_wanted *wanted,
-                                       struct explain_rows **out, struct error *err);
-void explain_rows_free(struct explain_rows *rows);
+                                       struct log_reader **out, struct error *err);
 
 /* *found is false after the last one. */
-MUST_USE enum status explain_rows_next(struct explain_rows *rows, struct explain_decision *out, bool *found,
+MUST_USE enum status explain_rows_next(struct log_reader *rows, struct explain_decision *out, bool *found,
                                        struct error *err);

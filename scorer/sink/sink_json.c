@@ -11,12 +11,7 @@ void sink_json_input(struct buffer *out, const struct schema *schema, const stru
     for (size_t c = 0; c < schema->column_count; c++) {
         buffer_add_u8(out, c ? ',' : '{');
         buffer_add(out, names[c].data, names[c].bytes);
-        if (cells[c].code == CELL_MISSING)
-            buffer_add(out, "null", 4);
-        else if (schema->columns[c].kind == COLUMN_NOMINAL)
-            json_add_text(out, (struct span){cells[c].text, cells[c].text_bytes});
-        else
-            json_add_double(out, cells[c].number);
+        json_add_cell(out, &schema->columns[c], &cells[c]);
     }
     buffer_add_text(out, schema->column_count ? "}" : "{}");
     jsonb_end(out, at);

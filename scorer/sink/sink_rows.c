@@ -401,31 +401,42 @@ struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type)
 
 /* --- records --- */
 
-/* The schema is being asked for: worth a moment while the registry answers. */
-static bool is_patient(const struct sink_rows *rows, int64_t since_us)
+typedef enum event_code value_read(struct sink_rows *rows, const struct sink_record *record, void *out,
+                                   struct fault *fault, bool *waits);
+
+/* While its schema is being asked for, the registry's answer is worth a moment. False: *result is what the record came
+ * to. */
+static bool read_value(struct sink_rows *rows, const struct sink_record *record, value_read *read, void *out,
+                       enum sink_result *result)
 {
-    if (!rows->registry || !registry_client_up(rows->registry) ||
-        clock_steady_us(&clock_system) - since_us > REGISTRY_WAIT_US)
-        return false;
-    usleep(REGISTRY_LOOK_US);
-    return true;
+    struct fault fault = {.column = FAULT_NO_COLUMN};
+    int64_t since_us = clock_steady_us(&clock_system);
+    bool waits;
+    enum event_code code = read(rows, record, out, &fault, &waits);
+    while (waits && rows->registry && registry_client_up(rows->registry) &&
+           clock_steady_us(&clock_system) - since_us <= REGISTRY_WAIT_US) {
+        usleep(REGISTRY_LOOK_US);
+        code = read(rows, record, out, &fault, &waits);
+    }
+    if (!waits && !code)
+        return true;
+    *result = waits ? SINK_RESULT_WAIT : refuse_fault(rows, record, &fault);
+    return false;
+}
+
+static enum event_code read_prediction(struct sink_rows *rows, const struct sink_record *record, void *out,
+                                       struct fault *fault, bool *waits)
+{
+    return prediction_versions_read(rows->versions, record->value, sink_header_last(record, FRAME_HEADER), &rows->arena,
+                                    out, fault, waits);
 }
 
 static enum sink_result add_prediction(struct sink_rows *rows, const struct sink_record *record)
 {
     struct prediction prediction;
-    struct fault fault = {.column = FAULT_NO_COLUMN};
-    int64_t since_us = clock_steady_us(&clock_system);
-    enum event_code code;
-    bool waits;
-    do
-        code = prediction_versions_read(rows->versions, record->value, sink_header_last(record, FRAME_HEADER),
-                                        &rows->arena, &prediction, &fault, &waits);
-    while (waits && is_patient(rows, since_us));
-    if (waits)
-        return SINK_RESULT_WAIT;
-    if (code)
-        return refuse_fault(rows, record, &fault);
+    enum sink_result result;
+    if (!read_value(rows, record, read_prediction, &prediction, &result))
+        return result;
     const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
     size_t row = table->bytes;
     add_prediction_row(rows, record, &prediction);
@@ -469,23 +480,20 @@ static void add_outcome_row(struct sink_rows *rows, const struct sink_record *re
     OUTCOME_COLUMNS(PUT_COLUMN)
 }
 
+static enum event_code read_outcome(struct sink_rows *rows, const struct sink_record *record, void *out,
+                                    struct fault *fault, bool *waits)
+{
+    return decoder_read(rows->decoder, record->value, sink_header_last(record, FRAME_HEADER), out, fault, waits);
+}
+
 static enum sink_result add_outcome(struct sink_rows *rows, const struct sink_record *record)
 {
     if (!record->value.data)
         return refuse_record(rows, record, EVENT_BAD_FRAME, "a null value on the outcome topic");
     struct event event = {.cells = rows->cells};
-    struct fault fault = {.column = FAULT_NO_COLUMN};
-    int64_t since_us = clock_steady_us(&clock_system);
-    enum event_code code;
-    bool waits;
-    do
-        code =
-            decoder_read(rows->decoder, record->value, sink_header_last(record, FRAME_HEADER), &event, &fault, &waits);
-    while (waits && is_patient(rows, since_us));
-    if (waits)
-        return SINK_RESULT_WAIT;
-    if (code)
-        return refuse_fault(rows, record, &fault);
+    enum sink_result result;
+    if (!read_value(rows, record, read_outcome, &event, &result))
+        return result;
     add_outcome_row(rows, record, &event);
     return SINK_RESULT_OUTCOME;
 }
@@ -506,23 +514,21 @@ static void add_alert_row(struct sink_rows *rows, const struct sink_record *reco
     ALERT_COLUMNS(PUT_ALERT, PUT_BEFORE, PUT_AFTER, PUT_COLUMN)
 }
 
+static enum event_code read_alert(struct sink_rows *rows, const struct sink_record *record, void *out,
+                                  struct fault *fault, bool *waits)
+{
+    return alert_read(rows->alerts, record->value, sink_header_last(record, FRAME_HEADER), &rows->arena, out, fault,
+                      waits);
+}
+
 static enum sink_result add_alert(struct sink_rows *rows, const struct sink_record *record)
 {
     if (!record->value.data)
         return refuse_record(rows, record, EVENT_BAD_FRAME, "a null value on the alert topic");
     struct alert alert;
-    struct fault fault = {.column = FAULT_NO_COLUMN};
-    int64_t since_us = clock_steady_us(&clock_system);
-    enum event_code code;
-    bool waits;
-    do
-        code = alert_read(rows->alerts, record->value, sink_header_last(record, FRAME_HEADER), &rows->arena, &alert,
-                          &fault, &waits);
-    while (waits && is_patient(rows, since_us));
-    if (waits)
-        return SINK_RESULT_WAIT;
-    if (code)
-        return refuse_fault(rows, record, &fault);
+    enum sink_result result;
+    if (!read_value(rows, record, read_alert, &alert, &result))
+        return result;
     add_alert_row(rows, record, &alert);
     return SINK_RESULT_ALERT;
 }

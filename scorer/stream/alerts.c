@@ -96,16 +96,6 @@ static void explain_rows(struct alerts *alerts, const struct model *model)
         }
 }
 
-static void add_value(struct alerts *alerts, const struct column *column, const struct cell *cell)
-{
-    if (cell->code == CELL_MISSING)
-        buffer_add_text(&alerts->texts, "null");
-    else if (column->kind == COLUMN_NOMINAL)
-        json_add_text(&alerts->texts, (struct span){cell->text, cell->text_bytes});
-    else
-        json_add_double(&alerts->texts, cell->number);
-}
-
 /* The buffer moves while it grows: texts are known by their ends until all are there. */
 static void write_values(struct alerts *alerts, size_t count)
 {
@@ -114,7 +104,7 @@ static void write_values(struct alerts *alerts, size_t count)
     for (size_t d = 0; d < count; d++)
         for (size_t row = 0; row < ROWS; row++) {
             uint32_t column = alerts->changes[d].column;
-            add_value(alerts, &alerts->schema->columns[column], &alerts->cells[row * columns + column]);
+            json_add_cell(&alerts->texts, &alerts->schema->columns[column], &alerts->cells[row * columns + column]);
             alerts->ends[ROWS * d + row] = alerts->texts.bytes;
         }
 }

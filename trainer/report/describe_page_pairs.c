@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/order.h"
 #include "base/page.h"
 #include "trainer/report/describe_facts.h"
 
@@ -23,12 +24,6 @@ static bool matrix_has(const struct matrix *matrix, uint32_t column)
     return false;
 }
 
-static int by_index(const void *a, const void *b)
-{
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    return (left > right) - (left < right);
-}
-
 /* Those of the strongest pairs, in the schema's order. */
 static void matrix_choose(const struct description *description, struct matrix *matrix)
 {
@@ -39,12 +34,12 @@ static void matrix_choose(const struct description *description, struct matrix *
         if (!matrix_has(matrix, pair->right))
             matrix->columns[matrix->count++] = pair->right;
     }
-    qsort(matrix->columns, matrix->count, sizeof *matrix->columns, by_index);
+    qsort(matrix->columns, matrix->count, sizeof *matrix->columns, order_indices);
 }
 
 static size_t matrix_line(const struct matrix *matrix, uint32_t column)
 {
-    const uint32_t *found = bsearch(&column, matrix->columns, matrix->count, sizeof *matrix->columns, by_index);
+    const uint32_t *found = bsearch(&column, matrix->columns, matrix->count, sizeof *matrix->columns, order_indices);
     return found ? (size_t)(found - matrix->columns) : SIZE_MAX;
 }
 
