@@ -1,6 +1,17 @@
 /* Writing CSV: see csv_cells.h. */
 #include "scorer/http/csv_cells.h"
 
+#include <string.h>
+
+#include "scorer/http/database.h"
+
+bool csv_is_wanted(const char *accept)
+{
+    const char *csv = accept ? strcasestr(accept, "text/csv") : NULL;
+    const char *json = accept ? strcasestr(accept, "application/json") : NULL;
+    return csv && (!json || csv < json);
+}
+
 /* OWASP's list, and the wide forms that some spreadsheets take for the same. */
 static bool is_formula(struct span text)
 {
@@ -50,4 +61,23 @@ void csv_add_cell(struct buffer *out, struct span text, bool is_first, bool take
 void csv_end_line(struct buffer *out)
 {
     buffer_add_text(out, "\r\n");
+}
+
+void csv_add_sql(struct buffer *sql, const struct csv_column *columns, size_t count)
+{
+    for (size_t c = 0; c < count; c++)
+        buffer_printf(sql, ", %s", columns[c].sql);
+}
+
+void csv_add_names(struct buffer *out, const struct csv_column *columns, size_t count, bool is_first)
+{
+    for (size_t c = 0; c < count; c++)
+        csv_add_cell(out, span_of(columns[c].name), is_first && !c, false);
+}
+
+void csv_add_values(struct buffer *out, const struct csv_column *columns, size_t count, bool is_first,
+                    const struct database_rows *rows, size_t row, size_t field)
+{
+    for (size_t c = 0; c < count; c++)
+        csv_add_cell(out, database_rows_text(rows, row, field + c), is_first && !c, columns[c].takes_number);
 }
