@@ -1,15 +1,40 @@
 /* Writing CSV: see csv_cells.h. */
 #include "scorer/http/csv_cells.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "scorer/http/database.h"
 
+/* 1 where an item of an Accept header names no q. */
+static double weight_of(struct span item)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%.*s", (int)item.bytes, item.data);
+    for (const char *at = text; (at = strchr(at, ';'));) {
+        at += 1 + strspn(at + 1, " \t");
+        if (!strncasecmp(at, "q=", 2))
+            return strtod(at + 2, NULL);
+    }
+    return 1;
+}
+
 bool csv_is_wanted(const char *accept)
 {
-    const char *csv = accept ? strcasestr(accept, "text/csv") : NULL;
-    const char *json = accept ? strcasestr(accept, "application/json") : NULL;
-    return csv && (!json || csv < json);
+    double best = 0;
+    bool is_wanted = false;
+    for (const char *at = accept; at && *at; at += strcspn(at, ",")) {
+        at += strspn(at, ", \t");
+        bool is_csv = !strncasecmp(at, "text/csv", 8), is_json = !strncasecmp(at, "application/json", 16);
+        double weight = weight_of((struct span){at, strcspn(at, ",")});
+        if (!(is_csv || is_json) || weight <= best)
+            continue;
+        best = weight;
+        is_wanted = is_csv;
+    }
+    return is_wanted;
 }
 
 /* OWASP's list, and the wide forms that some spreadsheets take for the same. */

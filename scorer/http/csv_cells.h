@@ -16,7 +16,7 @@ struct csv_column {
 
 struct database_rows;
 
-/* Whether text/csv is named in an Accept header (NULL: none), and before JSON. */
+/* Whether an Accept header (NULL: none) names text/csv, and JSON with a lower q, or later with the same. */
 bool csv_is_wanted(const char *accept);
 
 /* A comma before it unless it is the first of its line. A text that a spreadsheet would take for a formula gets a ' in
