@@ -3,7 +3,7 @@
 -- and reaches it, or before it and is seen.
 
 CREATE FUNCTION attrition.name_stored() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashtext('attrition.erasures'));
     new.employees := ARRAY(
