@@ -72,11 +72,9 @@ bool access_record(const struct service *service, const struct request *request,
 {
     static const char sql[] =
         "INSERT INTO attrition.access_log (token, address, request_id, request, employees, purpose) "
-        "SELECT $1, $2, $3, $4, array_agg(DISTINCT u.id ORDER BY u.id), $6 FROM unnest($5::text[]) AS u (id)";
+        "VALUES ($1, $2, $3, $4, $5::text[], $6)";
     struct buffer array = {0}, purpose = {0};
     struct database_rows *none = NULL;
-    if (!count)
-        return true;
     add_array(&array, ids, count);
     const char *const values[] = {
         *request->token_name ? request->token_name : "none",    request->address, request->request_id, path, array.data,
@@ -92,10 +90,13 @@ bool access_record(const struct service *service, const struct request *request,
     return written;
 }
 
-bool access_record_rows(const struct service *service, const struct request *request, const char *path,
+bool access_record_rows(const struct service *service, const struct request *request, const char *path, const char *q,
                         const struct database_rows *rows, size_t count, size_t column, struct answer *answer)
 {
-    struct span *ids = mem_zeroed(count + 1, sizeof *ids);
+    const struct span sought = span_of(q ? q : "");
+    if (!count)
+        return access_record(service, request, path, &sought, q != NULL, answer);
+    struct span *ids = mem_zeroed(count, sizeof *ids);
     for (size_t row = 0; row < count; row++)
         ids[row] = database_rows_text(rows, row, column);
     bool written = access_record(service, request, path, ids, count, answer);

@@ -302,7 +302,8 @@ static bool set_up(const struct asking *asking)
         "SELECT set_config(s.name, v.value, false) FROM pg_catalog.pg_settings AS s JOIN (VALUES "
         "('statement_timeout', '8s'), ('client_connection_check_interval', '500ms'), ('extra_float_digits', '1'), "
         "('jit', 'off'), ('random_page_cost', '1.1'), ('max_parallel_workers_per_gather', $2), "
-        "('timezone', 'UTC'), ('search_path', 'pg_catalog'), ('default_transaction_read_only', $1)) "
+        "('default_transaction_isolation', 'read committed'), ('timezone', 'UTC'), ('search_path', 'pg_catalog'), "
+        "('default_transaction_read_only', $1)) "
         "AS v (name, value) ON lower(s.name) = v.name";
     bool read_only = asking->database->read_only;
     const char *const values[] = {read_only ? "on" : NULL, read_only ? "0" : NULL}; /* NULL: as its owner has set it */

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/json_reader.h"
@@ -34,12 +33,8 @@ struct employee_list {
     uint64_t total; /* of all pages; on the first */
 };
 
-/* As CSV: the columns before the attributes. */
-static const struct {
-    const char *name, *sql;
-    bool number;
-} csv_columns[] = {
-    {"employee_id", "l.employee_id", false},
+/* As CSV: between the id and the attributes. */
+static const struct csv_column csv_columns[] = {
     {"risk", "l.probability", true},
     {"decision", "l.prediction", false},
     {"flagged", "CASE WHEN l.probability >= l.threshold THEN 'true' ELSE 'false' END", false},
@@ -53,15 +48,6 @@ static const struct {
 enum { CSV_COLUMNS = sizeof csv_columns / sizeof *csv_columns, ROW_ID = 0, ROW_KEY, ROW_SHOWN };
 
 /* --- asking --- */
-
-/* What CSV has beside JSON is named first by those who want it. */
-static bool wants_csv(const struct request *request)
-{
-    const char *accept = request->headers.accept;
-    const char *csv = accept ? strcasestr(accept, "text/csv") : NULL;
-    const char *json = accept ? strcasestr(accept, "application/json") : NULL;
-    return csv && (!json || csv < json);
-}
 
 /* As PostgreSQL writes a float8, and reads it again. */
 static bool is_key_number(struct span text)
@@ -120,8 +106,7 @@ static void add_shown(struct list_sql *sql, const struct employee_list *list)
                       list->query.trend ? ", coalesce(t.trend, '[]')" : "");
         return;
     }
-    for (size_t c = 1; c < CSV_COLUMNS; c++)
-        buffer_printf(&sql->text, ", %s", csv_columns[c].sql);
+    csv_add_sql(&sql->text, csv_columns, CSV_COLUMNS);
     buffer_add_text(&sql->text, ", l.input::text");
 }
 
@@ -298,9 +283,8 @@ static void write_csv_rows(const struct employee_list *list, struct buffer *out)
     struct json_reader reader = {0};
     for (size_t row = 0; row < list->count; row++) {
         csv_add_cell(out, database_rows_text(list->rows, row, ROW_ID), true, false);
-        for (size_t c = 1; c < CSV_COLUMNS; c++)
-            csv_add_cell(out, database_rows_text(list->rows, row, ROW_SHOWN + c - 1), false, csv_columns[c].number);
-        add_attributes(schema, database_rows_text(list->rows, row, ROW_SHOWN + CSV_COLUMNS - 1), &reader, cells, out);
+        csv_add_values(out, csv_columns, CSV_COLUMNS, false, list->rows, row, ROW_SHOWN);
+        add_attributes(schema, database_rows_text(list->rows, row, ROW_SHOWN + CSV_COLUMNS), &reader, cells, out);
         csv_end_line(out);
     }
     json_reader_free(&reader);
@@ -311,22 +295,22 @@ static void write_csv(const struct employee_list *list, struct answer *answer)
 {
     const struct schema *schema = list->service->view.settings->schema;
     struct buffer *out = &answer->body;
-    for (size_t c = 0; c < CSV_COLUMNS; c++)
-        csv_add_cell(out, span_of(csv_columns[c].name), !c, false);
+    csv_add_cell(out, SPAN_LITERAL("employee_id"), true, false);
+    csv_add_names(out, csv_columns, CSV_COLUMNS, false);
     for (size_t c = 0; c < schema->column_count; c++)
         csv_add_cell(out, span_of(schema->columns[c].name), false, false);
     csv_end_line(out);
     write_csv_rows(list, out);
-    answer->type = "text/csv; charset=utf-8; header=present";
+    answer->type = CSV_TYPE;
     answer->next_cursor = next_cursor(list);
 }
 
 void employees_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
-    struct employee_list list = {.service = service, .request = request, .csv = wants_csv(request)};
+    struct employee_list list = {.service = service, .request = request, .csv = csv_is_wanted(request->headers.accept)};
     if (list_query_read(service->view.settings->schema, request, &list.query, answer) && read_cursor(&list, answer) &&
         access_purpose_sound(request, answer) && read_page(&list, answer) && read_total(&list, answer) &&
-        access_record_rows(service, request, "/employees", list.rows, list.count, ROW_ID, answer)) {
+        access_record_rows(service, request, "/employees", list.query.q, list.rows, list.count, ROW_ID, answer)) {
         answer->status = 200;
         if (list.csv)
             write_csv(&list, answer);
@@ -342,6 +326,10 @@ void employees_answer(const struct service *service, const struct request *reque
 
 static void write_one(const struct database_rows *rows, struct answer *answer)
 {
+    if (!rows || !database_rows_count(rows)) {
+        answer_detail(answer, 404, "nobody with this id is here: there never was, has left, or was erased");
+        return;
+    }
     add_open_object(&answer->body, database_rows_text(rows, 0, 0));
     add_member(&answer->body, "history", database_rows_text(rows, 0, 1));
     add_member(&answer->body, "history_total", database_rows_text(rows, 0, 2));
@@ -364,16 +352,13 @@ void employee_answer(const struct service *service, const struct request *reques
         "ORDER BY r.id DESC), '[]') FROM (SELECT v.* FROM attrition.reviews AS v WHERE v.employee_id = $1 "
         "ORDER BY v.id DESC LIMIT 100) AS r) FROM attrition.latest_predictions AS l WHERE l.employee_id = $1";
     struct database_rows *rows = NULL;
-    char id[ID_BYTES_MAX + 1] = "";
+    char id[ID_BYTES_MAX + 1] = ""; /* "": no such id can be */
     const char *const values[] = {id}, *const none[] = {NULL};
     if (!id_flaw(request->name))
         memcpy(id, request->name.data, request->name.bytes);
-    if (!parameters_sound(request, none, NULL, answer) || !access_purpose_sound(request, answer) ||
-        (*id && !database_query(service->reads, request, "reading an employee", sql, 1, values, &rows, answer)))
-        return;
-    if (!rows || !database_rows_count(rows))
-        answer_detail(answer, 404, "nobody with this id is here: there never was, has left, or was erased");
-    else if (access_record(service, request, "/employees/{id}", &request->name, 1, answer))
+    if (parameters_sound(request, none, NULL, answer) && access_purpose_sound(request, answer) &&
+        (!*id || (database_query(service->reads, request, "reading an employee", sql, 1, values, &rows, answer) &&
+                  access_record(service, request, "/employees/{id}", &request->name, 1, answer))))
         write_one(rows, answer);
     database_rows_free(rows);
 }

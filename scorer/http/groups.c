@@ -3,6 +3,7 @@
  * first question of a day may have it computed. */
 #include <string.h>
 
+#include "scorer/http/csv_cells.h"
 #include "scorer/http/database.h"
 #include "scorer/http/parameters.h"
 #include "scorer/http/service.h"
@@ -47,11 +48,78 @@ static bool read_by(const struct schema *schema, const char *by, int32_t out[2],
     return true;
 }
 
+static const char groups_of[] = "attrition.groups_json(array_remove(ARRAY[$1::text, $2::text], NULL))";
+
+/* As CSV: after the attributes' members. */
+static const struct csv_column csv_columns[] = {
+    {"as_of", "g.value ->> 'as_of'", false},
+    {"employees", "g.value ->> 'employees'", true},
+    {"expected_exits", "g.value ->> 'expected_exits'", true},
+    {"expected_low", "g.value ->> 'expected_low'", true},
+    {"expected_high", "g.value ->> 'expected_high'", true},
+    {"flagged_share", "g.value ->> 'flagged_share'", true},
+    {"drivers",
+     "(SELECT string_agg(d.value ->> 'label', '; ' ORDER BY d.ordinality) FROM json_array_elements(g.value -> "
+     "'drivers') WITH ORDINALITY AS d)",
+     false},
+    {"realised_exits", "g.value ->> 'realised_exits'", true},
+};
+enum {
+    CSV_COLUMNS = sizeof csv_columns / sizeof *csv_columns,
+    ROW_COMPUTED = 0,
+    ROW_MEMBERS,
+    ROW_SHOWN = ROW_MEMBERS + 2
+};
+
+static void build(bool csv, struct buffer *sql)
+{
+    buffer_add_text(sql, "SELECT ");
+    if (csv) {
+        buffer_add_text(sql, "f.computed, g.value -> 'members' ->> $1::text, g.value -> 'members' ->> $2::text");
+        csv_add_sql(sql, csv_columns, CSV_COLUMNS);
+        buffer_printf(sql,
+                      " FROM %s AS f (computed) LEFT JOIN LATERAL json_array_elements(f.computed -> 'groups') WITH "
+                      "ORDINALITY AS g ON true ORDER BY g.ordinality",
+                      groups_of);
+    } else {
+        buffer_add_text(sql, groups_of);
+    }
+    buffer_add_u8(sql, '\0');
+}
+
+/* Where every group is withheld, there is one row without a group. */
+static void write_csv(const struct database_rows *rows, const char *const by[2], struct answer *answer)
+{
+    struct buffer *out = &answer->body;
+    for (size_t b = 0; b < 2 && by[b]; b++)
+        csv_add_cell(out, span_of(by[b]), !b, false);
+    csv_add_names(out, csv_columns, CSV_COLUMNS, false);
+    csv_end_line(out);
+    for (size_t row = 0; row < database_rows_count(rows) && database_rows_text(rows, row, ROW_SHOWN).data; row++) {
+        for (size_t b = 0; b < 2 && by[b]; b++)
+            csv_add_cell(out, database_rows_text(rows, row, ROW_MEMBERS + b), !b, false);
+        csv_add_values(out, csv_columns, CSV_COLUMNS, false, rows, row, ROW_SHOWN);
+        csv_end_line(out);
+    }
+    answer->type = CSV_TYPE;
+    answer->status = 200;
+}
+
+static void answer_rows(const struct database_rows *rows, bool csv, const char *const by[2], struct answer *answer)
+{
+    if (csv && database_rows_text(rows, 0, ROW_COMPUTED).data)
+        write_csv(rows, by, answer);
+    else
+        database_answer_json(rows, "groups are not computed yet: attrition.maintain() does it, once a day", answer);
+}
+
 void groups_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     static const char *const names[] = {"by", NULL};
     const struct schema *schema = service->view.settings->schema;
+    bool csv = csv_is_wanted(request->headers.accept);
     struct database_rows *rows = NULL;
+    struct buffer sql = {0};
     int32_t columns[2];
     if (!parameters_sound(request, names, NULL, answer))
         return;
@@ -60,10 +128,9 @@ void groups_answer(const struct service *service, const struct request *request,
         return;
     const char *const values[] = {schema->columns[columns[0]].name,
                                   columns[1] < 0 ? NULL : schema->columns[columns[1]].name};
-    if (!database_query(service->writes, request, "reading groups",
-                        "SELECT attrition.groups_json(array_remove(ARRAY[$1::text, $2::text], NULL))", 2, values, &rows,
-                        answer))
-        return;
-    database_answer_json(rows, "groups are not computed yet: attrition.maintain() does it, once a day", answer);
+    build(csv, &sql);
+    if (database_query(service->writes, request, "reading groups", sql.data, 2, values, &rows, answer))
+        answer_rows(rows, csv, values, answer);
     database_rows_free(rows);
+    buffer_free(&sql);
 }

@@ -187,12 +187,13 @@ static void add_content(struct json_writer *json, const char *types, const char 
 
 static void add_response(struct json_writer *json, const char *status, const char *meaning, const char *component)
 {
-    bool is_page = !strcmp(component, "EmployeePage");
+    bool is_page = !strcmp(component, "EmployeePage") || !strcmp(component, "AlertPage");
+    bool has_csv = is_page || !strcmp(component, "Groups");
     json_begin_object(json, status);
     json_write_string(json, "description", meaning);
     if (is_page)
         add_schema(json, "headers", "{\"X-Next-Cursor\":{\"description\":\"of CSV: next\",\"schema\":" STRING "}}");
-    add_content(json, is_page ? "application/json, text/csv" : "application/json", component);
+    add_content(json, has_csv ? "application/json, text/csv" : "application/json", component);
     json_end_object(json);
 }
 

@@ -4,8 +4,7 @@
  * with its headers, once for each piece of its body, and once when it is complete. What takes time is then computed by
  * the work pool's threads, and logged to Kafka, while the connection is suspended; `handle` is called a last time when
  * the answer is ready. So this thread never waits and never computes: probes come while everything else is unavailable
- * or busy. This is the only file that knows the library. daemon.c makes and frees the server.
- */
+ * or busy. This is the only file that knows the library. daemon.c makes and frees the server. */
 #include "scorer/http/http.h"
 
 #include <errno.h>
@@ -50,8 +49,7 @@ enum {
     REGISTRY_THREADS = 2,  /* apart from those that read PostgreSQL: one may be away without the other */
     GUESSES = 10,          /* unknown tokens a second of one address that are answered with 401 */
     HEADERS_BYTES = 32 << 10,
-    DECLARED_MAX = 128 << 20, /* a longer body is refused unread; a shorter one is read and dropped, so that the
-                                 client sees the answer */
+    DECLARED_MAX = 128 << 20, /* a longer body is refused unread; else read and dropped: the client sees the answer */
     DROPPED_MAX = 16 << 20,   /* of a body whose length is not declared */
     TURN_US = 250000,
     WAITING_TURNS = 1000, /* of 1 ms at least, for Kafka to take posted events */

@@ -15,24 +15,36 @@ export class PurposeNeeded extends Error {}
 
 const TOKEN = "attrition-token";
 const PURPOSE = "attrition-purpose";
+const TRIAL = "attrition-trial";
 const PURPOSE_MAX = 200; // characters that the service takes
 export const setToken = (token) => sessionStorage.setItem(TOKEN, token);
 export const setPurpose = (purpose) => sessionStorage.setItem(PURPOSE, purpose);
-export const remembersAnything = () => Boolean(sessionStorage.getItem(TOKEN) || sessionStorage.getItem(PURPOSE));
+export const remembersAnything = () => [TOKEN, PURPOSE, TRIAL].some((name) => sessionStorage.getItem(name));
 export function forget() {
-  sessionStorage.removeItem(TOKEN);
-  sessionStorage.removeItem(PURPOSE);
+  for (const name of [TOKEN, PURPOSE, TRIAL]) sessionStorage.removeItem(name);
+}
+
+// What stands in the form of the what-if page, and at which address: reload and back find it again.
+export const keepTrial = (address, trial) => sessionStorage.setItem(TRIAL, JSON.stringify({ address, ...trial }));
+export function keptTrial(address) {
+  const kept = JSON.parse(sessionStorage.getItem(TRIAL) ?? "null");
+  return kept?.address === address ? kept : null;
 }
 
 // What a header may hold: other characters are escaped as in an address.
 const headerText = (text) => text.trim().replace(/[^\x20-\x7e]|%/gu, encodeURIComponent);
+
+let ahead = 0; // by how many milliseconds the service's clock is before this machine's, which may be wrong
+export const now = () => Date.now() + ahead;
 
 async function answer(path, options) {
   const headers = { Accept: "application/json", ...options.headers };
   const token = sessionStorage.getItem(TOKEN);
   if (token) headers.Authorization = `Bearer ${headerText(token)}`;
   try {
-    return await fetch(path, { ...options, headers, cache: "no-store" });
+    const response = await fetch(path, { ...options, headers, cache: "no-store" });
+    ahead = (Date.parse(response.headers.get("Date")) || Date.now()) - Date.now();
+    return response;
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "The service does not answer.");
@@ -78,12 +90,15 @@ export async function getEmployee(id, options) {
 
 const send = (path, body, options) => ask(path, { ...options, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-// A page of the list as text, and where the next one begins.
-export async function getEmployeesCsv(query, options) {
-  const response = await answer(`employees?${new URLSearchParams(query)}`, { ...options, headers: { ...purposeHeader(), Accept: "text/csv" } });
+// A page of an answer as text, and where the next one begins.
+async function getCsv(path, query, headers, options) {
+  const response = await answer(`${path}?${new URLSearchParams(query)}`, { ...options, headers: { ...headers, Accept: "text/csv" } });
   if (!response.ok) throw new ApiError(response.status, (await response.json().catch(() => ({}))).detail ?? `The service answered ${response.status}.`, Number(response.headers.get("Retry-After")) || null);
   return { text: await response.text(), next: response.headers.get("X-Next-Cursor") };
 }
+
+export const getEmployeesCsv = async (query, options) => getCsv("employees", query, purposeHeader(), options);
+export const getGroupsCsv = (query, options) => getCsv("groups", query, {}, options);
 
 // What a link leads to, as a file of this tab: links cannot carry a token.
 export async function getFile(path) {

@@ -1,5 +1,5 @@
 // The overview: how many are at risk, where exits are expected, whose risk has moved, and whether model and data are well.
-import { getAlerts, getEmployees, getGroups, getHealth } from "./api.js";
+import { getAlerts, getEmployees, getGroups, getHealth, now } from "./api.js";
 import { bars } from "./charts.js";
 import { address, element } from "./dom.js";
 import { alertItem, empty, panel, person, reasonText, table, tile } from "./widgets.js";
@@ -7,6 +7,7 @@ import { capital, day, modelName, number, percent, points } from "./words.js";
 
 const DAYS = 7;
 const TOP = 6;
+const LATEST = 200; // alerts among which the largest moves are found
 
 function tiles(context) {
   const { words } = context;
@@ -62,10 +63,12 @@ function topPeople(context) {
 
 function alerts(context) {
   const { words } = context;
-  const since = new Date(Date.now() - DAYS * 86400e3).toISOString().slice(0, 10);
+  const since = new Date(now() - DAYS * 86400e3).toISOString().slice(0, 10);
   const movers = element("ul", { class: "plain" });
-  const moversCard = element("section", { class: "card", hidden: true }, element("h2", {}, `Largest moves of ${DAYS} days`), movers);
-  const latest = panel(context, "Latest alerts", (options) => getAlerts({ since, limit: 200 }, options), ({ alerts: found }) => {
+  const title = element("h2");
+  const moversCard = element("section", { class: "card", hidden: true }, title, movers);
+  const latest = panel(context, "Latest alerts", (options) => getAlerts({ since, limit: LATEST }, options), ({ alerts: found, next }) => {
+    title.textContent = next ? `Largest moves of the latest ${LATEST} alerts` : `Largest moves of ${DAYS} days`;
     if (!found.length) return empty(`None in the last ${DAYS} days.`);
     const moved = found.filter((alert) => alert.risk_change !== null).sort((a, b) => Math.abs(b.risk_change) - Math.abs(a.risk_change)).slice(0, TOP);
     moversCard.hidden = !moved.length;

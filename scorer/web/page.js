@@ -72,6 +72,7 @@ function show(isFirst = false) {
   leaving.abort();
   leaving = new AbortController();
   notice("");
+  byId("purpose").hidden = true; // asked again by what needs it
   const asked = addressed();
   const page = PAGES.find((candidate) => candidate.name === asked.name);
   for (const link of byId("pages").children) link.toggleAttribute("aria-current", false);

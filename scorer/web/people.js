@@ -2,19 +2,23 @@
 import { getEmployees, getEmployeesCsv } from "./api.js";
 import { trendLine } from "./charts.js";
 import { address, button, element } from "./dom.js";
-import { decision, empty, failure, meter, panel, person, reasonText, table } from "./widgets.js";
+import { csvButton, decision, empty, meter, panel, person, reasonText, table } from "./widgets.js";
 import { capital, day, number, percent } from "./words.js";
 
 const LIMIT = 50;
 const CSV_LIMIT = 1000;
 const TYPING_MS = 300;
 
-// Any change begins at the first page again.
-function go({ query }, change) {
+let caret = null; // where somebody is typing a search; null: nobody is
+
+// Any change begins at the first page again. isMore: of what the last change began, so that one step back leads before both.
+function go({ query }, change, isMore = false) {
   const next = new URLSearchParams(query);
   next.delete("cursor");
   change(next);
-  location.hash = `#/people${next.size ? `?${next}` : ""}`;
+  const to = `#/people${next.size ? `?${next}` : ""}`;
+  if (isMore) location.replace(to);
+  else location.hash = to;
 }
 
 function describeFilter(words, text) {
@@ -57,16 +61,22 @@ function filterForm(context) {
 function searchBox(context) {
   const box = element("input", { id: "search", type: "search", autocomplete: "off", maxlength: 256, value: context.query.get("q") ?? "" });
   let timer = 0;
-  const search = () => go(context, (next) => (box.value ? next.set("q", box.value) : next.delete("q")));
+  const search = () => {
+    if (box.value === (context.query.get("q") ?? "")) return;
+    caret = box.selectionStart;
+    go(context, (next) => (box.value ? next.set("q", box.value) : next.delete("q")), context.query.has("q"));
+  };
   box.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, TYPING_MS); });
   context.signal.addEventListener("abort", () => clearTimeout(timer));
   return element("div", { class: "field" }, element("label", { for: "search" }, `Search by ${context.words.one} id`), box);
 }
 
 function sortBox(context) {
+  const asked = context.query.get("sort") ?? "risk";
   const orders = [["risk", "highest risk"], ["-risk", "lowest risk"], ["employee_id", "id"], ["-scored_at", "scored last"], ...context.words.units.map((column) => [column.name, column.label])];
+  if (!orders.some(([value]) => value === asked)) orders.push([asked, `${context.words.label(asked.replace(/^-/, ""))}${asked.startsWith("-") ? ", descending" : ""}`]);
   const box = element("select", { id: "sort" }, ...orders.map(([value, text]) => element("option", { value }, text)));
-  box.value = context.query.get("sort") ?? "risk";
+  box.value = asked;
   box.addEventListener("change", () => go(context, (next) => next.set("sort", box.value)));
   return element("div", { class: "field" }, element("label", { for: "sort" }, "Order"), box);
 }
@@ -92,33 +102,19 @@ async function csvPage(context, query, tries = 3) {
 }
 
 // All pages of the list that is shown, one after the other; each look is logged.
-async function saveCsv(context, said) {
+async function allPages(context, said) {
   const asked = [["limit", CSV_LIMIT], ...[...context.query].filter(([name]) => ["q", "where", "sort"].includes(name))];
-  const parts = ["\ufeff"];
+  const parts = [];
   let rows = 0;
   for (let cursor = null; ;) {
     const { text, next } = await csvPage(context, cursor ? [...asked, ["cursor", cursor]] : asked);
-    parts.push(parts.length > 1 ? bodyOf(text) : text);
+    parts.push(parts.length ? bodyOf(text) : text);
     rows += CSV_LIMIT;
     if (!next) break;
     said.textContent = `${number(rows)} read …`;
     cursor = next;
   }
-  const link = element("a", { href: URL.createObjectURL(new Blob(parts, { type: "text/csv" })), download: `${context.words.many.replaceAll(/[^\p{L}\p{N}]+/gu, "-")}.csv` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  said.textContent = "Saved.";
-}
-
-function csvButton(context) {
-  const said = element("span", { class: "hint", role: "status" });
-  const save = button("Save as CSV", async () => {
-    save.disabled = true;
-    said.textContent = "Reading …";
-    await saveCsv(context, said).catch((error) => { if (error.name !== "AbortError") said.replaceChildren(failure(error)); });
-    save.disabled = false;
-  }, { id: "csv" });
-  return [save, said];
+  return parts;
 }
 
 function rowOf(words, units, row) {
@@ -134,8 +130,8 @@ function listed(context, { employees, total, next }) {
   const units = words.units.filter((column) => column.kind === "nominal").slice(0, 2);
   const paged = new URLSearchParams(query);
   if (next) paged.set("cursor", next);
-  return [element("div", { class: "row between" }, element("span", { class: "hint", role: "status" }, total === null ? `${employees.length} more` : `${number(total)} ${total === 1 ? words.one : words.many}`), element("span", {}, ...csvButton(context))),
-    table(capital(words.many), ["Id", "Risk", "", "Trend", "Main reason", ...units.map((column) => column.label), "Scored"], employees.map((row) => rowOf(words, units, row)), { className: "people" }),
+  return [element("div", { class: "row between" }, element("span", { class: "hint", role: "status" }, total === null ? `${employees.length} more` : `${number(total)} ${total === 1 ? words.one : words.many}`), element("span", {}, ...csvButton(words.many, (said) => allPages(context, said)))),
+    table(capital(words.many), ["Id", "Risk", "Decision", "Trend", "Main reason", ...units.map((column) => column.label), "Scored"], employees.map((row) => rowOf(words, units, row)), { className: "people" }),
     element("p", { class: "row pager" }, query.has("cursor") ? button("‹ Back", () => history.back()) : null, next ? element("a", { class: "button", id: "next", href: `#/people?${paged}` }, "Next ›") : null)];
 }
 
@@ -160,8 +156,9 @@ export function showPeople(context) {
   const list = panel(context, null, (options) => getEmployees(asked, options), (answer) => listed(context, answer));
   context.root.append(element("h1", {}, capital(words.many)), element("div", { class: "row tools" }, searchBox(context), sortBox(context)), filterForm(context), chips(context), list);
   keys(context, list);
-  if (query.has("q") && !query.has("cursor")) {
-    const box = context.root.querySelector("#search");
-    context.later(() => { if (document.activeElement === context.root) { box.focus(); box.setSelectionRange(box.value.length, box.value.length); } }, 0);
-  }
+  const at = caret ?? (query.has("q") && !query.has("cursor") ? query.get("q").length : null);
+  caret = null;
+  if (at === null) return;
+  const box = context.root.querySelector("#search");
+  context.later(() => { if (document.activeElement === context.root) { box.focus(); box.setSelectionRange(at, at); } }, 0);
 }

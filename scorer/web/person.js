@@ -3,7 +3,7 @@ import { getEmployee, predict } from "./api.js";
 import { riskChart } from "./charts.js";
 import { address, element } from "./dom.js";
 import { alertItem, counterfactualText, decision, empty, meter, panel, reasonList, table, unitHint } from "./widgets.js";
-import { capital, day, modelName, moment, number, percent, points } from "./words.js";
+import { capital, modelName, moment, number, percent, points, utcDay } from "./words.js";
 
 const card = (title, ...content) => element("section", { class: "card" }, element("h2", {}, title), ...content);
 
@@ -43,7 +43,7 @@ function changesCard(words, row) {
 function outcomeCard(words, { exits, reviews }) {
   if (!exits.length && !reviews.length) return null;
   const said = (review) => (review.overridden === null ? "under review" : review.overridden ? "overridden" : "confirmed");
-  return card("Outcome and reviews", ...exits.map((at) => element("p", {}, `${capital(words.event)}: ${day(at)}`)),
+  return card("Outcome and reviews", ...exits.map((at) => element("p", {}, `${capital(words.event)}: ${utcDay(at)}`)),
     reviews.length ? table("Reviews", ["When", "Decision", "Why", "By"], reviews.map((review) => [moment(review.reviewed_at), said(review), element("span", { dir: "auto" }, review.reason), review.reviewed_by])) : null);
 }
 
@@ -54,12 +54,16 @@ function recordCard(context, row) {
   return card("Record", element("div", { class: "record" }, ...groups));
 }
 
-// The list has the logged reasons; all of them, and what would change the answer, come from a trial under the model in use.
+const isSame = (model, other) => model?.name === other?.name && model?.version === other?.version;
+
+// The record has the logged reasons; all of them come from a trial, where the model in use is the one that made the score, and
+// what would change the answer always does.
 function trialPanels(context, row) {
-  const { words } = context;
-  const why = card("Why", unitHint(words), ...reasonList(words, row.attributes, row.reasons));
+  const { schema, words } = context;
+  const unit = isSame(row.model, schema.model) ? unitHint(words) : element("p", { class: "hint" }, `As logged by ${modelName(row.model)}, which made this score.`);
+  const why = card("Why", unit, ...reasonList(words, row.attributes, row.reasons));
   const would = panel(context, "What would change it", (options) => predict({ attributes: row.attributes }, options), (answer) => {
-    if (answer.reasons.length) why.replaceChildren(element("h2", {}, "Why"), unitHint(words), ...reasonList(words, row.attributes, answer.reasons));
+    if (answer.reasons.length && isSame(row.model, answer.model)) why.replaceChildren(element("h2", {}, "Why"), unitHint(words), ...reasonList(words, row.attributes, answer.reasons));
     const now = Math.abs(answer.probability - row.risk) > 0.0005 ? `Under the model in use now the risk is ${percent(answer.probability)}.` : null;
     return [element("p", { id: "counterfactual" }, counterfactualText(words, answer)), now ? element("p", { class: "hint" }, now) : null, element("p", { class: "hint" }, "The smallest change of one value that turns the answer; it says nothing about causes.")];
   });
@@ -78,7 +82,7 @@ function shown(context, row) {
 
 export function showPerson(context) {
   const { words, id } = context;
-  const gone = () => empty(`Nobody of this id is there. The ${words.one} has left, was erased, or never had a score.`, element("a", { href: address("people") }, `To the ${words.many}`));
+  const gone = () => empty(`Nobody of this id is there: never scored, no longer a current ${words.one}, or erased.`, element("a", { href: address("people") }, `To the ${words.many}`));
   context.root.append(element("p", { class: "crumbs" }, element("a", { href: address("people") }, `‹ ${capital(words.many)}`)), element("h1", { class: "id", dir: "auto" }, id ?? ""),
     panel(context, null, (options) => getEmployee(id ?? "", options), (row) => shown(context, row), { className: "person", notFound: gone }));
 }

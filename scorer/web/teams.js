@@ -1,8 +1,8 @@
 // Groups: expected events with their interval, what drives them, and what came true. Small ones are withheld by the service.
-import { getGroups } from "./api.js";
+import { getGroups, getGroupsCsv } from "./api.js";
 import { bars } from "./charts.js";
 import { element } from "./dom.js";
-import { empty, panel, table } from "./widgets.js";
+import { csvButton, empty, panel, table } from "./widgets.js";
 import { capital, moment, number, percent } from "./words.js";
 
 function choose(context, by) {
@@ -14,7 +14,7 @@ function choose(context, by) {
   return element("div", { class: "row tools" }, element("div", { class: "field" }, element("label", { for: "by" }, "By"), first), element("div", { class: "field" }, element("label", { for: "and-by" }, "and by"), second));
 }
 
-function listed({ words }, by, answer) {
+function listed({ words, signal }, by, answer) {
   const { groups, withheld, minimum_group: least, horizon_days: horizon, computed_at: at, is_current: isCurrent } = answer;
   const note = withheld ? element("p", { class: "notice calm" }, `${withheld} ${withheld === 1 ? `${words.group} is` : `${words.groups} are`} withheld: fewer than ${least} ${words.many}, nearly all alike, or such that others could be had by subtraction.`) : null;
   if (!groups.length) return [empty(`There is nothing that can be shown by this.`), note];
@@ -26,7 +26,8 @@ function listed({ words }, by, answer) {
     element("section", { class: "card" }, element("h2", {}, "Expected against what came"),
       table("Groups", [capital(words.group), capital(words.many), "Expected", `Came, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), number(group.realised_exits),
         percent(group.flagged_share, 0), group.drivers.map((driver) => words.label(driver.feature)).join(", ") || "–"])),
-      element("p", { class: "hint" }, `Computed ${moment(at)}, once a day${isCurrent ? "" : "; today's figures are not there yet"}; nobody is named here.`))];
+      element("p", { class: "hint" }, `Computed ${moment(at)}, once a day${isCurrent ? "" : "; today's figures are not there yet"}; nobody is named here.`),
+      element("p", {}, ...csvButton(words.groups, async () => [(await getGroupsCsv({ by: by.join(",") }, { signal })).text])))];
 }
 
 export function showTeams(context) {

@@ -1,11 +1,12 @@
 // What if: a form of the schema's columns, started from a sample or from a person's present record; every change is scored at once.
-import { ApiError, PurposeNeeded, getEmployee, predict } from "./api.js";
+import { ApiError, PurposeNeeded, getEmployee, keepTrial, keptTrial, predict } from "./api.js";
 import { byId, element } from "./dom.js";
 import { Form } from "./form.js";
 import { showResult } from "./result.js";
 import { capital } from "./words.js";
 
 const TRY_AFTER_MS = 150;
+const RETRY_S = 4;
 
 class Trial {
   constructor(context) {
@@ -40,16 +41,27 @@ class Trial {
       if (error.name === "AbortError") return;
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 422) this.showFaults(error.faults, isSubmit);
-      else this.fail(error);
+      else this.fail(error, isSubmit ? null : () => this.run(false));
     }
   }
 
-  fail(error) {
-    if (error.status === 401) this.context.askToken();
-    else this.context.notice(error.status === 403 ? `${error.message} Your token does not open this page.` : error.message);
+  // again: what is done by itself as soon as the service may be there.
+  fail(error, again) {
+    const { context } = this;
+    byId("summary").toggleAttribute("data-stale", true);
+    byId("result-stale").textContent = "This could not be scored; what stands here is from before.";
+    if (error.status === 401) { context.askToken(); return; }
+    const wait = again && [0, 429, 503].includes(error.status) ? error.retryAfter ?? RETRY_S : 0;
+    context.notice(error.status === 403 ? `${error.message} Your token does not open this page.` : `${error.message}${wait ? ` Asked again in ${wait} s.` : ""}`);
+    if (!wait) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(again, wait * 1000);
   }
 
+  keep() { keepTrial(location.hash, { ...this.form.read(), sample: byId("sample").value }); }
+
   tryLater() {
+    this.keep();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.run(false), TRY_AFTER_MS);
   }
@@ -62,20 +74,32 @@ class Trial {
     this.tryLater();
   }
 
-  async fillPresent(id) {
+  // What was kept of an earlier trial: changes of the sample or record that it began with.
+  fillKept(kept) {
+    if (!kept) return;
+    byId("employee-id").value = kept.employee_id ?? "";
+    this.form.write(kept.attributes);
+    this.tryLater();
+  }
+
+  async fillPresent(id, kept = null) {
     const { context } = this;
     try {
       const row = await getEmployee(id, { signal: context.signal });
-      this.fillFrom(row.attributes, id);
       byId("sample").options[0].textContent = `the present record of ${id}`;
       byId("sample").value = "";
+      this.fillFrom(row.attributes, id);
       this.isFixed = true;
+      if (!kept) return;
+      clearTimeout(this.timer);
+      await this.run(false); // what the kept changes are measured from
+      if (!context.signal.aborted) this.fillKept(kept);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error instanceof PurposeNeeded) { context.askPurpose(); return; }
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 404) context.notice("Nobody of this id is there. Start from a sample, or fill the form.");
-      else this.fail(error);
+      else this.fail(error, () => this.fillPresent(id, kept));
     }
   }
 }
@@ -95,6 +119,7 @@ function usePasted(trial) {
 
 function wire(trial, samples, present) {
   byId("employee").addEventListener("input", (event) => { if (event.target.closest("#fields")) trial.tryLater(); });
+  byId("employee-id").addEventListener("input", () => trial.keep());
   byId("employee").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(trial.timer); trial.run(true); });
   byId("sample").addEventListener("change", ({ target }) => {
     if (target.value === "" && present) trial.fillPresent(present);
@@ -113,9 +138,10 @@ export function showWhatIf(context) {
   const trial = new Trial(context);
   byId("sample").append(...schema.samples.map((sample, i) => element("option", { value: i }, sample.name)));
   wire(trial, schema.samples, query.get("id"));
-  if (query.get("id")) trial.fillPresent(query.get("id"));
-  if (schema.samples.length && !query.get("id")) {
-    byId("sample").value = 0;
-    trial.fillFrom(schema.samples[0].attributes);
-  }
+  const kept = keptTrial(location.hash);
+  if (query.get("id")) { trial.fillPresent(query.get("id"), kept); return; }
+  const sample = kept?.sample ?? (schema.samples.length ? "0" : "");
+  byId("sample").value = sample;
+  if (kept) trial.fillKept(kept);
+  else if (sample !== "") trial.fillFrom(schema.samples[sample].attributes);
 }

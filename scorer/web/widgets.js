@@ -32,7 +32,9 @@ function problem(context, error, again, notFound) {
     return wrong("Not available at the moment", `${sentence(error.message)} Asked again in ${wait} s.`, retry);
   }
   const faults = error.faults.map((fault) => `${fault.loc?.at(-1)}: ${fault.msg}`).join("; ");
-  return wrong(error.status === 400 || error.status === 422 ? "The service does not accept this question" : "That did not work", faults || error.message, retry);
+  const [page, query] = location.hash.split("?");
+  const afresh = error.status === 400 && query ? element("a", { class: "button", href: page }, "Start afresh") : null;
+  return wrong(error.status === 400 || error.status === 422 ? "The service does not accept this question" : "That did not work", faults || error.message, afresh ?? retry);
 }
 
 // What went wrong when something was asked for on purpose.
@@ -40,6 +42,25 @@ export const failure = (error) => {
   if (!(error instanceof ApiError)) throw error;
   return wrong(error.status === 409 ? "Nothing was changed" : error.status === 403 ? "Your token does not open this" : "That did not work", sentence(error.faults.map((fault) => `${fault.loc?.at(-1)}: ${fault.msg}`).join("; ") || error.message));
 };
+
+// read(said) gives the file's parts, and says meanwhile how far it is.
+export function csvButton(name, read) {
+  const said = element("span", { class: "hint", role: "status" });
+  const save = button("Save as CSV", async () => {
+    save.disabled = true;
+    said.textContent = "Reading …";
+    try {
+      const link = element("a", { href: URL.createObjectURL(new Blob(["\ufeff", ...await read(said)], { type: "text/csv" })), download: `${name.replaceAll(/[^\p{L}\p{N}]+/gu, "-")}.csv` });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+      said.textContent = "Saved.";
+    } catch (error) {
+      if (error.name !== "AbortError") said.replaceChildren(failure(error));
+    }
+    save.disabled = false;
+  }, { id: "csv" });
+  return [save, said];
+}
 
 // A section that loads by itself: show(answer) gives its content.
 export function panel(context, title, load, show, { notFound, className = "card", level = "h2" } = {}) {

@@ -28,6 +28,7 @@ export function span(seconds) {
 const asDate = (time) => { const date = new Date(time); return time && !Number.isNaN(date.getTime()) ? date : null; };
 export const clock = (time) => asDate(time)?.toLocaleTimeString("en-GB") ?? DASH;
 export const day = (time) => asDate(time)?.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" }) ?? DASH;
+export const utcDay = (time) => asDate(time)?.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }) ?? DASH; // of a date alone
 export const month = (time) => asDate(time)?.toLocaleDateString("en-GB", { month: "short", year: "numeric", timeZone: "UTC" }) ?? DASH;
 export const moment = (time) => asDate(time)?.toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }) ?? DASH;
 

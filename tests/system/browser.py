@@ -23,9 +23,9 @@ def launch(playwright):
 class Visit:
     """One page open at the scorer, with what it asked for and what went wrong in it."""
 
-    def __init__(self, browser, scorer, scheme="light", width=1280, token=None, purpose=None, at=""):
+    def __init__(self, browser, scorer, scheme="light", width=1280, token=None, purpose=None, at="", zone=None):
         self.scorer = scorer
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, timezone_id=zone)
         self.page = self.context.new_page()
         self.page.set_default_timeout(WAIT_MS)
         self.errors, self.hosts = [], set()

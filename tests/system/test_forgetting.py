@@ -210,7 +210,7 @@ def check_more_retention(lab, database):
             "select attrition.retain(name, '*', '1 year') from (values ('access_log'), ('reviews'), ('day_values')) as t (name)")
     removed = lab.sql(database, "set role attrition_owner; select table_name, removed from attrition.apply_retention()")
     lab.equal("what went is reported, by table", removed, [["access_log", "1"], ["day_values", "3"], ["reviews", "1"]])
-    lab.equal("not what names somebody under hold", lab.sql(database, "select (select string_agg(array_to_string(employees, ' '), ';') from attrition.access_log), (select string_agg(employee_id, ' ') from attrition.reviews)"), [["a held", "held"]])
+    lab.equal("not what names somebody under hold", lab.sql(database, "select (select string_agg(replace(array_to_string(employees, ' '), attrition.receipt('a'), 'a'), ';') from attrition.access_log), (select string_agg(employee_id, ' ') from attrition.reviews)"), [["a held", "held"]])
 
 
 def old(lab, database, name, age, place="EU"):

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 import time
 import urllib.parse
 
@@ -204,6 +205,45 @@ def alerts(lab, scorer, url):
     lab.equal("none since tomorrow", ask(scorer, "/alerts?since=2999-01-01")[2], {"alerts": [], "next": None})
 
 
+def csv_of(scorer, path, token="people"):
+    """The rows of all pages, by the header."""
+    rows, cursor = [], ""
+    while cursor is not None:
+        status, headers, text = ask(scorer, path + (cursor and "&cursor=" + cursor), token, headers={"Accept": "text/csv"})
+        if status != 200 or headers["Content-Type"] != "text/csv; charset=utf-8; header=present":
+            return [status, headers["Content-Type"], text]
+        rows += csv.DictReader(io.StringIO(text, newline=""))
+        cursor = headers["X-Next-Cursor"]
+    return rows
+
+
+def tables(lab, scorer, url):
+    """Alerts and groups as CSV are what they are as JSON."""
+    lab.sql(url, f"""INSERT INTO attrition.alerts (event_id, employee_id, occurred_at, kind, after_prediction, after_probability, after_margin, after_threshold, after_model_name, after_model_version, model_change, cause, cluster_id, topic, partition, "offset", received_at)
+        SELECT '=' || n, id, now(), 'FIRST', 'Yes', 0.9, 1.6, 0.5, '@m', '1', -0.1, 'RECORD', 'c', 'hostile', 0, n, now() + interval '1 hour' FROM unnest(ARRAY[{", ".join("$q$" + id + "$q$" for id in HOSTILE)}]) WITH ORDINALITY AS h (id, n)""")
+    listed = ask(scorer, "/alerts?limit=1000")[2]["alerts"]
+    rows = csv_of(scorer, "/alerts?limit=7")
+    lab.equal("alerts as CSV: all pages, in order", [row["event_id"] for row in rows], [("'" if alert["event_id"][0] == "=" else "") + alert["event_id"] for alert in listed])
+    lab.equal("hostile names in it are no formulas", {"'" + id if id[0] in "=+-@\uff1d" else id for id in HOSTILE} - {row["employee_id"] for row in rows}, set())
+    lab.check("no cell begins a formula", not [cell for row in rows for cell in row.values() if cell and cell[0] in "=+@\t\r"])
+    number = lambda text: float(text) if text else None
+    as_json = lambda alert: [alert["kind"], alert["cause"], alert["occurred_at"], alert["received_at"], (alert["before"] or {}).get("risk"), (alert["before"] or {}).get("decision", ""), *(alert["after"][name] for name in ("risk", "decision", "threshold")),
+                             alert["risk_change"], alert["model_change"], "; ".join(driver["text"] for driver in alert["drivers"] or []), alert["after"]["model"]["version"]]
+    as_csv = lambda row: [row["kind"], row["cause"], row["occurred_at"], row["received_at"], number(row["risk_before"]), row["decision_before"], number(row["risk"]), row["decision"], number(row["threshold"]), number(row["risk_change"]), number(row["model_change"]), row["drivers"], row["model_version"]]
+    lab.equal("each as in JSON", [as_csv(row) for row in rows], [as_json(alert) for alert in listed])
+    lab.equal("none since tomorrow: the heads", ask(scorer, "/alerts?since=2999-01-01", headers={"Accept": "text/csv"})[2].count("\r\n"), 1)
+    for by, least in (("Department", 5), ("Age,Department", 30), ("Department,Age", 1000)):
+        lab.sql(url, f"UPDATE attrition.settings SET value = '{least}' WHERE name = 'minimum_group'; DELETE FROM attrition.groups_computed; DELETE FROM attrition.group_cells")
+        answer = ask(scorer, "/groups?by=" + by, "groups")[2]
+        rows = csv_of(scorer, "/groups?by=" + by, "groups")
+        lab.equal(f"groups by {by} as CSV", [({name: row[name] for name in answer["by"]}, row["as_of"], int(row["employees"]), int(row["expected_exits"]), int(row["expected_low"]), int(row["expected_high"]), float(row["flagged_share"]), row["drivers"], int(row["realised_exits"])) for row in rows],
+                  [(group["members"], *(group[name] for name in ("as_of", "employees", "expected_exits", "expected_low", "expected_high", "flagged_share")), "; ".join(driver["label"] for driver in group["drivers"]), group["realised_exits"]) for group in answer["groups"]])
+        lab.check(f"of at least {least}: those withheld are in neither", (answer["withheld"] > 0, rows != []) == {5: (False, True), 30: (True, True), 1000: (True, False)}[least] and all(int(row["employees"]) >= least for row in rows), (answer["withheld"], len(rows)))
+    lab.sql(url, "UPDATE attrition.settings SET value = '5' WHERE name = 'minimum_group'; DELETE FROM attrition.groups_computed; DELETE FROM attrition.group_cells")
+    lab.equal("an unknown attribute is refused in JSON", (ask(scorer, "/groups?by=x", "groups", {"Accept": "text/csv"})[0], ask(scorer, "/groups?by=x", "groups", {"Accept": "text/csv"})[1]["Content-Type"]), (400, "application/json"))
+    lab.equal("JSON first", ask(scorer, "/groups?by=Department", "groups", {"Accept": "application/json, text/csv"})[1]["Content-Type"], "application/json")
+
+
 def who_may(lab, scorer):
     for path in ("/employees", "/employees/e1", "/alerts"):
         lab.equal(f"{path}: scopes", [ask(scorer, path, token)[0] for token in (None, "groups", "people")], [401, 403, 200])
@@ -222,15 +262,20 @@ def who_saw_whom(lab, scorer, url):
     ask(scorer, "/employees/e1", headers={"X-Purpose": "Gespr%C3%A4ch, 5%25"})
     ask(scorer, "/employees/nobody")
     ask(scorer, query(q="nobody"))
+    ask(scorer, query(q="e39", where="Age=18..18"))
+    ask(scorer, query(where="Age=18..18"))
     ask(scorer, query(q="nobody\n"))
+    ask(scorer, "/employees/nobody%0a")
     ask(scorer, "/alerts?limit=2")
     rows = lab.sql(url, "SELECT token, address, request, employees::text, purpose, written_by FROM attrition.access_log ORDER BY id")
+    receipt = lab.sql(url, "SELECT '{' || attrition.receipt('nobody') || '}'")[0][0]
     lab.equal("who saw whom, and why", rows[:2], [["desk", "127.0.0.1", "/employees", rows[0][3], "Gespräch", "api_writer"], ["desk", "127.0.0.1", "/employees/{id}", "{e1}", "", "api_writer"]])
     lab.equal("a purpose that was sent as pages do", rows.pop(2)[4], "Gespräch, 5%")
-    lab.equal("lists in one row, nothing where nobody was named", ([row[2] for row in rows], rows[0][3].count("e39")), (["/employees", "/employees/{id}", "/alerts"], 3))
+    lab.equal("lists in one row, refusals in none", ([row[2] for row in rows], rows[0][3].count("e39")), (["/employees", "/employees/{id}", "/employees/{id}", "/employees", "/employees", "/employees", "/alerts"], 3))
+    lab.equal("who was looked for and is not there, by the receipt; who is there and was not found, by the id; nobody in particular", [row[3] for row in rows[2:6]], [receipt, receipt, "{e39}", "{}"])
     lab.equal("with the request's id", lab.sql(url, "SELECT count(*) FROM attrition.access_log WHERE request_id = 'mine'"), [["1"]])
     lab.sql(url, "REVOKE INSERT ON attrition.access_log FROM attrition_writer")
-    for path in ("/employees", "/employees/e1", "/alerts"):
+    for path in ("/employees", "/employees/e1", "/employees/nobody", "/employees?q=nobody", "/alerts"):
         status, _, answer = ask(scorer, path)
         lab.check(f"{path}: no names where it cannot be written", status == 503 and list(answer) == ["detail"] and "access_log" in answer["detail"], (status, answer))
     lab.sql(url, "GRANT INSERT ON attrition.access_log TO attrition_writer")
@@ -247,6 +292,21 @@ def erased(lab, scorer, url):
     ask(scorer, "/employees/e3")
     lab.sql(url, "INSERT INTO attrition.erasures (employee_id, cluster_id, output_partition, output_offset) VALUES ('e3', 'c', 0, 999999999); SELECT attrition.erase_requested()")
     lab.equal("nor after a request", (ask(scorer, "/employees/e3")[0], lab.number(url, "SELECT count(*) FROM attrition.access_log WHERE employees @> ARRAY['e3']")), (404, 0))
+
+
+def erased_meanwhile(lab, scorer, url):
+    """Between the reading and the writing of who was seen an erasure ends: with it the log has the receipt, without it the id."""
+    for name, end, logged in (("e4", "COMMIT", "attrition.receipt('e4')"), ("e5", "ROLLBACK", "'e5'")):
+        eraser = subprocess.Popen(["psql", "-Xq", "-d", url], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        eraser.stdin.write(f"BEGIN; SELECT attrition.erase_employee('{name}');\n")
+        eraser.stdin.flush()
+        lab.need("the erasure is under way", lambda: lab.number(url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted") > 0, 10)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(ask, scorer, f"/employees/{name}", headers={"X-Request-Id": name})
+            lab.need("the log waits for it", lambda: lab.number(url, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'api_writer' AND wait_event = 'advisory'") == 1, 10)
+            eraser.communicate(f"{end};\n")
+            lab.equal(f"{end}: what was read before is answered", answer.result()[0], 200)
+        lab.equal("and logged", lab.sql(url, f"SELECT (employees = ARRAY[{logged}])::text FROM attrition.access_log WHERE request_id = '{name}'"), [["true"]])
 
 
 def wide(lab, broker, url, tokens):
@@ -315,7 +375,7 @@ def quality(lab, scorer, url):
     lab.equal("many employees: the figures of before, which says so", (status, groups["is_current"], bool(groups["groups"]), len(part("calibration")["figures"])), (200, False, True, 1))
     lab.sql(url, "DELETE FROM attrition.daily_figures; DELETE FROM attrition.groups_computed")
     for path, token in (("/groups?by=Department", "groups"), ("/model/quality?part=drift", "operate")):
-        status, _, answer = ask(scorer, path, token)
+        status, _, answer = ask(scorer, path, token, {"Accept": "text/csv"})
         lab.check(f"{path}: none yet", status == 503 and "maintain()" in answer["detail"], (status, answer))
     done = [row[0] for row in lab.sql(url, "SELECT * FROM attrition.maintain()")]
     lab.equal("maintain() computes them", [line for line in done if "computed" in line or "failed" in line], ["groups: computed", *(f"figures: {name} computed" for name in ("performance", "calibration", "drift", "fairness"))])
@@ -418,9 +478,11 @@ with Lab(STATE_TOPIC="none") as lab:
     one_employee(lab, scorer)
     looked_at(lab, scorer, url)
     alerts(lab, scorer, url)
+    tables(lab, scorer, url)
     who_may(lab, scorer)
     who_saw_whom(lab, scorer, url)
     erased(lab, scorer, url)
+    erased_meanwhile(lab, scorer, url)
     read_only(lab, scorer, url)
     wide(lab, broker, url, tokens)
     dead_letters(lab, scorer, url)

@@ -239,6 +239,24 @@ static void cells_are_quoted_and_no_formulas(void **state)
     assert_string_equal(cell_of(SPAN_LITERAL(" x"), false), "\" x\"");
 }
 
+static void csv_is_given_to_those_who_want_it_more(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {"text/csv",
+                                         "TEXT/CSV; header=present",
+                                         "text/csv, application/json",
+                                         "*/*;q=0.8, text/csv",
+                                         "application/json;q=0.5, text/csv;q=0.9",
+                                         "application/json; q=0, text/csv;q=0.1"};
+    static const char *const others[] = {
+        NULL,        "", "*/*", "application/json, text/csv", "text/csv;q=0", "text/csv;q=0.5, application/json",
+        "text/plain"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        assert_true(csv_is_wanted(wanted[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(csv_is_wanted(others[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_time_is_compared_as_a_time),
         cmocka_unit_test(cursors_come_back_to_their_question_alone),
         cmocka_unit_test(cells_are_quoted_and_no_formulas),
+        cmocka_unit_test(csv_is_given_to_those_who_want_it_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
