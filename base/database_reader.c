@@ -4,32 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static const char *conninfo_value(const PQconninfoOption *parsed, const char *keyword)
-{
-    while (parsed->keyword && strcmp(parsed->keyword, keyword))
-        parsed++;
-    return parsed->keyword && parsed->val ? parsed->val : "";
-}
-
-/* "postgresql://me:pa/ss@h/d" is to libpq the port "pa", and "…p@ss@h/d" the host "ss@h": it would quote them. */
-static bool is_misread(const PQconninfoOption *parsed)
-{
-    const char *port = conninfo_value(parsed, "port");
-    return port[strspn(port, "0123456789, ")] || strchr(conninfo_value(parsed, "host"), '@') ||
-           strchr(conninfo_value(parsed, "dbname"), '@');
-}
-
-enum status database_conninfo_check(const char *named, const char *conninfo, struct error *err)
-{
-    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
-    bool sound = parsed && !is_misread(parsed);
-    PQconninfoFree(parsed);
-    return sound ? STATUS_OK
-                 : error_set(err, STATUS_INVALID,
-                             "%s is no connection string: write postgresql://user@host:5432/database or host=… "
-                             "dbname=…, and characters of a password as %%XX, but for letters and digits",
-                             named);
-}
+#include "base/conninfo.h"
 
 enum status database_reader_fail(const PGconn *connection, const char *doing, struct error *err)
 {
@@ -44,7 +19,7 @@ enum status database_reader_connect(const char *conninfo, const char *program, c
     const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
     const char *const values[] = {program, conninfo, "UTF8", NULL};
     *out = NULL;
-    if (database_conninfo_check("DATABASE_URL", conninfo, err) != STATUS_OK)
+    if (conninfo_check("DATABASE_URL", conninfo, err) != STATUS_OK)
         return err->status;
     *out = PQconnectdbParams(keywords, values, 1);
     return PQstatus(*out) == CONNECTION_OK ? STATUS_OK : database_reader_fail(*out, doing, err);

@@ -5,10 +5,6 @@
 
 #include "base/status.h"
 
-/* Whether libpq will read it as it is meant: its own words for what it cannot read may quote the string, password and
- * all. STATUS_INVALID says that `named` (as "DATABASE_URL") is none. */
-MUST_USE enum status database_conninfo_check(const char *named, const char *conninfo, struct error *err);
-
 /* `program`: the connection's application_name; `doing`: what a failure is said to be of. *out is the caller's to
  * finish even then; NULL only where the address is none (STATUS_INVALID). Waits as long as the server does. */
 MUST_USE enum status database_reader_connect(const char *conninfo, const char *program, const char *doing, PGconn **out,

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "base/conninfo.h"
 #include "base/database_reader.h"
 #include "base/memory.h"
 #include "producer/input_columns.h"
@@ -48,7 +49,7 @@ static enum status query_connect(struct query_reader *reader, const char *connin
                                            "SET LOCAL timezone TO 'UTC'"};
     const char *const keywords[] = {"fallback_application_name", "connect_timeout", "dbname", "client_encoding", NULL};
     const char *const values[] = {"attrition-backfill", "10", conninfo, "UTF8", NULL};
-    if (database_conninfo_check("SOURCE_DATABASE_URL", conninfo, err) != STATUS_OK)
+    if (conninfo_check("SOURCE_DATABASE_URL", conninfo, err) != STATUS_OK)
         return err->status;
     reader->connection = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(reader->connection) != CONNECTION_OK)

@@ -14,7 +14,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/database_reader.h"
+#include "base/conninfo.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "kafka/client.h"
@@ -255,7 +255,7 @@ static enum status settings_complete(struct settings *settings, struct error *er
     if (status == STATUS_OK)
         status = check_name("group-id", settings->group_id, err);
     if (status == STATUS_OK)
-        status = database_conninfo_check("DATABASE_URL", secret_text(settings->database_url), err);
+        status = conninfo_check("DATABASE_URL", secret_text(settings->database_url), err);
     if (status == STATUS_OK)
         status = check_metrics_token(settings, err);
     if (status == STATUS_OK)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/conninfo.h"
 #include "base/database_reader.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -57,7 +58,7 @@ static PGresult *result_of(const struct database_rows *rows)
 static enum status database_new(struct secret conninfo, const char *option, bool read_only, struct database **out,
                                 struct error *err)
 {
-    if (database_conninfo_check(option, secret_text(conninfo), err) != STATUS_OK)
+    if (conninfo_check(option, secret_text(conninfo), err) != STATUS_OK)
         return err->status;
     struct database *database = mem_zeroed(1, sizeof *database);
     database->conninfo = conninfo;
@@ -215,7 +216,7 @@ static bool connect_slot(const struct asking *asking)
     const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
     const char *conninfo = secret_text(asking->database->conninfo);
     const char *const values[] = {"attrition-http", conninfo, "UTF8", NULL};
-    if (database_conninfo_check("", conninfo, ERROR_IGNORED) != STATUS_OK) /* of a file that was read again */
+    if (conninfo_check("", conninfo, ERROR_IGNORED) != STATUS_OK) /* of a file that was read again */
         return fail_unavailable(asking,
                                 "its connection string is none any more: write postgresql://user@host/database");
     PGconn *handle = asking->slot->handle = PQconnectStartParams(keywords, values, 1);

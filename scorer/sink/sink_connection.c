@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conninfo.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "scorer/sink/sink_certificate.h"
@@ -33,21 +34,9 @@ struct sink_connection {
     char sqlstate[6];
 };
 
-/* libpq's own words may quote the string, password and all. */
-static enum status check_conninfo(const char *conninfo, struct error *err)
-{
-    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
-    if (!parsed)
-        return error_set(err, STATUS_INVALID,
-                         "DATABASE_URL is no connection string: write postgresql://user@host:5432/database or host=… "
-                         "dbname=…, and escape special characters in a password as %%XX");
-    PQconninfoFree(parsed);
-    return STATUS_OK;
-}
-
 enum status sink_connection_new(struct secret conninfo, struct sink_connection **out, struct error *err)
 {
-    if (check_conninfo(secret_text(conninfo), err) != STATUS_OK)
+    if (conninfo_check("DATABASE_URL", secret_text(conninfo), err) != STATUS_OK)
         return err->status;
     struct sink_connection *connection = mem_zeroed(1, sizeof *connection);
     connection->conninfo = conninfo;
@@ -401,7 +390,7 @@ static void ignore_notice(void *context, const PGresult *result)
 static enum status connect_start(struct sink_connection *connection, struct error *err)
 {
     const char *conninfo = secret_text(connection->conninfo);
-    if (check_conninfo(conninfo, err) != STATUS_OK) /* of a file that was read again */
+    if (conninfo_check("DATABASE_URL", conninfo, err) != STATUS_OK) /* of a file that was read again */
         return err->status = STATUS_DENIED;
     const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
     const char *const values[] = {"attrition-sink", conninfo, "UTF8", NULL};

@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-#include "base/database_reader.h"
+#include "base/conninfo.h"
 
 static void assert_check(const char *conninfo, enum status wanted)
 {
     struct error err = {0};
-    enum status status = database_conninfo_check("DATABASE_URL", conninfo, &err);
+    enum status status = conninfo_check("DATABASE_URL", conninfo, &err);
     if (status != wanted)
         print_error("%s\n", conninfo);
     assert_int_equal(status, wanted);
