@@ -17,6 +17,7 @@ enum {
     STEP_MS = 20,
     POLL_MS = 100,
     BACKOFF_US = 100000,
+    MOVED_US = 500000, /* until the brokers may agree on a coordinator */
     INSTANCE_BYTES = 512,
     REQUEST_MS = 3600 * 1000
 };
@@ -140,7 +141,7 @@ static enum status look_for(rd_kafka_t *consumer, const char *group, const struc
 {
     rd_kafka_t *asker = NULL;
     enum status status;
-    for (bool logged = false;; usleep(BACKOFF_US)) {
+    for (bool logged = false;; usleep(sighting->stale ? MOVED_US : BACKOFF_US)) {
         status = wait_for_answers(wait)
                      ? look_once(asker ? asker : consumer, group, LOOKUP_MS, wait->stop, sighting, err)
                      : member_unknown(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);

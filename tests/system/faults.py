@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ends import Archive, Traffic, find_faults
 from lab import BIN, ROOT, free_port
-from servers import Broken
+from servers import Broken, send_signal, state_of
 
 FAULTS_BIN = Path(os.environ.get("FAULTS_BIN") or BIN.parent / "faults/bin")
 SESSION_S, TRANSACTION_S = 4, 5
@@ -82,6 +82,12 @@ class Run:
             if not scorer.alive():
                 self.note_end(slot, scorer.popen.returncode)
                 self.start(slot)
+        for node in self.servers.brokers.nodes:
+            if node.coordinator_failed():
+                print(f"# broker {node.number} is started again: its group coordinator has failed", flush=True)
+                send_signal([node.pid()], signal.SIGKILL)
+                self.until(lambda: state_of(node.pid()) == "X", 20)
+                self.servers.brokers.start(node)
 
     def note_end(self, slot, status):
         self.ended[status] += 1

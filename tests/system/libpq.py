@@ -27,7 +27,9 @@ def rows(pq, connection, query, seconds):
         raise RuntimeError(f"PostgreSQL: {pq.errorMessage(connection).decode().strip()}")
     while True:
         while pq.isBusy(connection):
-            if not select.select([pq.socket(connection)], [], [], max(0, deadline - time.monotonic()))[0]:
+            readable = select.poll()  # select() takes no descriptor beyond 1,024
+            readable.register(pq.socket(connection), select.POLLIN)
+            if not readable.poll(max(0, deadline - time.monotonic()) * 1000):
                 raise RuntimeError(f"PostgreSQL did not answer in {seconds} s: {query[:200]}")
             pq.consumeInput(connection)
         result = pq.getResult(connection)
