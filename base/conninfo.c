@@ -23,7 +23,8 @@ static bool is_misread(const PQconninfoOption *parsed)
 enum status conninfo_check(const char *named, const char *conninfo, struct error *err)
 {
     PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
-    bool sound = parsed && !is_misread(parsed);
+    bool is_url = !strncmp(conninfo, "postgresql://", 13) || !strncmp(conninfo, "postgres://", 11);
+    bool sound = parsed && !(is_url && is_misread(parsed));
     PQconninfoFree(parsed);
     return sound ? STATUS_OK
                  : error_set(err, STATUS_INVALID,

@@ -437,10 +437,9 @@ void options_reread_secrets(const struct options *options)
         struct secret_file *file = options->secret_files[f];
         if (secret_file_reread(file, &differs, &err) != STATUS_OK)
             log_error("options", "%s; the secret read before stays in use", err.text);
-        if (!differs)
-            continue;
-        buffer_printf(&changed, "%s%s", changed.bytes ? ", " : "", secret_file_variable(file));
         option_note_open_file(secret_file_variable(file), secret_file_path(file), true, &open);
+        if (differs)
+            buffer_printf(&changed, "%s%s", changed.bytes ? ", " : "", secret_file_variable(file));
     }
     if (changed.bytes)
         log_info("options", "read again, and changed: %s; used from the next connection on", changed.data);

@@ -49,6 +49,17 @@ enum status credentials_watch(rd_kafka_conf_t *conf, struct error *err)
     return STATUS_OK;
 }
 
+enum status credentials_conf_copy(rd_kafka_t *client, rd_kafka_conf_t **out, struct error *err)
+{
+    pthread_mutex_lock(&clients.mutex);
+    *out = rd_kafka_conf_dup(rd_kafka_conf(client));
+    pthread_mutex_unlock(&clients.mutex);
+    enum status status = credentials_watch(*out, err);
+    if (status != STATUS_OK)
+        rd_kafka_conf_destroy(*out);
+    return status;
+}
+
 /* Of the environment, or of -X, which wins. NULL: not given. */
 static const char *credential(const struct options *options, const char *variable, const char *property)
 {

@@ -13,6 +13,10 @@
 /* The conf's client is known from its birth to its end. Called by kafka_conf for each. */
 MUST_USE enum status credentials_watch(rd_kafka_conf_t *conf, struct error *err);
 
+/* The conf of a client that is running, for another of the same credentials: they may be exchanged meanwhile. *out is
+ * the caller's, on success. */
+MUST_USE enum status credentials_conf_copy(rd_kafka_t *client, rd_kafka_conf_t **out, struct error *err);
+
 /* Gives all clients that are running the user and password of now; logs what they cannot take. Any thread, one at a
  * time. */
 void kafka_renew_credentials(const struct options *options);

@@ -1,6 +1,6 @@
-/* Group membership by DescribeConsumerGroups: see member.h. Called by transaction.c, on the thread of its owner, before
- * a fresh producer may throw out whoever holds the same transactional.id. Changes nothing on the broker: a request that
- * carries the member id (a commit, say) would move offsets. */
+/* Group membership by DescribeConsumerGroups: see member.h. Called before partitions are given back and before a fresh
+ * producer may throw out whoever holds the same transactional.id, on the thread of the loop. Changes nothing on the
+ * broker: a request that carries the member id (a commit, say) would move offsets. */
 #include "kafka/member.h"
 
 #include <stdbool.h>
@@ -13,7 +13,6 @@
 
 enum {
     LOOKUP_MS = 5000,
-    GLANCE_MS = 500,
     STEP_MS = 20,
     POLL_MS = 100,
     BACKOFF_US = 100000,
@@ -22,24 +21,13 @@ enum {
     REQUEST_MS = 3600 * 1000
 };
 
-/* Who is looked for, and what was seen: the member of this id; members of this instance that have another id; which
- * partitions (NULL: not asked for) are assigned. */
+/* Who is looked for, and what was seen: the member of this id; members of this instance that have another id. */
 struct sighting {
     const char *id, *instance;
-    const struct member_partitions *partitions;
-    bool self, other, stable;
+    bool self, other;
     bool stale; /* whoever was asked is not the group's coordinator */
     size_t count;
 };
-
-static void note_assignment(const rd_kafka_MemberDescription_t *listed, const struct member_partitions *partitions)
-{
-    const rd_kafka_MemberAssignment_t *assignment = rd_kafka_MemberDescription_assignment(listed);
-    const rd_kafka_topic_partition_list_t *list = assignment ? rd_kafka_MemberAssignment_partitions(assignment) : NULL;
-    for (int i = 0; list && i < list->cnt; i++)
-        if (!strcmp(list->elems[i].topic, partitions->topic) && list->elems[i].partition < partitions->count)
-            partitions->assigned[list->elems[i].partition] = true;
-}
 
 static void note_member(const rd_kafka_MemberDescription_t *listed, struct sighting *sighting)
 {
@@ -48,8 +36,6 @@ static void note_member(const rd_kafka_MemberDescription_t *listed, struct sight
         sighting->self = true;
     else if (instance && !strcmp(instance, sighting->instance))
         sighting->other = true;
-    if (sighting->partitions)
-        note_assignment(listed, sighting->partitions);
 }
 
 static enum status member_unknown(const char *group, rd_kafka_resp_err_t code, const char *reason, struct error *err)
@@ -76,7 +62,6 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
     if (error && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
         return member_unknown(name, rd_kafka_error_code(error), rd_kafka_error_string(error), err);
     sighting->count = error ? 0 : rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
-    sighting->stable = rd_kafka_ConsumerGroupDescription_state(groups[0]) == RD_KAFKA_CONSUMER_GROUP_STATE_STABLE;
     for (size_t i = 0; i < sighting->count; i++)
         note_member(rd_kafka_ConsumerGroupDescription_member(groups[0], i), sighting);
     return STATUS_OK;
@@ -84,8 +69,8 @@ static enum status read_answer(rd_kafka_event_t *event, const char *name, struct
 
 /* The request itself gets an hour: librdkafka 2.0 may fail an assertion of its own (#4605) where one runs out of time
  * while the coordinator is looked up. Whoever does not wait for it so long leaves its answer in the queue. */
-static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *group, int most_ms,
-                             const _Atomic bool *stop)
+static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, const char *group,
+                             const struct member_wait *wait)
 {
     char text[128];
     rd_kafka_event_t *event = NULL;
@@ -95,7 +80,7 @@ static rd_kafka_event_t *ask(rd_kafka_t *consumer, rd_kafka_queue_t *queue, cons
         rd_kafka_DescribeConsumerGroups(consumer, &group, 1, options, queue);
     if (options)
         rd_kafka_AdminOptions_destroy(options);
-    for (int waited_ms = 0; !event && waited_ms < most_ms && !*stop; waited_ms += POLL_MS)
+    for (int waited_ms = 0; !event && waited_ms < LOOKUP_MS && !*wait->stop; waited_ms += POLL_MS)
         event = rd_kafka_queue_poll(queue, POLL_MS);
     return event;
 }
@@ -108,11 +93,14 @@ static bool wait_for_answers(const struct member_wait *wait)
     return kafka_up();
 }
 
-static enum status look_once(rd_kafka_t *consumer, const char *group, int most_ms, const _Atomic bool *stop,
+static enum status look_once(rd_kafka_t *consumer, const char *group, const struct member_wait *wait,
                              struct sighting *sighting, struct error *err)
 {
+    sighting->stale = false;
+    if (!wait_for_answers(wait))
+        return member_unknown(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
-    rd_kafka_event_t *event = ask(consumer, queue, group, most_ms, stop);
+    rd_kafka_event_t *event = ask(consumer, queue, group, wait);
     enum status status = read_answer(event, group, sighting, err);
     if (event)
         rd_kafka_event_destroy(event);
@@ -121,18 +109,15 @@ static enum status look_once(rd_kafka_t *consumer, const char *group, int most_m
 }
 
 /* librdkafka keeps the coordinator that it has asked once for as long as it is asked, whatever it answers (2.0
- * to 2.15), so a client whose coordinator has moved never finds the new one: another asks from then on. It never joins.
- */
+ * to 2.15), so a client whose coordinator has moved never finds the new one: another asks then, which never joins. */
 static void asker_renew(rd_kafka_t *consumer, rd_kafka_t **asker)
 {
     struct error err;
-    rd_kafka_conf_t *conf = rd_kafka_conf_dup(rd_kafka_conf(consumer));
+    rd_kafka_conf_t *conf;
     kafka_client_free(*asker);
     *asker = NULL;
-    if (credentials_watch(conf, &err) != STATUS_OK) {
-        rd_kafka_conf_destroy(conf);
-        log_warn("kafka", "%s", err.text);
-    } else if (kafka_client_new(RD_KAFKA_CONSUMER, &conf, asker, &err) != STATUS_OK)
+    if (credentials_conf_copy(consumer, &conf, &err) != STATUS_OK ||
+        kafka_client_new(RD_KAFKA_CONSUMER, &conf, asker, &err) != STATUS_OK)
         log_warn("kafka", "%s", err.text);
 }
 
@@ -142,9 +127,7 @@ static enum status look_for(rd_kafka_t *consumer, const char *group, const struc
     rd_kafka_t *asker = NULL;
     enum status status;
     for (bool logged = false;; usleep(sighting->stale ? MOVED_US : BACKOFF_US)) {
-        status = wait_for_answers(wait)
-                     ? look_once(asker ? asker : consumer, group, LOOKUP_MS, wait->stop, sighting, err)
-                     : member_unknown(group, RD_KAFKA_RESP_ERR__TIMED_OUT, "no broker answers", err);
+        status = look_once(asker ? asker : consumer, group, wait, sighting, err);
         if (status != STATUS_UNAVAILABLE || *wait->stop)
             break;
         if (!logged)
@@ -152,6 +135,8 @@ static enum status look_for(rd_kafka_t *consumer, const char *group, const struc
         logged = true;
         if (sighting->stale)
             asker_renew(consumer, &asker);
+        else if (asker)
+            rd_kafka_poll(asker, 0); /* statistics, and tokens that run out */
     }
     kafka_client_free(asker);
     return status;
@@ -193,18 +178,5 @@ enum status kafka_member_count(rd_kafka_t *consumer, const char *group, const st
     struct sighting sighting = {.id = "", .instance = ""};
     enum status status = look_for(consumer, group, wait, &sighting, err);
     *count = sighting.count;
-    return status;
-}
-
-enum status kafka_member_partitions(rd_kafka_t *consumer, rd_kafka_t **asker, const char *group,
-                                    const struct member_partitions *partitions, struct error *err)
-{
-    static const _Atomic bool never;
-    struct sighting sighting = {.id = "", .instance = "", .partitions = partitions};
-    enum status status = look_once(*asker ? *asker : consumer, group, GLANCE_MS, &never, &sighting, err);
-    if (sighting.stale)
-        asker_renew(consumer, asker);
-    if (status == STATUS_OK && !sighting.stable)
-        return member_unknown(group, RD_KAFKA_RESP_ERR_NO_ERROR, "it is sharing its partitions out", err);
     return status;
 }

@@ -9,7 +9,6 @@
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/status.h"
 
@@ -17,13 +16,6 @@
 struct member_wait {
     const _Atomic bool *stop;
     const char *where;
-};
-
-/* The partitions of a topic, and which of them a member of the group is assigned. Owned by the caller. */
-struct member_partitions {
-    const char *topic;
-    int32_t count;
-    bool *assigned; /* count */
 };
 
 /* Asks the group's coordinator. STATUS_OK: *ours is the answer: the group lists this consumer, or (a static member)
@@ -34,12 +26,6 @@ MUST_USE enum status kafka_member_check(rd_kafka_t *consumer, const char *group,
 /* How many members the group has. As above. */
 MUST_USE enum status kafka_member_count(rd_kafka_t *consumer, const char *group, const struct member_wait *wait,
                                         size_t *count, struct error *err);
-
-/* Sets `assigned` by what the group's leader has given out, whether or not anybody reads it. Asks once, for half a
- * second. *asker: NULL at first, kept between calls and freed (kafka_client_free) by the caller. STATUS_UNAVAILABLE: no
- * answer, or the group is sharing its partitions out right now. */
-MUST_USE enum status kafka_member_partitions(rd_kafka_t *consumer, rd_kafka_t **asker, const char *group,
-                                             const struct member_partitions *partitions, struct error *err);
 
 /* Whether another process has joined as this group.instance.id since we were the member `id`. As above. */
 MUST_USE enum status kafka_member_replaced(rd_kafka_t *consumer, const char *group, const char *instance,

@@ -165,7 +165,7 @@ static enum status find_header(struct csv_reader *reader, struct csv_record *hea
     if (status == STATUS_OK && !known)
         status = first_error.status ? error_set(err, first_error.status, "%s", first_error.text)
                                     : no_header(reader, first_line, &seen, err);
-    if (status == STATUS_OK && other)
+    if (status == STATUS_OK && other && other != csv_delimiter(reader->csv))
         status = refuse_two_delimiters(reader, other_line, other, header->line, err);
     if (status == STATUS_OK && header->line > first_line)
         log_warn(where,

@@ -22,9 +22,9 @@ MUST_USE enum status rest_call(const struct registry *registry, enum http_method
 /* PATH?KEY=VALUE&…, values encoded; ends with NULL. Yours to free. */
 char *rest_query(const char *path, ...) __attribute__((sentinel));
 
-/* The text at KEY, "" if there is none. Borrowed. */
 /* The answer's JSON; NULL: none, or more than is read (json_fits_tree). */
 json_t *rest_answer_tree(const struct http_response *response);
+/* The text at KEY, "" if there is none. Borrowed. */
 const char *rest_text(const json_t *object, const char *key);
 /* A number, also one that travels as text. */
 int64_t rest_number(const json_t *object, const char *key);

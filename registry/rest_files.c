@@ -2,6 +2,7 @@
  * other rest_*.c. Credentials go to the tracking server alone, never to an address that an answer names. */
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/text_print.h"
 #include "registry/rest.h"
@@ -174,9 +175,11 @@ static enum status rest_list(const struct registry *registry, const char *folder
     free(path);
     if (status != STATUS_OK)
         return status;
+    *files = (struct text_list){0};
+    if (!json_fits_tree(buffer_span(&registry->rest->response.body)))
+        return error_set(err, STATUS_LIMIT, "%.150s: its list of files is longer than is read", registry->root);
     json_t *answer = rest_answer_tree(&registry->rest->response);
     const json_t *entries = json_object_get(answer, "files");
-    *files = (struct text_list){0};
     for (size_t f = 0; f < json_array_size(entries); f++) {
         const json_t *entry = json_array_get(entries, f);
         const char *full = rest_text(entry, "path"), *slash = strrchr(full, '/');

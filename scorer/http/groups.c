@@ -75,7 +75,8 @@ static void build(bool csv, struct buffer *sql)
 {
     buffer_add_text(sql, "SELECT ");
     if (csv) {
-        buffer_add_text(sql, "f.computed, g.value -> 'members' ->> $1::text, g.value -> 'members' ->> $2::text");
+        buffer_add_text(sql, "CASE WHEN f.computed IS NOT NULL THEN 'x' END, g.value -> 'members' ->> $1::text, "
+                             "g.value -> 'members' ->> $2::text");
         csv_add_sql(sql, csv_columns, CSV_COLUMNS);
         buffer_printf(sql,
                       " FROM %s AS f (computed) LEFT JOIN LATERAL json_array_elements(f.computed -> 'groups') WITH "

@@ -606,7 +606,7 @@ static void leave(struct sink *sink)
         commit_to_kafka(sink);
         sink_batch_clear(sink->batch); /* its messages are the consumer's */
     }
-    sink_topics_leave(&sink->group);
+    sink->group.leaving = true;
     kafka_consumer_leave(&sink->consumer, CLOSE_LIMIT_US, sink->group.unanswered, on_rebalance, sink);
 }
 

@@ -1,5 +1,8 @@
 /* The sink's topics in its group: see sink_topics.h. Called by sink.c on the sink's thread; only
- * sink_topics_assigned and sink_topics_may_join within rebalance callbacks. */
+ * sink_topics_assigned and sink_topics_may_join within rebalance callbacks.
+ *
+ * A partition counts as taken once the group has a committed offset for it. The sink commits what it has stored, the
+ * end of an empty partition too, so every partition that some sink reads has one within seconds. */
 #include "scorer/sink/sink_topics.h"
 
 #include <inttypes.h>
@@ -12,7 +15,7 @@
 #include "kafka/member.h"
 #include "scorer/stream/alert_topic.h"
 
-enum { LAG_EVERY_US = 1000000 };
+enum { FIRST_LOOK_US = 10000000, LAG_EVERY_US = 1000000 };
 
 void sink_topics_start(struct sink_topics *topics, rd_kafka_t *consumer, const char *group_id, const char *instance,
                        const char *const names[SINK_TOPIC_COUNT])
@@ -76,15 +79,11 @@ void sink_topics_assigned(struct sink_topics *topics, const rd_kafka_topic_parti
     if (id)
         rd_kafka_mem_free(consumer, id);
     for (int t = 0; t < topics->count; t++)
-        untaken_partitions_reset(&topics->untaken[t]);
+        topics->untaken[t] = (struct untaken_partitions){
+            .known = topics->untaken[t].known,
+            .look_us = clock_steady_us(&clock_system) + FIRST_LOOK_US,
+        };
     log_assigned(topics, list);
-}
-
-void sink_topics_leave(struct sink_topics *topics)
-{
-    topics->leaving = true;
-    for (int t = 0; t < topics->count; t++)
-        untaken_partitions_clear(&topics->untaken[t]);
 }
 
 static bool may_join(struct sink_topics *topics, const _Atomic bool *stop)
@@ -127,7 +126,7 @@ enum status sink_topics_watch(struct sink_topics *topics, struct error *err)
         untaken_partitions_look(&topics->untaken[t], &topics->sources[t]);
         if (!untaken_partitions_overdue(&topics->untaken[t]))
             continue;
-        log_info("sink", "%zu partitions of %s are still assigned to nobody; joining the group again",
+        log_info("sink", "%zu new partitions of %s are not assigned yet; joining the group again",
                  topics->untaken[t].count, topics->sources[t].topic);
         overdue = true;
     }

@@ -30,10 +30,8 @@ MUST_USE enum status sink_topics_check(const struct sink_topics *topics, const s
 /* Joins the group, or once more: then all partitions are assigned again. */
 MUST_USE enum status sink_topics_join(const struct sink_topics *topics, struct error *err);
 
-/* The group is left for good, by the caller, next. */
-void sink_topics_leave(struct sink_topics *topics);
-
-/* These partitions have been assigned, which is logged. */
+/* These partitions have been assigned, which is logged: those without a committed offset get one within seconds, and
+ * are not looked for before. */
 void sink_topics_assigned(struct sink_topics *topics, const rd_kafka_topic_partition_list_t *list);
 
 /* Before lost partitions are given up, upon which the client joins again: a process that stood still would throw out

@@ -37,7 +37,7 @@ struct input_consumer {
     rd_kafka_queue_t *queue;
     struct start_offsets start;
     struct pending_partitions pending;
-    struct untaken_partitions untaken; /* counted as lag by whoever has partition 0 */
+    struct untaken_partitions untaken; /* new partitions; counted as lag by whoever has partition 0 */
     struct input_position *positions;
     int32_t position_count;
     bool assigned;
@@ -224,7 +224,7 @@ static void on_revoke(struct input_consumer *input)
     FAILPOINT("score.revoke");
     input->assigned = input->reassign = false;
     pending_partitions_drop(&input->pending);
-    untaken_partitions_reset(&input->untaken);
+    input->untaken = (struct untaken_partitions){.known = input->untaken.known};
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     input->unanswered = input->leaving || !may_join_again(input, lost);
     if (!input->unanswered)
@@ -344,7 +344,6 @@ void input_consumer_free(struct input_consumer *input)
     if (input->queue)
         rd_kafka_queue_destroy(input->queue);
     input->leaving = true;
-    untaken_partitions_clear(&input->untaken);
     if (input->consumer)
         kafka_consumer_leave(&input->consumer, LEAVE_LIMIT_US, input->unanswered, on_rebalance, input);
     pending_partitions_drop(&input->pending);
@@ -471,7 +470,7 @@ static enum status watch_untaken(struct input_consumer *input, struct error *err
     untaken_partitions_look(&input->untaken, &input->start);
     if (!untaken_partitions_overdue(&input->untaken))
         return STATUS_OK;
-    log_info("score", "%s: %zu partitions of %s are still assigned to nobody; joining the group again",
+    log_info("score", "%s: %zu new partitions of %s are not assigned yet; joining the group again",
              rd_kafka_name(input->consumer), input->untaken.count, input->settings->input_topic);
     return static_member_join(input->consumer, input->settings->input_topic, err);
 }
@@ -657,13 +656,10 @@ static struct partition_lag lag_of(const struct input_consumer *input, int32_t p
     return (struct partition_lag){partition, position->next, high, position->last_ms};
 }
 
-/* What nobody has, one member counts: all do where partition 0 is among it. */
+/* What nobody has, one member counts. */
 static size_t untaken_count(const struct input_consumer *input)
 {
-    const struct untaken_partitions *untaken = &input->untaken;
-    bool counts =
-        input->position_count && (input->positions[0].assigned || (untaken->count && untaken->lags[0].partition == 0));
-    return counts ? untaken->count : 0;
+    return input->position_count && input->positions[0].assigned ? input->untaken.count : 0;
 }
 
 size_t input_consumer_lags(const struct input_consumer *input, struct partition_lag *out, size_t capacity)

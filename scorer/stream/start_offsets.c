@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "kafka/client.h"
-#include "kafka/member.h"
 
 enum {
     LOOKUP_MS = 5000,
@@ -320,45 +319,40 @@ enum status start_offsets_resolve(const struct start_offsets *start, rd_kafka_to
 
 /* --- partitions that nobody has --- */
 
-/* Those that nobody is assigned, without their offsets. */
-static bool find_unassigned(const struct start_offsets *start, struct untaken_partitions *out)
+/* Those of the list without an offset, or with a start that nobody has claimed; false where an end cannot be looked up.
+ */
+static bool list_untaken(const struct start_offsets *start, const rd_kafka_topic_partition_list_t *list,
+                         struct untaken_partitions *out)
 {
-    int32_t count;
-    struct error err;
-    if (look_up_partition_count(start, GLANCE_MS, &count, &err) != STATUS_OK)
-        return false;
-    bool *assigned = mem_zeroed((size_t)count, sizeof *assigned);
-    const struct member_partitions partitions = {start->topic, count, assigned};
-    enum status status = kafka_member_partitions(start->consumer, &out->asker, start->group, &partitions, &err);
     out->count = 0;
-    for (int32_t p = 0; p < count && out->count < sizeof out->lags / sizeof *out->lags; p++)
-        if (!assigned[p])
-            out->lags[out->count++] = (struct partition_lag){.partition = p};
-    free(assigned);
-    return status == STATUS_OK;
-}
-
-static bool look_up_lag(const struct start_offsets *start, int64_t committed, struct partition_lag *lag)
-{
-    int64_t low;
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(start->consumer, start->topic, lag->partition, &low, &lag->end, GLANCE_MS);
-    lag->next = committed > low ? committed : low;
-    return !code;
+    for (int i = 0; i < list->cnt && out->count < sizeof out->lags / sizeof *out->lags; i++) {
+        int64_t low, high;
+        int32_t p = list->elems[i].partition;
+        if (has_offset(&list->elems[i]) && !is_unclaimed(&list->elems[i]))
+            continue;
+        if (rd_kafka_query_watermark_offsets(start->consumer, start->topic, p, &low, &high, GLANCE_MS))
+            return false;
+        out->lags[out->count++] = (struct partition_lag){p, low, high, 0};
+    }
+    return true;
 }
 
 static bool find_untaken(const struct start_offsets *start, struct untaken_partitions *out)
 {
+    int32_t partitions;
     struct error err;
-    if (!find_unassigned(start, out))
+    rd_kafka_topic_partition_list_t *list;
+    if (look_up_partition_count(start, GLANCE_MS, &partitions, &err) != STATUS_OK)
         return false;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)out->count);
-    for (size_t i = 0; i < out->count; i++)
-        rd_kafka_topic_partition_list_add(list, start->topic, out->lags[i].partition);
-    bool known = !out->count || look_up_committed(start, list, GLANCE_MS, &err) == STATUS_OK;
-    for (size_t i = 0; i < out->count && known; i++)
-        known = look_up_lag(start, list->elems[i].offset, &out->lags[i]);
+    out->count = 0;
+    if (partitions <= out->known)
+        return true;
+    if (look_up_topic(start, out->known, partitions, GLANCE_MS, &list, &err) != STATUS_OK)
+        return false;
+    bool known = list_untaken(start, list, out);
     rd_kafka_topic_partition_list_destroy(list);
+    if (known)
+        out->known = out->count ? out->lags[0].partition : partitions;
     return known;
 }
 
@@ -369,16 +363,13 @@ void untaken_partitions_look(struct untaken_partitions *untaken, const struct st
     if (now < untaken->look_us || !kafka_up())
         return;
     untaken->look_us = now + LOOK_INTERVAL_US;
-    bool known = find_untaken(start, &found);
-    untaken->asker = found.asker;
-    if (!known)
+    if (!find_untaken(start, &found))
         return;
     if (found.count && !untaken->count) {
         found.since_us = now;
         log_info(start->loop,
-                 "%zu partitions of %s, from %d on, are assigned to nobody in group %s; they count as lag until it has "
-                 "shared them out",
-                 found.count, start->topic, found.lags[0].partition, start->group);
+                 "%s has new partitions, from %d on; they count as lag until the group has shared them out",
+                 start->topic, found.lags[0].partition);
     }
     if (!found.count)
         found.since_us = 0;
@@ -393,17 +384,6 @@ bool untaken_partitions_overdue(struct untaken_partitions *untaken)
         return false;
     untaken->since_us = now;
     return true;
-}
-
-void untaken_partitions_reset(struct untaken_partitions *untaken)
-{
-    *untaken = (struct untaken_partitions){.asker = untaken->asker};
-}
-
-void untaken_partitions_clear(struct untaken_partitions *untaken)
-{
-    kafka_client_free(untaken->asker);
-    *untaken = (struct untaken_partitions){0};
 }
 
 uint64_t untaken_partitions_messages(const struct untaken_partitions *untaken)

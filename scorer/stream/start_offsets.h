@@ -35,12 +35,12 @@ MUST_USE enum status start_offsets_resolve(const struct start_offsets *start, rd
 MUST_USE enum status start_offsets_find_end(const struct start_offsets *start, int32_t partition,
                                             const _Atomic bool *stop, int64_t *end, struct error *err);
 
-/* Partitions of the topic that no member of the group is assigned: new ones, and those that a leader with old metadata
- * has left out. Zeroed: none known. */
+/* Partitions of the topic that nobody in the group has taken yet: those without a committed offset, since whoever takes
+ * one commits its start (the sink: its end, once it has read it). Plain data; zeroed: none known. */
 struct untaken_partitions {
-    rd_kafka_t *asker;             /* owned; NULL: the consumer itself */
     struct partition_lag lags[64]; /* more are not counted */
     size_t count;
+    int32_t known;    /* all before it are taken; only those after it are asked for */
     int64_t look_us;  /* steady clock: when to look again */
     int64_t since_us; /* steady clock: when there were some first; 0: there are none */
 };
@@ -49,9 +49,6 @@ struct untaken_partitions {
 void untaken_partitions_look(struct untaken_partitions *untaken, const struct start_offsets *start);
 /* Whether the group has left them alone for too long; true once for each such while. */
 bool untaken_partitions_overdue(struct untaken_partitions *untaken);
-/* None is known any more: the group has shared them out again. */
-void untaken_partitions_reset(struct untaken_partitions *untaken);
-void untaken_partitions_clear(struct untaken_partitions *untaken);
 uint64_t untaken_partitions_messages(const struct untaken_partitions *untaken); /* what they hold, as last looked up */
 
 /* The log does not have offset `wanted` any more, or not yet: says what is gone, and that a person must decide. Returns

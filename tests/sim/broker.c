@@ -439,11 +439,10 @@ static void assign_all(struct group *group)
         group->members[m]->generation = group->generation;
     }
     for (int t = 0; t < TOPICS && group->member_count; t++)
-        for (int p = 0; p < topics[t].partitions - (group->old_metadata && topics[t].grown); p++) {
+        for (int p = 0; p < topics[t].partitions; p++) {
             struct member *owner = group->members[(p * group->member_count) / topics[t].partitions];
             owner->owns[t][p] = owner->subscribed[t];
         }
-    group->old_metadata = false;
     trace("broker: group %s, generation %d, %d members", group->name, group->generation, group->member_count);
     sim_news();
 }
@@ -604,24 +603,9 @@ static void leader_sees(void *context, int64_t number)
         rebalance(leader->group);
 }
 
-/* A leader that asks a broker which lags: the newest partition is left to nobody, committed offset or not. */
-static void leader_sees_old(void *context, int64_t number)
-{
-    struct group *group = context;
-    (void)number;
-    if (!group->member_count || group->rebalancing)
-        return;
-    trace("broker: the leader of group %s has old metadata", group->name);
-    group->old_metadata = true;
-    rebalance(group);
-}
-
 void groups_partition_added(void)
 {
-    for (int g = 0; g < group_count; g++) {
+    for (int g = 0; g < group_count; g++)
         if (groups[g].member_count)
             leader_sees(groups[g].members[0], 0);
-        if (chance_one_in(3))
-            sim_at(sim_now() + chance_between(SECOND, 20 * SECOND), leader_sees_old, &groups[g], 0);
-    }
 }

@@ -56,7 +56,6 @@ struct rd_kafka_op_s {
     rd_kafka_resp_err_t code;
     rd_kafka_topic_partition_list_t *list;
     const char *const *members; /* ids, at the time of the question */
-    bool rebalancing;
     size_t member_count;
 };
 
@@ -166,7 +165,6 @@ const char *conf_value(const struct rd_kafka_conf_s *conf, const char *name, con
 rd_kafka_error_t *error_make(rd_kafka_resp_err_t code, const char *text, bool fatal, bool retriable, bool abort);
 void request_sent(rd_kafka_t *client, int16_t api);
 void request_answered(rd_kafka_t *client, int16_t api, rd_kafka_resp_err_t code);
-rd_kafka_topic_partition_list_t *member_partitions(const struct member *member); /* owned by the caller */
 int topic_index(const char *name);
 /* The metadata of an offset; takes the text, which may be NULL. */
 void note_set(rd_kafka_topic_partition_t *element, char *note);

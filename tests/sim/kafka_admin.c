@@ -50,8 +50,7 @@ void rd_kafka_DescribeConsumerGroups(rd_kafka_t *client, const char **names, siz
         ids[m] = group->members[m]->id;
     *event = (rd_kafka_event_t){.type = RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT,
                                 .members = ids,
-                                .member_count = (size_t)group->member_count,
-                                .rebalancing = group->rebalancing};
+                                .member_count = (size_t)group->member_count};
     queue->answer = event;
     client->proc->looked_us = client->proc->asked_us = sim_now();
 }
@@ -100,27 +99,4 @@ const char *rd_kafka_MemberDescription_consumer_id(const rd_kafka_MemberDescript
 const char *rd_kafka_MemberDescription_group_instance_id(const rd_kafka_MemberDescription_t *member)
 {
     return ((const struct member *)((const char *)member - offsetof(struct member, id)))->instance;
-}
-
-rd_kafka_consumer_group_state_t
-rd_kafka_ConsumerGroupDescription_state(const rd_kafka_ConsumerGroupDescription_t *group)
-{
-    return ((const rd_kafka_event_t *)group)->rebalancing ? RD_KAFKA_CONSUMER_GROUP_STATE_PREPARING_REBALANCE
-                                                          : RD_KAFKA_CONSUMER_GROUP_STATE_STABLE;
-}
-
-const rd_kafka_MemberAssignment_t *rd_kafka_MemberDescription_assignment(const rd_kafka_MemberDescription_t *member)
-{
-    return (const rd_kafka_MemberAssignment_t *)member;
-}
-
-/* Valid until the next call. */
-const rd_kafka_topic_partition_list_t *
-rd_kafka_MemberAssignment_partitions(const rd_kafka_MemberAssignment_t *assignment)
-{
-    static rd_kafka_topic_partition_list_t *list;
-    if (list)
-        rd_kafka_topic_partition_list_destroy(list);
-    list = member_partitions((const struct member *)((const char *)assignment - offsetof(struct member, id)));
-    return list;
 }

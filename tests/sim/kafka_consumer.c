@@ -11,7 +11,7 @@
 
 /* --- membership --- */
 
-rd_kafka_topic_partition_list_t *member_partitions(const struct member *member)
+static rd_kafka_topic_partition_list_t *owned(const struct member *member)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
     for (int t = 0; t < TOPICS; t++)
@@ -23,7 +23,7 @@ rd_kafka_topic_partition_list_t *member_partitions(const struct member *member)
 
 static void call_back(rd_kafka_t *client, rd_kafka_resp_err_t code)
 {
-    rd_kafka_topic_partition_list_t *list = member_partitions(client->member);
+    rd_kafka_topic_partition_list_t *list = owned(client->member);
     trace("%s: %s %d partitions%s", client->name,
           code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? "is given" : "gives back", list->cnt,
           client->lost ? ", lost already" : "");
@@ -613,9 +613,8 @@ rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *queue, int timeout_ms)
     client->lost = client->member->kicked;
     client->member->has = false;
     rd_kafka_event_t *event = mem_zeroed(1, sizeof *event);
-    *event = (rd_kafka_event_t){.type = RD_KAFKA_EVENT_REBALANCE,
-                                .code = RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS,
-                                .list = member_partitions(client->member)};
+    *event = (rd_kafka_event_t){
+        .type = RD_KAFKA_EVENT_REBALANCE, .code = RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, .list = owned(client->member)};
     return event;
 }
 

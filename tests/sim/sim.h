@@ -187,7 +187,7 @@ struct member;
 struct group {
     char name[100];
     int generation;
-    bool rebalancing, started, old_metadata;
+    bool rebalancing, started;
     int64_t join_deadline_us;
     struct member *members[16];
     int member_count;

@@ -434,7 +434,6 @@ static void fix_dead_letters(void *context, int64_t number)
 {
     (void)context, (void)number;
     topics[DEAD].partitions = topics[INPUT].partitions;
-    topics[DEAD].grown = true;
     groups_partition_added();
     trace("broker: %s has %d partitions", topics[DEAD].name, topics[DEAD].partitions);
 }
@@ -445,7 +444,6 @@ static void grow(void)
         return;
     topics[INPUT].added[topics[INPUT].partitions] = audit_group_began();
     topics[INPUT].partitions++;
-    topics[INPUT].grown = true;
     groups_partition_added();
     newcomers++;
     trace("broker: %s has %d partitions", topics[INPUT].name, topics[INPUT].partitions);

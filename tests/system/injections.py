@@ -95,6 +95,8 @@ def replace_frozen(run, rng):
     what = f"{slot}, frozen {before} s before and {after} s after"
     if not newer.alive():  # after brokers that answered so late that its own join, sent again, was taken for another's
         older.kill()
+        if "Static consumer fenced by other consumer" not in newer.text():
+            run.problems.append(f"the successor ended by itself ({what}): {newer.text()[-300:]!r}")
         run.scorers[slot] = newer
         return f"{what}, its successor ended before the frozen one went on"
     send_signal([older.popen.pid], signal.SIGCONT)

@@ -207,7 +207,7 @@ static void test_usage(void **state)
     assert_int_equal(run(f, "generate --count 1 -X acks=1"), 1);
     assert_int_equal(run(f, "generate --count 0"), 2);
     assert_int_equal(run(f, "generate --poison 1.5"), 2);
-    assert_int_equal(run(f, "generate --poison 0.5 --out %1$s/x.csv"), 2);
+    assert_int_equal(run(f, "generate --poison 0.5 --poison-codes key_mismatch --out %1$s/x.csv"), 2);
     assert_int_equal(messages_stored(f), 0);
 }
 
