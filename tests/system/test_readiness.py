@@ -34,11 +34,12 @@ def check_frozen_broker(lab, broker, scorer):
     lab.wait("broker frozen under load: not ready", lambda: scorer.get("/health/ready")[0] == 503, READY_TIMEOUT + 12, scorer)
     lab.wait("… and attrition_kafka_up is 0", lambda: scorer.counters().get("attrition_kafka_up") == 0, 12, scorer)
     lab.wait("… the loop says what it waits for", lambda: waits_for(scorer, "score-0", "kafka"), 5, scorer)
+    lab.wait("… and so does the log", lambda: "no broker answers" in scorer.text(), 5, scorer)
     before = commits(scorer)
     os.kill(broker, signal.SIGCONT)
     lab.wait("broker goes on: ready again", lambda: scorer.get("/health/ready")[0] == 200, 60, scorer)
     lab.wait("… and commits", lambda: commits(scorer) > before + 2, 60, scorer)
-    lab.one_line("… the log says both", scorer.text(), "a broker answers again")
+    lab.wait("… which is logged", lambda: "a broker answers again" in scorer.text(), 5, scorer)
 
 
 def check_closed_broker(lab, scorer):
