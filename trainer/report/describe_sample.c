@@ -6,7 +6,7 @@
 #include "base/page.h"
 #include "trainer/report/describe_facts.h"
 
-enum { TEXT_BYTES = 200, PRINTED_ROWS = 5, PRINTED_COLUMNS = 14, ROW_NAME_BYTES = 16 };
+enum { TEXT_BYTES = 200, PRINTED_ROWS = 5, PRINTED_COLUMNS = 14, ROW_NAME_BYTES = 32 };
 
 static size_t rows_shown(const struct description *description)
 {
