@@ -2,6 +2,7 @@
 #include "producer/file_id.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/csv_dialect.h"
@@ -51,14 +52,6 @@ static bool is_spreadsheet_error(struct span text)
     return text.data[0] == '#';
 }
 
-static bool has(struct span text, struct span part)
-{
-    for (size_t i = 0; i + part.bytes <= text.bytes; i++)
-        if (text.data[i] == part.data[0] && memcmp(text.data + i, part.data, part.bytes) == 0)
-            return true;
-    return false;
-}
-
 /* Nobody sees them, and they make one employee two. */
 static const char *invisible_flaw(struct span text)
 {
@@ -75,7 +68,7 @@ static const char *invisible_flaw(struct span text)
     if (text.bytes >= 3 && memcmp(text.data, characters[0].character.data, 3) == 0)
         return "begins with a byte-order mark: two files were joined";
     for (size_t c = 0; c < sizeof characters / sizeof *characters; c++)
-        if (has(text, characters[c].character))
+        if (memmem(text.data, text.bytes, characters[c].character.data, characters[c].character.bytes))
             return characters[c].flaw;
     return NULL;
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "base/conninfo.h"
-#include "base/database_reader.h"
 #include "base/memory.h"
 #include "producer/input_columns.h"
 

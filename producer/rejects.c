@@ -89,9 +89,8 @@ static void rejects_fail(struct rejects *rejects, const char *action)
         char text[sizeof rejects->error.text];
         memcpy(text, rejects->error.text, sizeof text);
         error_set(&rejects->error, status,
-                  "%s: stopped, as rejects would not all be kept; make space or name another file with --rejects-file "
-                  "(the run "
-                  "that goes on writes all rejects again)",
+                  "%s: stopped, as rejects would not all be kept; make space or name another file with "
+                  "--rejects-file (the run that goes on writes all rejects again)",
                   text);
     }
     rejects->failed = true;

@@ -6,8 +6,8 @@
 
 struct database_rows;
 
-/* `path`: what was asked for, without ids; the ids of the answer, which may repeat, or the one that
- * was asked for and is nobody's. False: not written, and answered with 503. */
+/* `path`: what was asked for, without ids; the ids of the answer, which may repeat, or the one that was asked for and
+ * is nobody's. False: not written, and answered with 503. */
 bool access_record(const struct service *service, const struct request *request, const char *path,
                    const struct span *ids, size_t count, struct answer *answer);
 /* The same of the ids in a column of the first `count` rows; where there is none, of the search `q` (NULL: none). */

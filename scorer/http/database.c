@@ -13,7 +13,6 @@
 
 #include "base/clock.h"
 #include "base/conninfo.h"
-#include "base/database_reader.h"
 #include "base/log.h"
 #include "base/memory.h"
 

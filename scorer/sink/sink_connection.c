@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/conninfo.h"
 #include "base/clock.h"
+#include "base/conninfo.h"
 #include "base/memory.h"
 #include "scorer/sink/sink_certificate.h"
 #include "scorer/sink/sink_sqlstate.h"

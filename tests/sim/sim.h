@@ -106,7 +106,6 @@ struct log {
 struct topic {
     const char *name;
     int partitions;
-    bool grown;                  /* since the run began */
     bool added[PARTITIONS_MOST]; /* after the group began */
     struct log logs[PARTITIONS_MOST];
 };

@@ -89,13 +89,14 @@ def replace_frozen(run, rng):
     older = run.scorers.pop(slot)
     send_signal([older.popen.pid], signal.SIGSTOP)
     run.rest(before)
+    before_it = len(older.text()) # the log is of all processes of the slot
     newer = run.start(slot)
     del run.scorers[slot]
     run.rest(after)
     what = f"{slot}, frozen {before} s before and {after} s after"
     if not newer.alive():  # after brokers that answered so late that its own join, sent again, was taken for another's
         older.kill()
-        if "Static consumer fenced by other consumer" not in newer.text():
+        if "Static consumer fenced by other consumer" not in newer.text()[before_it:]:
             run.problems.append(f"the successor ended by itself ({what}): {newer.text()[-300:]!r}")
         run.scorers[slot] = newer
         return f"{what}, its successor ended before the frozen one went on"

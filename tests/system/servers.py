@@ -70,7 +70,7 @@ class Node:
         self.directory = self.disk.place / "kafka"
         self.port, self.inner, self.controller, self.outer = (free_port() for _ in range(4))
         self.relay = Meddler(self.outer, self.inner)
-        self.logged = 0
+        self.log_bytes_read = 0
 
     def listeners(self, inner):
         return f"PLAINTEXT://127.0.0.1:{self.port},RELAY://127.0.0.1:{inner},CONTROLLER://127.0.0.1:{self.controller}"
@@ -82,12 +82,12 @@ class Node:
         """Whether Kafka has newly given up a part of its groups: after an unclean end its coordinator may fall out of step with its
         log, and then answers "not coordinator" until the broker is started again."""
         log = self.directory / "server.log"
-        if not log.exists() or log.stat().st_size == self.logged or state_of(self.pid()) not in "RSD":
+        if not log.exists() or log.stat().st_size == self.log_bytes_read or state_of(self.pid()) not in "RSD":
             return False
         with log.open("rb") as file:
-            file.seek(self.logged)
+            file.seek(self.log_bytes_read)
             text = file.read()
-            self.logged = file.tell()
+        self.log_bytes_read += len(text)
         return b"is out of sync with the underlying log" in text
 
 
@@ -111,7 +111,7 @@ class Brokers:
     def start(self, *nodes):
         """All at once: none of three is up before another is."""
         for node in nodes:
-            node.logged = 0
+            node.log_bytes_read = 0
         env = {**self.lab.env, "JAVA_TOOL_OPTIONS": JAVA, "BROKER_CLUSTER_ID": "ZmF1bHRzLW9uLXB1cnBvcw", **({"BROKER_HEAP": "320m"} if len(self.nodes) > 1 else {})}
         starts = [subprocess.Popen([ROOT / "deploy/kafka/broker", "start", node.directory, str(node.port), *self.properties(node)], env=env,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for node in nodes]

@@ -386,98 +386,6 @@ static void files_of_secrets_are_read_again(void **state)
     assert_string_equal(secret_text(options_secret(options, OPTION_DATABASE_URL)), "host=flag");
 }
 
-/* The warnings of these arguments and variables hold each of the parts, one a line, and nothing of the secret. */
-static void assert_warns(char **arguments, char **environment, size_t count, const char *part)
-{
-    struct buffer lines = {0};
-    assert_parses(PROGRAM_SCORER, arguments, environment);
-    option_warnings(options, &lines);
-    buffer_add_u8(&lines, '\0');
-    size_t found = 0;
-    for (const char *at = lines.data; *at; at++)
-        found += *at == '\n';
-    assert_int_equal(found, count);
-    if (count)
-        assert_non_null(strstr(lines.data, part));
-    assert_null(strstr(lines.data, "hush"));
-    buffer_free(&lines);
-}
-
-static void unsafe_settings_are_warned_of(void **state)
-{
-    (void)state;
-    char variable[128];
-    assert_warns(NONE, NONE, 0, "");
-    assert_warns(LIST("run", "--http-token", "hush"), NONE, 1, "HTTP_TOKEN_FILE");
-    assert_warns(LIST("run", "--database-url", "postgresql://me:hush@localhost/d"), NONE, 1, "DATABASE_URL_FILE");
-    assert_warns(LIST("run", "--database-url", "postgresql://me@h/d", "--tracking-username", "me"), NONE, 0, "");
-    assert_warns(LIST("run", "-X", "sasl.password=hush"), NONE, 1, "sasl.password");
-    assert_warns(NONE,
-                 LIST("HTTP_TOKEN=hush", "DATABASE_URL=postgresql://me:hush@localhost/d", "KAFKA_SASL_PASSWORD=hush"),
-                 0, "");
-    assert_warns(NONE, LIST("MLFLOW_TRACKING_URI=http://ml:5000", "MLFLOW_TRACKING_TOKEN=hush"), 1, "https://");
-    assert_warns(NONE, LIST("MLFLOW_TRACKING_URI=https://ml:5000", "MLFLOW_TRACKING_TOKEN=hush"), 0, "");
-    assert_warns(NONE, LIST("MLFLOW_TRACKING_URI=http://127.0.0.1:5000", "MLFLOW_TRACKING_TOKEN=hush"), 0, "");
-    assert_warns(NONE, LIST("SCHEMA_REGISTRY_URL=http://me:hush@sr:8081"), 1, "SCHEMA_REGISTRY_URL");
-    assert_warns(NONE, LIST("STREAM_URL=http://scorer:8080", "HTTP_TOKEN=hush"), 1, "STREAM_URL");
-    assert_warns(NONE, LIST("MLFLOW_TRACKING_INSECURE_TLS=true"), 1, "any server can pass for MLflow");
-    assert_warns(NONE, LIST("KAFKA_ENABLE_SSL_CERTIFICATE_VERIFICATION=false"), 1, "KAFKA_SSL_CA_LOCATION");
-    assert_warns(LIST("run", "-X", "ssl.endpoint.identification.algorithm=none"), NONE, 1, "same authority");
-    assert_warns(NONE, LIST("KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT", "KAFKA_BOOTSTRAP_SERVERS=b:1"), 1, "SASL_SSL");
-    const char *path = file_with("hush");
-    snprintf(variable, sizeof variable, "HTTP_TOKEN_FILE=%s", path);
-    assert_int_equal(chmod(path, 0644), 0);
-    assert_warns(NONE, LIST(variable), 1, "chmod 600");
-    assert_int_equal(chmod(path, 0622), 0);
-    assert_warns(NONE, LIST(variable), 1, "may change");
-    assert_int_equal(chmod(path, 0600), 0);
-    assert_warns(NONE, LIST(variable), 0, "");
-    assert_warns(LIST("run", "-X", "ssl.key.pem=hush"), NONE, 1, "ssl.key.pem");
-    assert_warns(NONE, LIST("SCHEMA_REGISTRY_URL=https://sr:1,http://sr:2", "SCHEMA_REGISTRY_TOKEN=hush"), 1, "https:");
-    assert_warns(NONE, LIST("MLFLOW_TRACKING_URI=http://127.example:5000", "MLFLOW_TRACKING_TOKEN=hush"), 1, "https:");
-    assert_warns(NONE, LIST("STREAM_URL=http://localhost.example", "HTTP_TOKEN=hush"), 1, "STREAM_URL");
-}
-
-static void a_config_file_is_kept_from_others(void **state)
-{
-    (void)state;
-    char *path = file_with("workers = 3\n");
-    assert_int_equal(chmod(path, 0644), 0);
-    assert_warns(LIST("run", "--config", path), NONE, 0, "");
-    assert_int_equal(chmod(path, 0646), 0);
-    assert_warns(LIST("run", "--config", path), NONE, 1, "chmod o-w");
-    file_with("http-token = hush\n");
-    assert_int_equal(chmod(path, 0644), 0);
-    assert_warns(LIST("run", "--config", path), NONE, 1, "may read");
-    assert_warns(LIST("run", "--config", path, "--http-token", "hush"), NONE, 1, "HTTP_TOKEN_FILE");
-    assert_int_equal(chmod(path, 0600), 0);
-    assert_warns(LIST("run", "--config", path), NONE, 0, "");
-}
-
-static void a_database_that_is_not_verified_is_warned_of(void **state)
-{
-    (void)state;
-    static const char *const far[] = {"postgresql://me:hush@h/d", "host=h password=hush",
-                                      "postgresql:///d?host=h&password=hush",
-                                      "postgresql://me:hush@h/d?sslmode=require"};
-    static const char *const near[] = {"postgresql://me@h/d",
-                                       "postgresql://me:hush@localhost:5432/d",
-                                       "postgresql:///d?host=/run/x&password=hush",
-                                       "postgresql:///d?host=localhost&password=hush",
-                                       "postgresql://me:hush@%2Frun%2Fx/d",
-                                       "password=hush",
-                                       "host=h password=hush sslmode=verify-full"};
-    char variable[128];
-    for (size_t f = 0; f < sizeof far / sizeof *far; f++) {
-        snprintf(variable, sizeof variable, "DATABASE_URL=%s", far[f]);
-        assert_warns(NONE, LIST(variable), 1, "sslmode=verify-full");
-    }
-    for (size_t n = 0; n < sizeof near / sizeof *near; n++) {
-        snprintf(variable, sizeof variable, "DATABASE_URL=%s", near[n]);
-        assert_warns(NONE, LIST(variable), 0, "");
-    }
-}
-
 static void kafka_variables_are_collected(void **state)
 {
     (void)state;
@@ -727,13 +635,9 @@ int main(void)
         cmocka_unit_test(the_rows_agree_with_themselves),
         cmocka_unit_test_teardown(switches_take_many_words, teardown),
         cmocka_unit_test_teardown(an_empty_variable_counts_as_not_given, teardown),
-        cmocka_unit_test_teardown(files_of_secrets_are_read_again, remove_file),
         cmocka_unit_test_teardown(secrets_come_from_files, remove_file),
         cmocka_unit_test_teardown(files_of_secrets_are_read_again, remove_file),
         cmocka_unit_test_teardown(kafka_variables_are_collected, remove_file),
-        cmocka_unit_test_teardown(unsafe_settings_are_warned_of, remove_file),
-        cmocka_unit_test_teardown(a_config_file_is_kept_from_others, remove_file),
-        cmocka_unit_test(a_database_that_is_not_verified_is_warned_of),
         cmocka_unit_test_teardown(config_files_have_comments_and_quotes, remove_file),
         cmocka_unit_test_teardown(config_files_are_refused_by_line, remove_file),
         cmocka_unit_test_teardown(help_lists_and_is_aligned, teardown),
