@@ -83,14 +83,14 @@ def heavy_work(lab):
     lab.check("all of them are answered, or refused for being too much at once", set(statuses) <= {200, 503} and 200 in statuses, statuses)
     lab.equal("more than 20 counterfactuals are refused", ask(scorer.http, "POST", "/predict?log=false&counterfactual=true", json.dumps(json.loads(HEAVY) * 3))[0], 422)
     request = f"POST /predict?log=false&counterfactual=true HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(HEAVY)}\r\n\r\n{HEAVY}"
-    before = len(predict_statuses(scorer))
+    lab.wait("each of these is logged", lambda: len(predict_statuses(scorer)) == 17, 10, scorer)
     clients = [connect(scorer.http, request.encode()) for _ in range(16)]
     lab.wait("16 more are under way", lambda: in_flight(scorer) >= 9, 20, scorer)
     for client in clients:
         client.close()
     lab.wait("they are given up when their clients leave", lambda: in_flight(scorer) == 1, 20, scorer)
-    lab.wait("and logged so", lambda: len(predict_statuses(scorer)) >= before + 8, 10, scorer)
-    lab.equal("as not answered, none as 503", set(predict_statuses(scorer)[before:]) - {"200"}, {"0"})
+    lab.wait("and logged so", lambda: len(predict_statuses(scorer)) >= 17 + 8, 10, scorer)
+    lab.equal("as not answered, none as 503", set(predict_statuses(scorer)[17:]) - {"200"}, {"0"})
     heavy = Heavy(scorer.http, 16)
     lab.wait("16 more", lambda: in_flight(scorer) >= 9, 20, scorer)
     began = time.monotonic()
@@ -156,8 +156,10 @@ def tokens(lab):
                  ask(scorer.http, "GET", "/schema", None, headers)[0])
         lab.equal(f"token {name}: predict, metrics, schema", found, (predict, metrics, schema))
     lab.equal("probes need none", scorer.get("/health/live")[0], 200)
-    lab.check("the log has who and from where", re.search(r"route=/predict status=200 .*address=127\.0\.0\.1 token=desk", scorer.text()))
-    lab.check("refusals on quiet routes are logged", re.search(r"route=/metrics status=403 .*token=desk", scorer.text()) and "route=/metrics status=401" in scorer.text())
+    # A request is logged once it has ended, which may be after its client has read the answer.
+    lab.wait("the log has who and from where", lambda: re.search(r"route=/predict status=200 .*address=127\.0\.0\.1 token=desk", scorer.text()), 10, scorer)
+    lab.wait("refusals on quiet routes are logged",
+             lambda: re.search(r"route=/metrics status=403 .*token=desk", scorer.text()) and "route=/metrics status=401" in scorer.text(), 10, scorer)
     codes = [ask(scorer.http, "GET", "/stream", None, bearer(f"guess-{i}"))[0] for i in range(60)]
     lab.check("guesses are limited", set(codes) == {401, 429}, {code: codes.count(code) for code in set(codes)})
     lab.equal("who has a token is not locked out", ask(scorer.http, "GET", "/stream", None, bearer("operates"))[0], 200)
