@@ -56,19 +56,37 @@ static size_t topic_index(const struct markers *markers, const char *topic)
     return index;
 }
 
+static void number_transaction(struct markers *markers)
+{
+    static _Atomic uint32_t last; /* of all producers: no two transactions have the same number */
+    atomic_store(&markers->transaction, atomic_fetch_add(&last, 1) + 1);
+}
+
+/* Of the record before this one: most are of the same partition, and only a transaction's first counts. */
+static _Thread_local struct {
+    const rd_kafka_topic_t *topic;
+    int32_t partition;
+    uint32_t transaction;
+} noted;
+
 /* The producer may report only failures (delivery.report.only.error), so librdkafka's interceptor is asked. */
 static rd_kafka_resp_err_t on_acknowledged(rd_kafka_t *client, rd_kafka_message_t *message, void *opaque)
 {
     (void)client;
     struct markers *markers = opaque;
+    uint32_t transaction = atomic_load_explicit(&markers->transaction, memory_order_relaxed);
+    if (message->rkt == noted.topic && message->partition == noted.partition && transaction == noted.transaction)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
     if (message->err || message->offset < 0 || message->partition >= PLACES)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     size_t topic = topic_index(markers, rd_kafka_topic_name(message->rkt));
     if (topic == markers->topic_count)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     struct place *place = &chunk_of(markers, topic, message->partition)[message->partition % PLACE_CHUNK];
-    uint32_t transaction = atomic_load_explicit(&markers->transaction, memory_order_relaxed);
     size_t count = atomic_load_explicit(&place->count, memory_order_relaxed);
+    noted.topic = message->rkt;
+    noted.partition = message->partition;
+    noted.transaction = transaction;
     if (count && place->transaction == transaction)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     size_t at = count < PLACE_FIRSTS ? count : PLACE_FIRSTS - 1;
@@ -126,7 +144,7 @@ void markers_begin(struct markers *markers)
 {
     markers->carried |= markers->unconfirmed;
     markers_commit_dropped(markers);
-    atomic_fetch_add(&markers->transaction, 1);
+    number_transaction(markers);
 }
 
 static struct place *place_at(const struct markers *markers, size_t topic, int32_t partition)
@@ -374,7 +392,7 @@ static rd_kafka_error_t *commit_controls(struct markers *markers, const struct m
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (error)
         return error;
-    atomic_fetch_add(&markers->transaction, 1);
+    number_transaction(markers);
     for (int i = 0; i < blocked->cnt && !code; i++)
         code = send_control(client, markers, &blocked->elems[i]);
     if (code)
