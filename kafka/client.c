@@ -648,8 +648,8 @@ static enum status topic_lookup(rd_kafka_t *client, rd_kafka_topic_t *topic, int
         *partitions = metadata->topics[0].partition_cnt;
     else if (kafka_status(code) == STATUS_NOT_FOUND)
         status = error_set(err, STATUS_NOT_FOUND,
-                           "topic %s does not exist; make it with kafka-topics --create --topic %s, or output topics "
-                           "with scorer check --create-topics",
+                           "topic %s does not exist; make it with scorer check --create-topics, or with kafka-topics "
+                           "--create --topic %s",
                            name, name);
     else
         status = error_set(err, code ? kafka_status(code) : STATUS_UNAVAILABLE, "topic %s: %s%s", name,
