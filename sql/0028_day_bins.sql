@@ -59,7 +59,7 @@ CREATE AGGREGATE attrition.sum_bins(bigint[]) (SFUNC = attrition.add_bins, STYPE
 COMMENT ON AGGREGATE attrition.sum_bins(bigint[]) IS 'The bins of several days as one.';
 
 -- Of the rows of a day, by channel, version and attribute: all of a group that day_values does not have; of another, if they are
--- wanted, those that were stored since it was counted. distance is always that of all the rows that are there. Compiling it (JIT) would
+-- wanted, those that were stored since it was counted; pseudonymised ones say no offset and were not. distance is always that of all the rows that are there. Compiling it (JIT) would
 -- take longer than it runs; a table of a day's values in memory beats sorting them.
 CREATE FUNCTION attrition.counts_of_rows(day_start timestamptz, day_end timestamptz, is_late_wanted boolean)
 RETURNS TABLE (channel text, model_name text, model_version text, attribute text, is_score boolean, events bigint, missing bigint,
@@ -71,7 +71,8 @@ BEGIN
     WITH groups AS MATERIALIZED (
         SELECT row_number() OVER () AS id, g.*
         FROM (
-            SELECT p.channel, p.model_name, p.model_version, bool_or(c.next_offset IS NULL OR p.output_offset >= c.next_offset) AS is_late
+            SELECT p.channel, p.model_name, p.model_version,
+                bool_or(p.output_offset >= coalesce(c.next_offset, 0)) AS is_late
             FROM attrition.predictions AS p
             LEFT JOIN attrition.counted_offsets AS c ON c.day = day_start AND c.cluster_id = p.cluster_id
                 AND c.output_topic = coalesce(p.output_topic, '') AND c.output_partition = p.output_partition
@@ -93,7 +94,8 @@ BEGIN
     ),
 
     marked AS (
-        SELECT g.id, p.input, p.probability, NOT g.is_counted OR c.next_offset IS NULL OR p.output_offset >= c.next_offset AS is_new
+        SELECT g.id, p.input, p.probability,
+            NOT g.is_counted OR coalesce(p.output_offset >= coalesce(c.next_offset, 0), false) AS is_new
         FROM attrition.predictions AS p
         JOIN due AS g ON g.channel = p.channel AND g.model_name = p.model_name AND g.model_version = p.model_version
         LEFT JOIN attrition.counted_offsets AS c ON c.day = day_start AND c.cluster_id = p.cluster_id
@@ -236,7 +238,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         INSERT INTO attrition.counted_offsets AS o (day, cluster_id, output_topic, output_partition, next_offset)
         SELECT day_start, p.cluster_id, coalesce(p.output_topic, ''), p.output_partition, max(p.output_offset) + 1
         FROM attrition.predictions AS p
-        WHERE p.scored_at >= day_start AND p.scored_at < day_end
+        WHERE p.scored_at >= day_start AND p.scored_at < day_end AND p.output_offset IS NOT NULL
         GROUP BY 2, 3, 4
         ON CONFLICT ON CONSTRAINT counted_offsets_pkey DO UPDATE SET next_offset = excluded.next_offset
         WHERE o.next_offset < excluded.next_offset
@@ -292,7 +294,7 @@ BEGIN
         is_marked := EXISTS (SELECT FROM attrition.counted_offsets AS o WHERE o.day = due.day);
         DELETE FROM attrition.day_values AS s
         USING (
-            SELECT p.channel, p.model_name, p.model_version, count(*) AS events
+            SELECT p.channel, p.model_name, p.model_version, count(p.output_offset) AS events
             FROM attrition.predictions AS p
             WHERE p.scored_at >= due.day AND p.scored_at < due.day_end
             GROUP BY 1, 2, 3
