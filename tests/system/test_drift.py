@@ -134,7 +134,7 @@ def found(lab, url, reference, days):
 
 def figures(lab, url):
     return lab.sql(url, "SELECT day, model_version, attribute, is_score, events, round(psi::numeric, 12), round(psi_by_chance::numeric, 12), round(distance::numeric, 12), missing_share, "
-                   "training_missing_share, has_drifted FROM attrition.drift_against_training ORDER BY day, attribute, is_score")
+                   "training_missing_share, has_drifted FROM attrition.drift_against_training ORDER BY day, attribute, is_score, model_name, model_version")
 
 
 def days_read(lab, url, where=""):
