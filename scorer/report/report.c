@@ -1,5 +1,5 @@
 /* `scorer report`: one month as a page for the people who answer for the model. Main thread; needs the database alone,
- * and changes nothing.
+ * and changes nothing but which days are counted (report_query.h).
  *
  * report_parts.c says what is asked, report_query.c asks, report_page.c and report_plots.c write. The page is complete
  * before any of it is written. */

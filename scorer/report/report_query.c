@@ -1,5 +1,5 @@
 /* Asking PostgreSQL: see report_query.h. Called by report.c on the main thread. May block as long as the server does: a
- * person or a schedule waits, and can interrupt. Must never write. */
+ * person or a schedule waits, and can interrupt. Must never write anything but what attrition.count_due_days keeps. */
 #include "scorer/report/report_query.h"
 
 #include <math.h>
@@ -21,7 +21,16 @@ struct report_rows {
 
 static const char reading[] = "reading the month (run sql/migrate on the database?)";
 
-/* Compiling takes longer than these statements do. */
+/* Days that are over are counted first, where the user may have it done: the figures are then read instead of the rows.
+ * Compiling takes longer than these statements do. */
+static const char *const preparations[] = {
+    "DO $$ BEGIN PERFORM attrition.count_due_days(); "
+    "EXCEPTION WHEN insufficient_privilege OR undefined_function THEN NULL; END $$",
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SET LOCAL timezone = 'UTC'",
+    "SET LOCAL jit = off",
+};
+
 enum status report_database_open(const char *conninfo, const struct report_month *month, struct report_database **out,
                                  struct error *err)
 {
@@ -29,13 +38,8 @@ enum status report_database_open(const char *conninfo, const struct report_month
     database->month = month;
     enum status status =
         database_reader_connect(conninfo, "attrition-report", "connecting", &database->connection, err);
-    if (status == STATUS_OK)
-        status =
-            database_reader_run(database->connection, reading, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
-    if (status == STATUS_OK)
-        status = database_reader_run(database->connection, reading, "SET LOCAL timezone = 'UTC'", err);
-    if (status == STATUS_OK)
-        status = database_reader_run(database->connection, reading, "SET LOCAL jit = off", err);
+    for (size_t p = 0; status == STATUS_OK && p < sizeof preparations / sizeof *preparations; p++)
+        status = database_reader_run(database->connection, reading, preparations[p], err);
     if (status == STATUS_OK)
         *out = database;
     else

@@ -134,7 +134,7 @@ def found(lab, url, reference, days):
 
 def figures(lab, url):
     return lab.sql(url, "SELECT day, model_version, attribute, is_score, events, round(psi::numeric, 12), round(psi_by_chance::numeric, 12), round(distance::numeric, 12), missing_share, "
-                   "training_missing_share, has_drifted FROM attrition.drift_against_training ORDER BY day, attribute, is_score")
+                   "training_missing_share, has_drifted FROM attrition.drift_against_training ORDER BY day, attribute, is_score, model_name, model_version")
 
 
 def days_read(lab, url, where=""):
@@ -147,12 +147,30 @@ def quality_read(lab, url):
     return sum(int(rows) * int(loops) for rows, loops in re.findall(r" on predictions_\w+ p\w* .*?\(actual .*? rows=(\d+) loops=(\d+)", plan))
 
 
-def counted(lab, url, reference):
+DAY_AGO = "date_trunc('day', now(), 'UTC') - {} * interval '1 day'"
+
+
+def store_late(lab, url, ago, **other):
+    """The day's rows once more, as later records."""
+    columns = ", ".join(f"{name} = '{value}'" for name, value in {"output_offset": 0, **other}.items()).replace("output_offset = '0'", "output_offset = output_offset + 1000000")
+    lab.sql(url, f"""CREATE TABLE public.late AS SELECT * FROM public.kept WHERE event_id LIKE '{ago}-%'; UPDATE public.late SET {columns};
+        INSERT INTO attrition.predictions SELECT * FROM public.late; DROP TABLE public.late""")
+
+
+def furthest(lab, url, reference, query, events):
+    """How far the indices that the query gives are from those of these events."""
+    columns = {column["name"]: column for column in reference["columns"]} | ({"score": reference["score"]} if "score" in reference else {})
+    rows = lab.sql(url, query)
+    lab.equal("each attribute has an index", {row[0] for row in rows}, set(columns))
+    return max(abs(index_of(columns[name], [score if name == "score" else person[name] for person, score in events]) - float(psi)) for name, psi in rows)
+
+
+def counted(lab, url, reference, days):
     """A day that is over is counted once; then its figures are those of its rows, whatever becomes of the rows."""
     quality = "SELECT * FROM attrition.data_quality ORDER BY day, attribute"
     from_rows, of_data = figures(lab, url), lab.sql(url, quality)
-    days = lab.number(url, "SELECT attrition.count_days()")
-    lab.check("days are counted", days >= DAYS, days)
+    number = lab.number(url, "SELECT attrition.count_days()")
+    lab.check("days are counted", number >= DAYS, number)
     lab.check("the same figures", figures(lab, url) == from_rows)
     lab.check("the same quality of data", lab.sql(url, quality) == of_data)
     lab.equal("and of rows today's alone are read", (days_read(lab, url), quality_read(lab, url)), (1, 0))
@@ -162,8 +180,13 @@ def counted(lab, url, reference):
     lab.check("an erasure leaves the figures", figures(lab, url) == from_rows)
     lab.sql(url, "INSERT INTO attrition.predictions SELECT * FROM public.kept WHERE event_id LIKE '2-%'")
     lab.sql(url, "SELECT attrition.count_days()")
+    lab.check("records that are stored again are not counted again", figures(lab, url) == from_rows)
+    store_late(lab, url, 2)
+    lab.sql(url, "SELECT attrition.count_days()")
     events = lambda ago: {int(row[0]) for row in lab.sql(url, f"SELECT events FROM attrition.drift_against_training WHERE day = date_trunc('day', now(), 'UTC') - {ago} * interval '1 day'")}
-    lab.equal("rows that were stored late are counted", (events(2), events(3)), ({2 * PEOPLE - 10}, {PEOPLE}))
+    lab.equal("rows that were stored late are added to all that were counted", (events(2), events(3)), ({2 * PEOPLE}, {PEOPLE}))
+    far = furthest(lab, url, reference, f"SELECT attribute, psi FROM attrition.drift_against_training WHERE day = {DAY_AGO.format(2)}", days[2] * 2)
+    lab.check("their index is that of both", far < 1e-9, f"{far:.2g}")
     other = json.loads(json.dumps(reference))
     other["columns"] = [column for column in other["columns"] if column["name"] != "Age"]
     store = lambda text: lab.sql(url, "SELECT attrition.store_reference('attrition', '1', '{}')".format(json.dumps(text).replace("'", "''")))
@@ -176,6 +199,39 @@ def counted(lab, url, reference):
     lab.equal("of few events there is no more than how many", {(row[0], row[1]) for row in lab.sql(url, "SELECT count(*) FILTER (WHERE psi IS NULL), count(*) FILTER (WHERE psi IS NOT NULL) FROM attrition.day_values GROUP BY day")},
               {("31", "0"), ("0", "31")})
     lab.sql(url, """UPDATE attrition.settings SET value = '5' WHERE name = 'minimum_group'; TRUNCATE attrition.day_values, attrition.counted_days, attrition.predictions;
+        INSERT INTO attrition.predictions SELECT * FROM public.kept""")
+
+
+LOAN = {"columns": [
+    {"name": "Amount €", "kind": "numeric", "missing": {"count": 1}, "deviation": 10.0, "quantiles": [5.0, 15.0], "bins": [{"low": 0, "count": 60}, {"low": 10, "count": 39}]},
+    {"name": "the 'purpose'", "kind": "nominal", "missing": {"count": 0}, "categories": [{"value": "car", "count": 50}, {"value": "house", "count": 50}]}]}
+
+
+def merged(lab, url, reference, days):
+    """Bins of days add up: of several days, of another version on a counted day, of another domain; and where migration 27 has counted."""
+    text = lambda value: json.dumps(value).replace("'", "''")
+    lab.sql(url, f"SELECT attrition.store_reference('attrition', '2', '{text(reference)}'), attrition.store_reference('loans', '1', '{text(LOAN)}')")
+    lab.equal("an analyst may have days counted", lab.number(url, "SET ROLE attrition_analyst; SELECT attrition.count_due_days()") >= DAYS, True)
+    before = figures(lab, url)
+    span = f"attrition.drift_between({DAY_AGO.format(6)}, {DAY_AGO.format(3)})"
+    events = days[6] + days[5] + days[4]
+    far = furthest(lab, url, reference, f"SELECT attribute, psi FROM {span}", events)
+    lab.check("the index of three days is that of their events", far < 1e-9, f"{far:.2g}")
+    lab.equal("their events", lab.sql(url, f"SELECT DISTINCT days, events FROM {span}"), [["3", str(3 * PEOPLE)]])
+    store_late(lab, url, 4, model_version="2")
+    store_late(lab, url, 5, model_name="loans", input=text({"Amount €": 12.5, "the 'purpose'": "boat"}), cluster_id="other")
+    lab.sql(url, "SELECT attrition.count_days()")
+    now = figures(lab, url)
+    lab.check("the first version's figures stay", [row for row in now if row[1] == "1" and row[4] == str(PEOPLE) and row in before] == before)
+    lab.equal("the second's are those of the same rows", [row[2:] for row in now if row[1] == "2"], [row[2:] for row in before if row[0] == next(r[0] for r in now if r[1] == "2")])
+    far = furthest(lab, url, LOAN, f"SELECT attribute, psi FROM {span} WHERE model_name = 'loans'", [({"Amount €": 12.5, "the 'purpose'": "boat"}, 0)] * PEOPLE)
+    lab.check("another domain's index", far < 1e-9, f"{far:.2g}")
+    lab.equal("today's rows alone are read", (days_read(lab, url), quality_read(lab, url)), (1, 0))
+    lab.sql(url, "UPDATE attrition.day_values SET bins = NULL; TRUNCATE attrition.counted_offsets; SELECT attrition.erase_employee('e3')")
+    lab.sql(url, f"DELETE FROM attrition.predictions WHERE event_id LIKE '7-%' AND source_offset % 2 = 0; SELECT attrition.count_days({DAY_AGO.format(DAYS)})")
+    lab.check("days that migration 27 counted keep their figures", figures(lab, url) == now)
+    lab.sql(url, "SELECT attrition.store_reference('attrition', '1', reference) FROM attrition.training_references WHERE model_name = 'attrition' AND model_version = '2'")
+    lab.sql(url, """TRUNCATE attrition.day_values, attrition.counted_days, attrition.counted_offsets, attrition.predictions;
         INSERT INTO attrition.predictions SELECT * FROM public.kept""")
 
 
@@ -204,6 +260,7 @@ with Lab() as lab:
     stored(lab, url, reference)
     days = plant(lab, url, reference)
     found(lab, url, reference, days)
-    counted(lab, url, reference)
+    counted(lab, url, reference, days)
+    merged(lab, url, reference, days)
     few(lab, url)
     strange(lab, url)

@@ -152,6 +152,12 @@ def refused(lab, url):
 def others(lab, url):
     out, _ = report(lab, url, "1999-02")
     lab.check("an empty month has a page that says so", "Nothing of 1999-02 is in this database" in out and out.rstrip().endswith("</html>") and "<table" not in out, len(out))
+    days = lab.number(url, "SELECT count(*) FROM attrition.counted_days")
+    lab.check("days that are over have been counted by the report", days >= 28, days)
+    lab.sql(url, "TRUNCATE attrition.counted_days, attrition.day_values, attrition.counted_offsets")
+    out, _ = report(lab, url + "&options=-c%20default_transaction_read_only%3Don", TEXT)
+    lab.one_line("where nothing may be written it is of the rows", out, "2 of 31 drifted on at least one day")
+    lab.equal("and nothing is counted", lab.number(url, "SELECT count(*) FROM attrition.counted_days"), 0)
     out, _ = report(lab, url, f"{NOW:%Y-%m}")
     lab.check("this month's says that it is not over", "The month is not over" in out or NOW.day > 27)
     lab.sql(url, f"INSERT INTO attrition.outcomes (event_id, employee_id, occurred_at, event_type, cluster_id, topic, partition, \"offset\", input) VALUES ('x', 'x', '2001-05-03', 'TERMINATED', 'c', 'o', 0, 5000, '{{}}')")
