@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """sql/migrate from each earlier migration, with rows in place that a sink of that time stored: every row is there afterwards, views and the
 daily care work, and the schema is that of a database migrated from nothing. MIGRATION_STEP (4): every so many of them, from the last but one back; 1 for all."""
+import difflib
 import os
 import shutil
 import subprocess
@@ -31,9 +32,10 @@ def of(url, database):
 
 
 def schema_of(lab, url):
-    """Without what pg_dump draws for each run, and without partitions, which are of the day."""
+    """Its lines in order of their text, since grants come in the order in which they were made; without what pg_dump draws for each run, and without
+    partitions, which are of the day."""
     lines = lab.must("pg_dump", "--schema-only", "--schema=attrition", "--no-owner", "--exclude-table=attrition.predictions_*", url).splitlines()
-    return [line for line in lines if not line.startswith(("\\restrict", "\\unrestrict", "--"))]
+    return sorted(line for line in lines if not line.startswith(("\\restrict", "\\unrestrict", "--")))
 
 
 def try_from(lab, url, level):
@@ -63,5 +65,5 @@ with Lab() as lab:
         shutil.copy(FILES[level - 1], sql)
         if level in LEVELS:
             lab.must(sql / "migrate", of(url, "base"), env={"SCORER": "none"})
-            others += [level] if try_from(lab, url, level) != fresh else []
-    lab.equal("migrations after which the schema is another than from nothing", others, [])
+            others += [(level, line) for line in difflib.unified_diff(fresh, try_from(lab, url, level), "from nothing", "from there", n=0, lineterm="")]
+    lab.equal("lines of the schema that are another than from nothing", others[:20], [])
