@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/conninfo.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "kafka/client.h"
 
@@ -85,6 +84,15 @@ static bool taken(int error_number)
     return error_number == EWOULDBLOCK || error_number == EACCES || error_number == EPERM;
 }
 
+static enum status no_slot(struct error *err, const char *directory)
+{
+    int why = errno;
+    return error_set(err, why == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
+                     "cannot lock a slot in %.300s: %s; name a directory that can be written with --state-dir, or give "
+                     "--instance-id",
+                     directory, strerror(why));
+}
+
 static enum status take_slot(const char *directory, struct settings *out, struct error *err)
 {
     char path[4096], host[128];
@@ -92,8 +100,7 @@ static enum status take_slot(const char *directory, struct settings *out, struct
         return error_set(err, STATUS_IO, "cannot get the host's name: %s; give --instance-id", strerror(errno));
     host[sizeof host - 1] = '\0';
     if (access(directory, W_OK | X_OK))
-        return file_error(err, errno, "write slot locks in (choose with --state-dir, or give --instance-id)",
-                          directory);
+        return no_slot(err, directory);
     for (int slot = 0; slot < SLOTS; slot++) {
         if (snprintf(path, sizeof path, "%s/attrition-%s-%d.lock", directory, out->group_id, slot) >= (int)sizeof path)
             return error_set(err, STATUS_INVALID, "--state-dir: the path is too long");
@@ -103,7 +110,7 @@ static enum status take_slot(const char *directory, struct settings *out, struct
             return STATUS_OK;
         }
         if (!taken(errno))
-            return file_error(err, errno, "lock", path);
+            return no_slot(err, directory);
     }
     return error_set(err, STATUS_LIMIT, "all %d slots in %s are taken; give --instance-id", SLOTS, directory);
 }

@@ -9,6 +9,9 @@ COMPONENT_BINS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/component/*/te
 # Those that wait longest begin first.
 COMPONENT_BINS := $(filter %_loop %_loop_state,$(COMPONENT_BINS)) $(filter-out %_loop %_loop_state,$(COMPONENT_BINS))
 SYSTEM_SRC     := $(sort $(wildcard tests/system/test_*.py tests/system/test_*.sh))
+# A version before this one, for the test of upgrades: compiled again is what shows the version and the migration that it needs.
+EARLIER_SCORER := $(BUILD)/earlier/bin/scorer
+EARLIER_SRC    := base/options.c scorer/http/health.c scorer/http/metrics_values.c scorer/sink/sink_store.c
 CORES      := $(shell nproc)
 TEST_JOBS  ?=
 # Beside the checkout: the real table and the golden files (see README.md).
@@ -29,7 +32,20 @@ test: ## run every test, real Kafka and PostgreSQL included (SKIP=name leaves a 
 # What cannot be had is reported by the suite that needs it.
 test-servers: $(VENV)/.made $(BUILD)/kafka/jars/.pom $(BUILD)/registry/.pom
 
-test-programs: $(UNIT_BINS) $(COMPONENT_BINS)
+test-programs: $(UNIT_BINS) $(COMPONENT_BINS) $(EARLIER_SCORER)
+
+$(EARLIER_SCORER): $(EARLIER_SRC) $(OUT)/scorer/main.o $(call libs_of,scorer) sql VERSION
+	@mkdir -p $(@D) $(BUILD)/earlier/gen/sql
+	@printf 'enum { SINK_MIGRATION = %d - 1 };\n' $(words $(wildcard sql/*.sql)) >$(BUILD)/earlier/gen/sql/migration.h
+	$(NOTE) link $@
+	$(Q)$(CC) -I$(BUILD)/earlier/gen $(filter-out -MMD -MP,$(ALL_CFLAGS)) -UVERSION -DVERSION='"0.0.0"' $(PG_INCLUDE) $(ALL_LDFLAGS) \
+	  -o $@ $(filter %.c %.o %.a,$^) $(LIBS)
+
+# A tree of the history, compiled by its own Makefile.
+EARLIER ?=
+upgrade: build test-servers $(EARLIER_SCORER) ## a rolling upgrade under load, and back, from the commit EARLIER (without it: from build/earlier)
+	@set -e; tree=; if [ -n '$(EARLIER)' ]; then tree='$(abspath $(BUILD))/earlier/$(EARLIER)'; mkdir -p "$$tree"; git archive '$(EARLIER)' | tar -x -C "$$tree"; \
+	  env -u MAKEFLAGS -u MFLAGS CC='$(CC)' $(MAKE) --no-print-directory -s -C "$$tree" build/bin/scorer; fi; $(TEST_ENV) EARLIER="$$tree" tests/system/test_upgrade.py
 
 test-unit: $(UNIT_BINS) ## run the unit tests alone
 	@$(TEST_ENV) JOBS=$(CORES) tests/run-suite unit 120 $^
@@ -37,7 +53,7 @@ test-unit: $(UNIT_BINS) ## run the unit tests alone
 test-component: build $(COMPONENT_BINS) ## run the component tests alone (embedded broker, private PostgreSQL)
 	@$(TEST_ENV) JOBS=$(or $(TEST_JOBS),$(shell expr $(CORES) '*' 2)) tests/run-suite component 300 $(COMPONENT_BINS)
 
-test-system: build faults test-servers ## run the system tests alone (real Kafka, PostgreSQL, other programs)
+test-system: build faults $(EARLIER_SCORER) test-servers ## run the system tests alone (real Kafka, PostgreSQL, other programs)
 	@$(TEST_ENV) JOBS=$(or $(TEST_JOBS),$(CORES)) tests/run-suite system 600 $(SYSTEM_SRC)
 
 # Held to hashes where there are some: pip's files differ by processor and Python.
@@ -60,4 +76,4 @@ $(BUILD)/registry/.pom: deploy/registry/pom.xml deploy/registry/server | $(BUILD
 	@REGISTRY_JARS='$(abspath $(BUILD)/registry)' deploy/registry/server fetch
 	@touch $@
 
-.PHONY: test test-programs test-servers test-unit test-component test-system
+.PHONY: upgrade test test-programs test-servers test-unit test-component test-system

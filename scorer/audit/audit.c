@@ -3,7 +3,7 @@
  * brokers and for open transactions, and beside a running scorer it is as good as beside a stopped one.
  *
  * What makes it so is the order of looking: first the database's snapshot with its stored offsets, then the group's
- * committed offsets, then the ends of the output topics. Whatever lies below the earlier ones lies below the later.
+ * committed offsets, then the ends of the topics. Whatever lies below the earlier ones lies below the later.
  * Parts: audit_kafka.c and audit_database.c read, audit_rows.c says what a record is, audit_ledger.c decides,
  * audit_state.c compares the current records, audit_print.c answers. */
 #include "scorer/commands.h"
@@ -182,6 +182,8 @@ static enum status find_input(struct audit *audit, struct error *err)
     int64_t *committed = audit->committed = mem_zeroed(audit->input_count + 1, sizeof *committed);
     bool compacted = audit_kafka_is_compacted(audit->kafka, audit->names.input);
     enum status status = audit_kafka_committed(audit->kafka, audit->names.input, committed, audit->input_count, err);
+    if (status == STATUS_OK) /* the ends of before may lie below what was committed meanwhile */
+        status = audit_kafka_ends(audit->kafka, audit->names.input, audit->input, audit->input_count, err);
     if (status == STATUS_OK)
         status = limit_by_time(audit, audit->from_ms, false, err);
     if (status == STATUS_OK)

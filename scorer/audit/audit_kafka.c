@@ -65,6 +65,18 @@ static enum status find_ends(struct audit_kafka *kafka, const char *topic, size_
                 : STATUS_OK;
 }
 
+enum status audit_kafka_ends(struct audit_kafka *kafka, const char *topic, struct audit_part *parts, size_t count,
+                             struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t p = 0; p < count && status == STATUS_OK; p++) {
+        status = find_ends(kafka, topic, p, &parts[p].low, &parts[p].high, err);
+        parts[p].start = parts[p].low;
+        parts[p].end = parts[p].high;
+    }
+    return status;
+}
+
 enum status audit_kafka_parts(struct audit_kafka *kafka, const char *topic, struct audit_part **out, size_t *count,
                               struct error *err)
 {
@@ -73,14 +85,9 @@ enum status audit_kafka_parts(struct audit_kafka *kafka, const char *topic, stru
     if (status != STATUS_OK)
         return status;
     struct audit_part *parts = mem_zeroed((size_t)found, sizeof *parts);
-    for (size_t p = 0; p < (size_t)found && status == STATUS_OK; p++) {
-        status = find_ends(kafka, topic, p, &parts[p].low, &parts[p].high, err);
-        parts[p].start = parts[p].low;
-        parts[p].end = parts[p].high;
-    }
-    if (status != STATUS_OK) {
+    if (audit_kafka_ends(kafka, topic, parts, (size_t)found, err) != STATUS_OK) {
         free(parts);
-        return status;
+        return err->status;
     }
     *out = parts;
     *count = (size_t)found;

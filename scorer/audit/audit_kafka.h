@@ -21,6 +21,9 @@ struct audit_part {
     int64_t start, end; /* what to read: [start, end); set by the caller */
 };
 
+/* Looks up low and high of these partitions, 0 to count - 1; start and end are the same. */
+MUST_USE enum status audit_kafka_ends(struct audit_kafka *kafka, const char *topic, struct audit_part *parts,
+                                      size_t count, struct error *err);
 /* *out is the caller's to free(). start and end are low and high. */
 MUST_USE enum status audit_kafka_parts(struct audit_kafka *kafka, const char *topic, struct audit_part **out,
                                        size_t *count, struct error *err);

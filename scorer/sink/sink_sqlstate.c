@@ -69,7 +69,7 @@ const char *sink_sqlstate_advice(enum status status)
     case STATUS_DENIED:
         return "; check DATABASE_URL's user and password, and that the user is a member of attrition_writer";
     case STATUS_NOT_FOUND:
-        return "; make the database and run sql/migrate on it";
+        return "; make the database and run sql/migrate on it, or upgrade this program where the database is newer";
     default:
         return "";
     }

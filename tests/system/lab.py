@@ -224,10 +224,10 @@ class Lab:
         self.processes.append(process)
         return process
 
-    def scorer(self, name="scorer", *arguments, **env):
+    def scorer(self, name="scorer", *arguments, program=BIN / "scorer", **env):
         """A scorer with an HTTP address of its own; settings as environment variables."""
         settings = {"HTTP_LISTEN": f"127.0.0.1:{free_port()}", **{key: str(value) for key, value in env.items()}}
-        return self.start(name, [BIN / "scorer", "run", *arguments], settings)
+        return self.start(name, [program, "run", *arguments], settings)
 
     def ready(self, scorer, seconds=60):
         self.need(f"{scorer.name} is ready", lambda: scorer.get("/health/ready")[0] == 200, seconds, scorer)

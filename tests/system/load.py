@@ -13,14 +13,14 @@ TICK_S = 0.01
 THROUGH_OUTAGES = {"reconnect.backoff.max.ms": 500, "metadata.recovery.strategy": "none"}
 
 
-def templates(lab, kafka, count=2000):
+def templates(lab, kafka, count=2000, topic="templates", **env):
     """(key, what follows the event's id in its frame) of so many employees, made by the producer."""
     from lab import BIN
-    lab.create_topics(kafka, ["templates"], 1)
+    lab.create_topics(kafka, [topic], 1)
     lab.must(BIN / "producer", "generate", "--count", count, "--seed", 5,
-             env={"KAFKA_BOOTSTRAP_SERVERS": kafka, "INPUT_TOPIC": "templates"})
+             env={"KAFKA_BOOTSTRAP_SERVERS": kafka, "INPUT_TOPIC": topic, **{key: str(value) for key, value in env.items()}})
     made = []
-    for message in lab.consume(kafka, "templates"):
+    for message in lab.consume(kafka, topic):
         frame, bytes_of_id = message.value(), message.value()[5] // 2  # zigzag: one byte up to 63
         made.append((message.key(), frame[:5], frame[6 + bytes_of_id:]))
     return made

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""docs/OPERATIONS.md holds what it says: each alert has its section and each section its alert; options, metrics, files, programs and
-subcommands that it names are there; its SQL runs on a migrated database. Links of all documents lead to files and headings."""
+"""docs/OPERATIONS.md holds what it says: each alert has its section and each section its alert; options, metrics and files that it names
+are there; its SQL runs on a migrated database. Of all documents: links lead to files and headings, programs have the subcommands and options that
+are named, commands are for any shell of POSIX."""
 import re
 
 from lab import BIN, ROOT, Lab
@@ -35,14 +36,28 @@ def check_names(lab):
     lab.equal("files that there are", [path for path in re.findall(r"`((?:tests|deploy|docs|sql)/[\w./-]+)`", TEXT) if not (ROOT / path).exists()], [])
 
 
+def commands_of(text):
+    """(program, subcommand, its words) in blocks for a shell and in code within a line."""
+    blocks = re.findall(r"^```(?:sh)?[^\n]*\n(.*?)^```", text, re.M | re.S) + re.findall(r"`([^`\n]+)`", text)
+    for block in blocks:
+        yield from re.findall(r"(?:^|[\s|(/])(?:attrition-|build/bin/)?(scorer|producer|trainer|registry) ([a-z]+)\b([^|;#\n]*)", block.replace("\\\n", " "))
+
+
 def check_programs(lab):
-    for program in ("scorer", "producer", "trainer", "registry"):
-        named = {(a, b) for a, b in re.findall(rf"`(?:attrition-)?{program} ([a-z]+)(?: ([a-z]+)\b)?", TEXT)}
-        all_options = lab.run(BIN / program, "--help")[1]
-        lab.equal(f"{program}: subcommands that there are", sorted({a for a, _ in named if not re.search(rf"\b{a}\b", all_options)}), [])
-        for command, words in set(re.findall(rf"`(?:attrition-)?{program} ([a-z]+)([^`]*)`", TEXT)):
-            out = lab.run(BIN / program, command, "--help")[1] or all_options
-            lab.equal(f"{program} {command}: options that there are", [o for o in re.findall(r"--[a-z-]+", words) if o not in out], [])
+    """Of all documents but the history."""
+    used = {(file.name, *command) for file in DOCUMENTS if file.name != "CHANGELOG.md" for command in commands_of(file.read_text())}
+    helps = {pair: lab.run(BIN / pair[0], pair[1], "--help")[1] for pair in {(program, command) for _, program, command, _ in used}}
+    lab.check("documents name subcommands", len(helps) > 20, len(helps))
+    lab.equal("subcommands that there are", sorted(pair for pair, text in helps.items() if f"{pair[0]} {pair[1]}" not in text), [])
+    lab.equal("options that there are", sorted((name, program, command, option) for name, program, command, words in used
+                                               for option in re.findall(r"(?<![\w-])--[a-z-]+", words) if option not in helps[program, command]), [])
+
+
+def check_shells(lab):
+    """What is to be copied is for any shell of POSIX."""
+    blocks = [(file.name, block) for file in DOCUMENTS for block in re.findall(r"^```sh[^\n]*\n(.*?)^```", file.read_text(), re.M | re.S)]
+    lab.check("documents have commands", len(blocks) > 30, len(blocks))
+    lab.equal("commands that a shell of POSIX can read", [name for name, block in blocks if lab.run("sh", "-n", input=block)[0]], [])
 
 
 def check_sql(lab, database):
@@ -68,5 +83,6 @@ with Lab() as lab:
     check_runbook(lab)
     check_names(lab)
     check_programs(lab)
+    check_shells(lab)
     check_links(lab)
     check_sql(lab, lab.postgres())

@@ -141,6 +141,10 @@ static void no_place_for_slots_is_said(void **state)
     assert_int_equal(resolve(words, &settings, &err), STATUS_NOT_FOUND);
     assert_non_null(strstr(err.text, "/nowhere/at/all"));
     assert_non_null(strstr(err.text, "--instance-id"));
+    const char *const unwritable[] = {"--state-dir=/proc", NULL}; /* as on a root that is read-only */
+    assert_int_not_equal(resolve(unwritable, &settings, &err), STATUS_OK);
+    assert_non_null(strstr(err.text, "cannot lock a slot in /proc: "));
+    assert_non_null(strstr(err.text, "--state-dir"));
 }
 
 int main(void)
