@@ -96,12 +96,16 @@ def withdrawn(lab, s):
     """A right that is withdrawn while the scorer works: each ends in one line that names it."""
     from confluent_kafka.admin import AclBindingFilter, AclOperation, AclPermissionType, AdminClient, ResourcePatternType, ResourceType
     admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{s.plain}"})
+    both = {**s.mutual(), **s.certified("withdrawn-url"), "ROLES": "score,sink,http"}
     for what, kind, name, operation, patterns in (
             ("READ of the input", ResourceType.TOPIC, "employee-events", AclOperation.READ, ("employee-events", "ACL")),
             ("WRITE of the output", ResourceType.TOPIC, "attrition-predictions", AclOperation.WRITE, ("operation Write|right to write",)),
             ("READ of the group", ResourceType.GROUP, "attrition-scorer", AclOperation.READ, ("group authorization failed", "ACL")),
-            ("WRITE of the transactional id", ResourceType.TRANSACTIONAL_ID, "attrition-scorer", AclOperation.WRITE, ("transactional id", "ACL"))):
-        run = lab.scorer(re.sub(r"\W+", "-", "without " + what), **{**s.mutual(), "ROLES": "score"})
+            ("WRITE of the transactional id", ResourceType.TRANSACTIONAL_ID, "attrition-scorer", AclOperation.WRITE, ("transactional id", "ACL")),
+            ("READ of the sink's group", ResourceType.GROUP, "attrition-scorer-sink", AclOperation.READ, ("group authorization failed", "ACL")),
+            ("READ of the sink's topic", ResourceType.TOPIC, "employee-events-dlq", AclOperation.READ, ("employee-events-dlq|topic authorization failed", "ACL")),
+            ("WRITE of the state topic", ResourceType.TOPIC, "attrition-scorer-state", AclOperation.WRITE, ("attrition-scorer-state|topic authorization failed|right to write",))):
+        run = lab.scorer(re.sub(r"\W+", "-", "without " + what), **(both if "sink" in what else {**s.mutual(), "ROLES": "score"}))
         lab.ready(run, 90)
         sender = lab.start(f"sender-{operation}-{kind}", [BIN / "producer", "generate", "--count", 20000, "--rate", 50], environment(s.mutual("producer")))
         lab.wait("it works", lambda: run.counter("events_scored_total") > 50, 30, run)
@@ -114,9 +118,15 @@ def withdrawn(lab, s):
         lab.wait(f"{what}, withdrawn: it says so", named, 20)
         time.sleep(3)  # a storm would show
         lab.check(f"{what}, withdrawn: it ends, after one more try at most, without a storm", not run.alive() and len(worried()) <= 6, "".join(f"\n#   {line[25:400]}" for line in worried()))
+        lab.equal(f"{what}, withdrawn: status", run.popen.poll(), 1)
         sender.end(5)
         run.kill()
         s.grant()
+    rest = lab.scorer("with all rights again", **both)
+    lab.ready(rest, 90)
+    lab.wait("with all rights again: everything is scored and stored", lambda: rest.counter("events_lag") == 0 == rest.counter("sink_lag") and rest.counter("sink_predictions_total") > 0, 90, rest)
+    lab.equal("it ends in order", rest.end(), 0)
+    lab.audit(rest, KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{s.plain}", KAFKA_SECURITY_PROTOCOL="PLAINTEXT")
 
 
 with Lab() as lab:
