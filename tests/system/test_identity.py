@@ -121,8 +121,8 @@ def withdrawn(lab, s):
             ("WRITE of the output", ResourceType.TOPIC, "attrition-predictions", AclOperation.WRITE, ("operation Write|right to write",)),
             ("READ of the group", ResourceType.GROUP, "attrition-scorer", AclOperation.READ, ("group authorization failed", "ACL")),
             ("WRITE of the transactional id", ResourceType.TRANSACTIONAL_ID, "attrition-scorer", AclOperation.WRITE, ("transactional id", "ACL")),
-            ("READ of the sink's group", ResourceType.GROUP, "attrition-scorer-sink", AclOperation.READ, ("group authorization failed", "ACL")),
-            ("READ of the sink's topic", ResourceType.TOPIC, "employee-events-dlq", AclOperation.READ, ("employee-events-dlq|topic authorization failed", "ACL")),
+            ("READ of the sink's group", ResourceType.GROUP, "attrition-scorer-sink", AclOperation.READ, ("Kafka denies group attrition-scorer-sink", "grant READ")),
+            ("READ of the sink's topic", ResourceType.TOPIC, "employee-events-dlq", AclOperation.READ, ("Kafka denies employee-events-dlq to group attrition-scorer-sink", "grant READ")),
             ("WRITE of the state topic", ResourceType.TOPIC, "attrition-scorer-state", AclOperation.WRITE, ("attrition-scorer-state|topic authorization failed|right to write",))):
         run = lab.scorer(re.sub(r"\W+", "-", "without " + what), **(both if "sink" in what else {**s.mutual(), "ROLES": "score"}))
         lab.ready(run, 90)
@@ -145,7 +145,7 @@ def withdrawn(lab, s):
     lab.ready(rest, 90)
     lab.wait("with all rights again: everything is scored and stored", lambda: rest.counter("events_lag") == 0 == rest.counter("sink_lag") and rest.counter("sink_predictions_total") > 0, 90, rest)
     lab.equal("it ends in order", rest.end(), 0)
-    lab.audit(rest, KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{s.plain}", KAFKA_SECURITY_PROTOCOL="PLAINTEXT")
+    lab.audit(rest, KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{s.plain}", KAFKA_SECURITY_PROTOCOL="PLAINTEXT", DATABASE_URL_FILE=s.secret("audit-url", s.socket))
 
 
 with Lab() as lab:

@@ -43,7 +43,8 @@ def stays_waiting(lab, what, scorer, alone):
     lab.check(f"{what}: scoring goes on", scorer.counter("events_scored_total") > scored, scored)
     lab.equal(f"{what}: ready beside a score loop; the sink alone is not", (scorer.get("/health/ready")[0], alone.get("/health/ready")[0]), (200, 503))
     for who in (scorer, alone):
-        lab.check(f"{what}: one line, with what to do", len(said(who)) == 1 and all(word in said(who)[0] for word in ("read-only", "target_session_attrs=read-write")),
+        # Another one where a rebalance has emptied the batch meanwhile, so that there was nothing to write for a moment.
+        lab.check(f"{what}: a line, with what to do", 1 <= len(said(who)) <= 2 and all(word in said(who)[0] for word in ("read-only", "target_session_attrs=read-write")),
                   "".join(f"\n#   {line[:400]}" for line in worried(who)))
 
 
