@@ -2,9 +2,10 @@
  * as they are, because who gave them may have a reason. Must never write a secret. */
 #include "base/options_private.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/conninfo.h"
 
 static struct span host_of(const char *url)
 {
@@ -26,12 +27,8 @@ static bool is_loopback(const char *url)
 /* A connection string may come without a password. */
 static bool holds_secret(enum option_id id, const char *text)
 {
-    if (id == OPTION_TRACKING_USERNAME)
-        return false;
-    if (id != OPTION_DATABASE_URL && id != OPTION_DATABASE_READ_URL && id != OPTION_SOURCE_DATABASE_URL)
-        return true;
-    const char *scheme = strstr(text, "://"), *colon = scheme ? strchr(scheme + 3, ':') : NULL;
-    return strstr(text, "password=") || (colon && strchr(colon, '@'));
+    bool is_conninfo = id == OPTION_DATABASE_URL || id == OPTION_DATABASE_READ_URL || id == OPTION_SOURCE_DATABASE_URL;
+    return id != OPTION_TRACKING_USERNAME && (!is_conninfo || conninfo_has_password(text));
 }
 
 static bool names_secret(const char *property)
@@ -86,24 +83,21 @@ static void warn_of_config(const struct options *options, struct buffer *out)
         option_note_open_file("--config", path, is_secret, out);
 }
 
-/* Where libpq does not verify the server, and its password would not stay on this machine or a socket's. */
+/* Without DATABASE_URL, libpq's own variables say where PostgreSQL is. */
 static void warn_of_database(const struct options *options, enum option_id id, struct buffer *out)
 {
-    const char *text = options->values[id].text, *mode = getenv("PGSSLMODE"),
-               *host = text ? strstr(text, "host=") : NULL;
-    if (!option_is_of(&option_rows[id], options->program) || !text || !holds_secret(id, text) ||
-        strstr(text, "sslmode=verify-") || (mode && strncmp(mode, "verify-", 7) == 0))
+    struct conninfo_tls tls;
+    const char *text = options->values[id].text;
+    if (!option_is_of(&option_rows[id], options->program) || (!text && id != OPTION_DATABASE_URL))
         return;
-    const char *place = host ? host + strlen("host=") : strstr(text, "://") ? text : "";
-    struct span where = host_of(place);
-    if (where.bytes && strncasecmp(where.data, "%2F", 3) && !is_loopback(place))
+    conninfo_read_tls(text ? text : "", &tls);
+    if (tls.is_unverified)
         buffer_printf(out,
                       "%s: any server can pass for PostgreSQL there; add sslmode=verify-full and sslrootcert=FILE\n",
                       option_rows[id].environment);
 }
 
-/* A Kafka property by its name in our variables or in librdkafka's; NULL: not given. */
-static const char *property(const struct options *options, const char *variable, const char *name)
+const char *option_kafka_property(const struct options *options, const char *variable, const char *name)
 {
     for (size_t p = 0; p < options->properties.count; p++)
         if (strcmp(options->properties.items[p].name, name) == 0)
@@ -116,12 +110,12 @@ static const char *property(const struct options *options, const char *variable,
 
 static void warn_of_kafka(const struct options *options, struct buffer *out)
 {
-    const char *verification =
-        property(options, "KAFKA_ENABLE_SSL_CERTIFICATE_VERIFICATION", "enable.ssl.certificate.verification");
-    const char *names =
-        property(options, "KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM", "ssl.endpoint.identification.algorithm");
-    const char *protocol = property(options, "KAFKA_SECURITY_PROTOCOL", "security.protocol");
-    const char *mechanism = property(options, "KAFKA_SASL_MECHANISM", "sasl.mechanism");
+    const char *verification = option_kafka_property(options, "KAFKA_ENABLE_SSL_CERTIFICATE_VERIFICATION",
+                                                     "enable.ssl.certificate.verification");
+    const char *names = option_kafka_property(options, "KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM",
+                                              "ssl.endpoint.identification.algorithm");
+    const char *protocol = option_kafka_property(options, "KAFKA_SECURITY_PROTOCOL", "security.protocol");
+    const char *mechanism = option_kafka_property(options, "KAFKA_SASL_MECHANISM", "sasl.mechanism");
     const char *servers = options->values[OPTION_BOOTSTRAP_SERVERS].text;
     if (verification && strcasecmp(verification, "false") == 0)
         buffer_printf(out, "KAFKA_ENABLE_SSL_CERTIFICATE_VERIFICATION=false: any server can pass for a broker; set "

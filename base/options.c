@@ -481,6 +481,7 @@ static void log_warnings(const struct options *options)
     struct buffer lines = {0};
     option_warnings(options, &lines);
     log_lines(&lines);
+    option_log_certificates(options);
 }
 
 /* A standard descriptor that is closed must not become a server's connection, which our output would go into: it gets

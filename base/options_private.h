@@ -99,6 +99,12 @@ void option_note_open_file(const char *named, const char *path, bool is_secret, 
 /* option_warnings.c: what about the values is unsafe, a line each, with what to do. Never a secret. */
 void option_warnings(const struct options *options, struct buffer *out);
 
+/* certificates.c: which certificates expire soon, as warnings in the log. */
+void option_log_certificates(const struct options *options);
+
+/* A Kafka property by its name in our variables or in librdkafka's; NULL: not given. */
+const char *option_kafka_property(const struct options *options, const char *variable, const char *name);
+
 /* -X goes to Kafka clients, --param to models. */
 bool option_program_has_properties(enum program program);
 bool option_program_has_params(enum program program);

@@ -44,7 +44,7 @@ lint-docs: $(DOCGEN)
 	  { echo 'lint: prometheus-rule.yaml is not what alerts.yml says; run: make docs' >&2; exit 1; }
 
 $(DOCGEN): $(OUT)/tools/docgen.o $(call libs_of,base)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypto
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypto -lpq
 
 # The alerts as the Prometheus operator takes them.
 PROMETHEUS_RULE := printf '%s\n' '\# Written by "make docs" from deploy/prometheus/alerts.yml.' 'apiVersion: monitoring.coreos.com/v1' \

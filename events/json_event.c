@@ -166,7 +166,7 @@ static void read_change_time(struct json_reading *reading, const struct shape *s
 {
     struct shape source;
     shape_at(reading, shape->source, &source);
-    field_at(reading, FAULT_OCCURRED_AT, source.ts_ms.data ? source.ts_ms : shape->ts_ms, TIME_UNIT_MS);
+    field_at(reading, FAULT_OCCURRED_AT, source.ts_ms.data ? source.ts_ms : shape->ts_ms, TIME_UNIT_EXACT_MS);
 }
 
 /* Whose row it was; nothing else of it is needed: its event_id and occurred_at are those of its last change. */

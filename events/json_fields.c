@@ -73,16 +73,11 @@ static void read_type(struct json_reading *reading, const struct json_value *val
 /* A number may stand in quotes. */
 static void read_time(struct json_reading *reading, const struct json_value *value, enum time_unit unit)
 {
-    int64_t *out = &reading->out->occurred_at_ms;
-    if (value->kind != JSON_KIND_TEXT && !(value->kind == JSON_KIND_NUMBER && value->whole))
-        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT, "neither a text in ISO 8601 nor an integer");
-    else if (timestamp_is_number(value->text) && unit == TIME_UNIT_NONE)
-        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
-                     "a bare number has no unit: write ISO 8601, or set TIME_UNIT (--time-unit) or the mapping's unit");
-    else if (!timestamp_parse(value->text, out) && !timestamp_parse_number(value->text, unit, out))
-        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
-                     "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
-                     unit == TIME_UNIT_NONE ? "" : ", nor an integer");
+    bool is_time = value->kind == JSON_KIND_TEXT || (value->kind == JSON_KIND_NUMBER && value->whole);
+    const char *flaw = is_time ? timestamp_read(value->text, unit, &reading->out->occurred_at_ms)
+                               : "neither a text in ISO 8601 nor an integer";
+    if (flaw)
+        refuse_field(reading, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT, "%s", flaw);
 }
 
 void json_field_read(struct json_reading *reading, int32_t field, const struct json_value *value, enum time_unit unit)

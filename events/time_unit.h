@@ -4,7 +4,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum time_unit { TIME_UNIT_NONE, TIME_UNIT_S, TIME_UNIT_MS, TIME_UNIT_US, TIME_UNIT_NS, TIME_UNIT_DAYS };
+/* EXACT_MS: milliseconds that a program has written, so that those of 1970 are meant (timestamp_read). */
+enum time_unit {
+    TIME_UNIT_NONE,
+    TIME_UNIT_S,
+    TIME_UNIT_MS,
+    TIME_UNIT_US,
+    TIME_UNIT_NS,
+    TIME_UNIT_DAYS,
+    TIME_UNIT_EXACT_MS
+};
 
 #define TIME_UNIT_NAMES "s, ms, us, ns or days"
 

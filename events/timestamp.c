@@ -144,3 +144,19 @@ bool timestamp_parse(struct span text, int64_t *out_ms)
     *out_ms = days * 86400000 + time - zone;
     return true;
 }
+
+const char *timestamp_read(struct span text, enum time_unit unit, int64_t *out_ms)
+{
+    bool is_number = timestamp_is_number(text);
+    if (is_number && unit == TIME_UNIT_NONE)
+        return "a bare number has no unit: write ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z), or give --time-unit "
+               "(" TIME_UNIT_NAMES "), TIME_UNIT or the mapping's unit";
+    if (!(is_number ? timestamp_parse_number(text, unit, out_ms) : timestamp_parse(text, out_ms)))
+        return unit == TIME_UNIT_NONE
+                   ? "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)"
+                   : "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00), nor an integer";
+    return is_number && unit != TIME_UNIT_EXACT_MS && timestamp_is_of_1970(*out_ms)
+               ? "a number that would be a time in 1970, so that it hardly counts in the given unit: write ISO 8601 "
+                 "(2025-03-04)"
+               : NULL;
+}

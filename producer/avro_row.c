@@ -11,6 +11,7 @@
 #include "base/json_writer.h"
 #include "base/memory.h"
 #include "events/schema.h"
+#include "events/timestamp.h"
 #include "producer/input_row.h"
 
 enum {
@@ -157,7 +158,7 @@ static void put_integer(const struct avro_row *row, const struct avro_type *type
 {
     enum time_unit unit = type->logical ? unit_of_logical(type->logical) : TIME_UNIT_NONE;
     bool plain = !type->logical && type->kind == AVRO_KIND_LONG && !row->unit;
-    if (place && place->is_time && plain && !time_is_of_1970(number))
+    if (place && place->is_time && plain && !timestamp_is_of_1970(number))
         unit = TIME_UNIT_MS;
     if (unit)
         put_time(place, time_unit_to_ms(unit, number));

@@ -78,32 +78,16 @@ static void set_id(struct input_row *row, int32_t column, struct span text, stru
         *out = text;
 }
 
-static void refuse_unit(struct input_row *row)
-{
-    input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
-                     "a number that would be a time in 1970, so that it hardly counts in the given unit: write ISO "
-                     "8601 (2025-03-04)");
-}
-
 void input_row_set_time(struct input_row *row, struct span text, enum time_unit unit)
 {
-    const struct input_settings *settings = row->settings;
     int64_t *out = &row->event.occurred_at_ms;
-    struct fault *fault = &row->faults[row->fault_count];
     if (row->fault_count == INPUT_FAULTS_MAX)
         return;
-    if (timestamp_is_number(text) && !unit)
-        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
-                         "a bare number has no unit: write ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z), or give "
-                         "--time-unit (" TIME_UNIT_NAMES ") or TIME_UNIT");
-    else if (timestamp_is_number(text) && timestamp_parse_number(text, unit, out) && time_is_of_1970(*out))
-        refuse_unit(row);
-    else if (!timestamp_parse(text, out) && !timestamp_parse_number(text, unit, out))
-        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT,
-                         "not ISO 8601 (2025-03-04, 2025-03-04T10:00:00Z, 2025-03-04 10:00+01:00)%s",
-                         unit ? ", nor an integer" : "");
-    else if (settings->validate)
-        row->fault_count += occurred_at_check(*out, row->latest_ms, fault) != EVENT_OK;
+    const char *flaw = timestamp_read(text, unit, out);
+    if (flaw)
+        input_row_refuse(row, EVENT_WRONG_TYPE, FAULT_OCCURRED_AT, "%s", flaw);
+    else if (row->settings->validate)
+        row->fault_count += occurred_at_check(*out, row->latest_ms, &row->faults[row->fault_count]) != EVENT_OK;
 }
 
 void input_row_set_envelope(struct input_row *row, enum envelope_field field, struct span text)
@@ -131,9 +115,7 @@ void input_row_check_envelope(struct input_row *row)
         set_id(row, FAULT_EMPLOYEE_ID, event->employee_id, &event->employee_id);
     if (event->event_id.data)
         set_id(row, FAULT_EVENT_ID, event->event_id, &event->event_id);
-    if (row->settings->time_unit && time_is_of_1970(event->occurred_at_ms))
-        refuse_unit(row);
-    else if (event->occurred_at_ms != INT64_MIN && row->settings->validate && row->fault_count < INPUT_FAULTS_MAX)
+    if (event->occurred_at_ms != INT64_MIN && row->settings->validate && row->fault_count < INPUT_FAULTS_MAX)
         row->fault_count +=
             occurred_at_check(event->occurred_at_ms, row->latest_ms, &row->faults[row->fault_count]) != EVENT_OK;
 }

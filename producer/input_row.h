@@ -62,12 +62,6 @@ void input_row_begin(struct input_row *row, const struct input_settings *setting
 void input_row_refuse(struct input_row *row, enum event_code code, int32_t column, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
-/* Of a number's time: it counts in another unit (20250304, 45720), or says that there is none (0). ms since 1970. */
-static inline bool time_is_of_1970(int64_t ms)
-{
-    return ms >= 0 && ms < INT64_C(365) * 24 * 3600 * 1000;
-}
-
 /* Sets one field of the envelope from its text, which the row borrows; a text that does not fit is a fault. */
 void input_row_set_envelope(struct input_row *row, enum envelope_field field, struct span text);
 

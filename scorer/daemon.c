@@ -2,8 +2,8 @@
  *
  * Threads: one per score loop, one for the sink, libmicrohttpd's, the model watcher's. Signals are blocked in all of
  * them and taken here: TERM and INT drain (a second one, or the deadline, ends at once with status 1), HUP reads
- * the files of secrets and the HTTP service's tokens again and looks the model up. A task that fails for good ends the
- * process with status 1 after the others have drained, to be restarted.
+ * the files of secrets, the certificates' dates and the HTTP service's tokens again and looks the model up. A task that
+ * fails for good ends the process with status 1 after the others have drained, to be restarted.
  */
 #include "scorer/commands.h"
 
@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/certificates.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -31,6 +32,7 @@
 #include "scorer/stream/score_loop.h"
 #include "scorer/watchdog.h"
 
+#define CERTIFICATES_EVERY_US (86400 * INT64_C(1000000))
 enum { LOOK_MS = 50, EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* A thread with an end that is looked at. */
@@ -47,6 +49,8 @@ struct task {
 
 struct daemon {
     struct settings settings;
+    struct certificates certificates;
+    int64_t certificates_due_us; /* steady clock */
     struct schema *schema;
     struct registry_client *registry;
     struct counters *counters;            /* [0] the model's, [1] the sink's, then one per score loop */
@@ -165,6 +169,7 @@ static enum status make_http(struct daemon *daemon, struct error *err)
         .counters_count = daemon->counter_count,
         .loops = daemon->loops,
         .loop_count = daemon->loop_count,
+        .certificates = &daemon->certificates,
         .sink = daemon->sink,
         .progress = daemon->progress,
         .progress_count = daemon->watchdog.count,
@@ -255,6 +260,15 @@ static _Noreturn void end_now(const char *reason)
     _exit(EXIT_FAILED);
 }
 
+static void look_at_certificates(struct daemon *daemon)
+{
+    if (clock_steady_us(&clock_system) < daemon->certificates_due_us)
+        return;
+    daemon->certificates_due_us = clock_steady_us(&clock_system) + CERTIFICATES_EVERY_US;
+    certificates_read(daemon->settings.options, &daemon->certificates);
+    certificates_log(&daemon->certificates);
+}
+
 static void handle_signal(struct daemon *daemon, int number)
 {
     if (number == SIGHUP) {
@@ -264,6 +278,7 @@ static void handle_signal(struct daemon *daemon, int number)
             model_holder_refresh(daemon->models);
         challengers_refresh(daemon->challengers);
         http_reload(daemon->http);
+        daemon->certificates_due_us = 0;
     } else if (number) {
         if (daemon->draining)
             end_now("second signal");
@@ -323,6 +338,7 @@ static void daemon_watch(struct daemon *daemon, const sigset_t *signals)
         handle_signal(daemon, next_signal(signals));
         look_at_tasks(daemon);
         look_at_progress(daemon);
+        look_at_certificates(daemon);
         if (daemon->draining && clock_steady_us(&clock_system) > daemon->deadline_us &&
             !all_done(daemon, daemon->task_count))
             end_now("not drained within DRAIN_DEADLINE");
@@ -407,6 +423,8 @@ static int run_daemon(struct daemon *daemon)
     sigset_t signals;
     struct error err;
     block_signals(&signals);
+    certificates_read(daemon->settings.options, &daemon->certificates); /* which are in the log already */
+    daemon->certificates_due_us = clock_steady_us(&clock_system) + CERTIFICATES_EVERY_US;
     enum status status = daemon_start(daemon, &err);
     if (status != STATUS_OK && shutdown_signal_is_pending()) { /* it gave up for that */
         log_info("run", "asked to end before it had started: %s", err.text);

@@ -70,6 +70,7 @@
     COMPUTED(BUILD_INFO, "attrition_build_info", "gauge", "version", "This program.", "Always 1.") \
     COMPUTED(LOOP_WAITING, "attrition_loop_waiting", "gauge", "loop,for", "1 for what the loop waits for.", "Loops: score-0, …, sink. For: nothing, kafka, postgresql, schema-registry, state-repartition or memory.") \
     COMPUTED(LOOP_STALLED, "attrition_loop_stalled_seconds", "gauge", "loop", "How long it has had work and committed nothing.", "0 while it waits for PostgreSQL or the schema registry.") \
+    COMPUTED(CERTIFICATE_EXPIRY, "attrition_certificate_expiry_seconds", "gauge", "setting", "Time until the certificate in the file that this setting names expires; negative: it has.", "Of several in a file the first that has no successor; read at start, once a day and on SIGHUP. Settings: SECURITY.md.") \
     COMPUTED(MODEL_INFO, "attrition_model_info", "gauge", "name,version,alias", "The model in use.", "Always 1.") \
     COMPUTED(MODEL_LOADED, "attrition_model_loaded_timestamp_seconds", "gauge", "", "When the model in use was loaded.", "") \
     COMPUTED(MODEL_PROBLEM, "attrition_model_problem", "gauge", "", "1 while the latest look-up or load of the model fails.", "") \

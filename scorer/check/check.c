@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/certificates.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "events/schema_registry.h"
@@ -312,6 +313,26 @@ static void check_snapshots(struct check *check)
         report_wrong(check, "snapshots", err.text);
 }
 
+static void check_certificates(const struct check *check)
+{
+    struct certificates certificates = {0};
+    struct buffer text = {0};
+    size_t dated = 0, due = 0;
+    certificates_read(check->options, &certificates);
+    for (size_t s = 0; s < CERTIFICATE_SETTINGS; s++) {
+        buffer_clear(&text);
+        dated += certificates.items[s].expires_s != 0;
+        if (!certificate_warning(&certificates, s, clock_real_us(&clock_system) / 1000000, &text))
+            continue;
+        due++;
+        buffer_add_u8(&text, '\0');
+        report_warning("certificates", text.data);
+    }
+    if (dated && !due)
+        report_ok(check, "certificates", "none of %zu expires within 30 days", dated);
+    buffer_free(&text);
+}
+
 int cmd_check(const struct options *options)
 {
     struct check check = {.options = options};
@@ -326,6 +347,7 @@ int cmd_check(const struct options *options)
     if (settings_resolve(options, check.schema, &check.settings, &err) == STATUS_OK) {
         report_ok(&check, "settings", "instance %s, %s", check.settings.instance_id,
                   check.settings.exactly_once ? "exactly-once" : "at-least-once");
+        check_certificates(&check);
         check_snapshots(&check);
         check_model(&check);
         check_registry(&check);

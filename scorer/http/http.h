@@ -18,8 +18,9 @@ struct http_view {
     size_t counters_count;
     struct score_loop *const *loops;
     size_t loop_count;
-    const struct sink *sink;               /* NULL: none */
-    const struct named_progress *progress; /* the loops', then the sink's */
+    const struct certificates *certificates; /* NULL: none */
+    const struct sink *sink;                 /* NULL: none */
+    const struct named_progress *progress;   /* the loops', then the sink's */
     size_t progress_count;
     const _Atomic bool *draining;
     int64_t started_us;              /* real clock */

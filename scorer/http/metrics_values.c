@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/certificates.h"
 #include "base/clock.h"
 #include "kafka/client.h"
 #include "scorer/http/access_log.h"
@@ -133,6 +134,21 @@ static void write_loop_stalled(const struct scrape *scrape, enum metric_id id)
     }
 }
 
+static void write_certificates(const struct scrape *scrape, enum metric_id id)
+{
+    bool any = false;
+    for (size_t s = 0; scrape->view->certificates && s < CERTIFICATE_SETTINGS; s++) {
+        const struct span labels[] = {span_of(certificate_setting(s))};
+        int64_t expires_s = scrape->view->certificates->items[s].expires_s;
+        if (!expires_s)
+            continue;
+        if (!any)
+            metric_write_head(scrape->out, id);
+        any = true;
+        metric_write_double(scrape->out, id, labels, (double)(expires_s - clock_real_us(&clock_system) / 1000000));
+    }
+}
+
 static void write_model_info(const struct scrape *scrape, enum metric_id id)
 {
     if (!scrape->model)
@@ -211,6 +227,7 @@ static void (*const writers[METRIC_COUNT])(const struct scrape *, enum metric_id
     [METRIC_BUILD_INFO] = write_build_info,
     [METRIC_LOOP_WAITING] = write_loop_waiting,
     [METRIC_LOOP_STALLED] = write_loop_stalled,
+    [METRIC_CERTIFICATE_EXPIRY] = write_certificates,
     [METRIC_MODEL_INFO] = write_model_info,
     [METRIC_MODEL_LOADED] = write_model_loaded,
     [METRIC_MODEL_PROBLEM] = write_model_problem,

@@ -29,6 +29,7 @@
 #include "scorer/sink/sink_topics.h"
 
 enum {
+    READ_ONLY = -1, /* beside enum status: PostgreSQL answers, and takes no writes */
     POLL_MS = 100,
     BACKOFF_LEAST_US = 100 * 1000,
     BACKOFF_MOST_US = 10 * 1000 * 1000,
@@ -59,7 +60,7 @@ struct sink {
     bool joined;                    /* the group has given us our share, which may be nothing */
     bool unassigned;                /* the assignment is empty: partitions must be assigned again from `next` */
     bool waiting;                   /* PostgreSQL is unavailable, until retry_us at least */
-    enum status why;                /* of the wait */
+    int why;                        /* of the wait: a status, or READ_ONLY */
     bool wants_schema;              /* not PostgreSQL but the schema registry is what is waited for */
     int64_t waiting_us, backoff_us; /* since when, and for how long next */
     int64_t retry_us;               /* while waiting or unassigned: nothing is tried before */
@@ -94,21 +95,20 @@ static void sink_unassign(struct sink *sink)
 
 static void postgresql_failed(struct sink *sink, const struct error *err)
 {
+    int why = strcmp(sink_store_sqlstate(sink->store), "25006") ? (int)err->status : READ_ONLY;
     counter_add(sink->counters, COUNTER_SINK_RETRIES, 1);
     sink->wants_schema =
         sink_store_is_open(sink->store) && sink->settings->registry && !registry_client_up(sink->settings->registry);
     if (!sink->wants_schema)
         counter_set(sink->counters, COUNTER_POSTGRESQL_UP, 0);
-    if (!sink->waiting || sink->why != err->status)
+    if (!sink->waiting || sink->why != why)
         log_warn("sink", "%s; %zu records wait, trying again until it works", err->text,
                  sink->batch ? sink_batch_count(sink->batch) : 0);
-    if (!sink->waiting)
-        sink->waiting_us = now_us();
+    sink->waiting_us = sink->waiting ? sink->waiting_us : now_us();
     sink->backoff_us = sink->waiting ? sink->backoff_us * 2 : BACKOFF_LEAST_US;
-    if (sink->backoff_us > BACKOFF_MOST_US)
-        sink->backoff_us = BACKOFF_MOST_US;
+    sink->backoff_us = sink->backoff_us > BACKOFF_MOST_US ? BACKOFF_MOST_US : sink->backoff_us;
     sink->waiting = true;
-    sink->why = err->status;
+    sink->why = why;
     sink->retry_us = now_us() + sink->backoff_us;
 }
 
@@ -479,7 +479,7 @@ static void note_turn(struct sink *sink)
 {
     bool works = sink_batch_is_unstored(sink->batch) || (sink->joined && sink->unassigned);
     enum loop_wait wait = kafka_up() ? WAITS_FOR_NOTHING : WAITS_FOR_KAFKA;
-    if (sink->waiting && (sink->wants_schema || sink->why == STATUS_UNAVAILABLE))
+    if (sink->waiting && (sink->wants_schema || sink->why == STATUS_UNAVAILABLE || sink->why == READ_ONLY))
         wait = sink->wants_schema ? WAITS_FOR_REGISTRY : WAITS_FOR_POSTGRESQL;
     sink->progress.assigned = sink->joined;
     progress_turn(&sink->progress, works, wait, now_us());

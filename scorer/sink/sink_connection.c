@@ -120,7 +120,7 @@ static enum status fail_connection(struct sink_connection *connection, const cha
     first_line(text, line, sizeof line);
     snprintf(connection->sqlstate, sizeof connection->sqlstate, "%s", code);
     sink_connection_close(connection);
-    return error_set(err, status, "PostgreSQL: %s%s", line, sink_sqlstate_advice(status));
+    return error_set(err, status, "PostgreSQL: %s%s", line, sink_sqlstate_advice(code, status));
 }
 
 static int64_t limit_now_us(const struct sink_connection *connection)
@@ -163,7 +163,7 @@ static enum status fail_result(struct sink_connection *connection, const PGresul
         return fail_connection(connection, code, line, err);
     }
     return error_set(err, status, "PostgreSQL: %s: %s (SQLSTATE %s)%s", doing, line, code,
-                     sink_sqlstate_advice(status));
+                     sink_sqlstate_advice(code, status));
 }
 
 enum status sink_connection_fail_send(struct sink_connection *connection, struct error *err)

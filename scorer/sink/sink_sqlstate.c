@@ -63,8 +63,11 @@ void sink_sqlstate_find(const char *text, char code[static 6])
     code[0] = 0;
 }
 
-const char *sink_sqlstate_advice(enum status status)
+const char *sink_sqlstate_advice(const char *sqlstate, enum status status)
 {
+    if (!strcmp(sqlstate, "25006"))
+        return "; a standby: name all hosts in DATABASE_URL with target_session_attrs=read-write; else set "
+               "default_transaction_read_only off";
     switch (status) {
     case STATUS_DENIED:
         return "; check DATABASE_URL's user and password, and that the user is a member of attrition_writer";

@@ -21,5 +21,5 @@ enum sink_suspicion {
 };
 enum sink_suspicion sink_sqlstate_suspicion(const char *sqlstate);
 
-/* What to do about it, to follow a message; may be empty. */
-const char *sink_sqlstate_advice(enum status status);
+/* What to do about it, to follow a message; may be empty. sqlstate "": unknown. */
+const char *sink_sqlstate_advice(const char *sqlstate, enum status status);

@@ -224,7 +224,7 @@ static enum status begin_send(struct sink_store *store, struct error *err)
     for (size_t a = 0; a < ARRAYS; a++)
         values[2 + a] = store->arrays[a].data;
     if (!PQenterPipelineMode(handle) ||
-        !PQsendQueryParams(handle, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", 0, NULL, NULL, NULL, NULL,
+        !PQsendQueryParams(handle, "BEGIN ISOLATION LEVEL READ COMMITTED", 0, NULL, NULL, NULL, NULL,
                            SINK_TEXT_FORMAT) ||
         !PQsendQueryParams(handle, advance_sql, 2 + ARRAYS, NULL, values, NULL, NULL, SINK_TEXT_FORMAT) ||
         !PQpipelineSync(handle))

@@ -247,7 +247,7 @@ static void log_done(const struct seed *seed)
 
 static enum status run(struct seed *seed, bool empty, struct error *err)
 {
-    static const struct json_settings plain = {.time_unit = TIME_UNIT_MS};
+    static const struct json_settings plain = {.time_unit = TIME_UNIT_EXACT_MS};
     enum status status = state_group_new(seed->settings, &seed->group, err);
     if (status == STATUS_OK && state_group_parts(seed->group) != state_group_inputs(seed->group))
         status = error_set(err, STATUS_CONFLICT, "%s has %d partitions and %s has %d: scorer state repartition first",

@@ -38,6 +38,12 @@ void PQconninfoFree(PQconninfoOption *options)
     free(options);
 }
 
+PQconninfoOption *PQconninfo(PGconn *connection)
+{
+    (void)connection;
+    return mem_zeroed(1, sizeof(PQconninfoOption));
+}
+
 PGconn *PQconnectStartParams(const char *const *names, const char *const *values, int expand)
 {
     static int fds = FIRST_FD;

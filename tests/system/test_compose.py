@@ -76,6 +76,9 @@ def confined(lab, services):
     lab.equal("all but Kafka's image are read-only", [name for name, service in services.items() if not service.get("read_only")], ["kafka", "topics"])
     lab.equal("capabilities back", [name for name, service in services.items() if "cap_add" in service], ["postgres"])
     text = (ROOT / "docker-compose.yml").read_text()
+    images = [image for service in services.values() for image in (service.get("image"), *service.get("build", {}).get("args", [])) if image]
+    lab.equal("images can be given by digest, and none is the latest", [image for image in images if not re.search(r"\$\{\w+:-[\w./-]+:(?!latest)[\w.-]+\}$", image)], [])
+    lab.equal("each image has a variable of its own", len({re.search(r"\{(\w+)", image)[1] for image in images}), len(set(images)))
     lab.equal("no secret in an environment or a default", re.findall(r"(?im)^ *(?!secrets:)\w*(?:password|token|secret)\w*: (?!/run/secrets/|\{file:).*$", text), [])
     lab.equal("ports are this host's alone", [p for s in services.values() for p in s.get("ports", []) if not p.startswith("127.0.0.1:")], [])
 

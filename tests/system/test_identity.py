@@ -3,6 +3,7 @@
 client's certificate. And what fails of it: a certificate of a stranger, of yesterday, none at all, one without its key, a right that is
 withdrawn in the middle of work: one clear line within 10 s, no storm, no secret."""
 import re
+import signal
 import time
 
 from lab import BIN, Lab
@@ -15,7 +16,8 @@ class Identities(Servers):
         super().__init__(lab)
         self.clients = {"scorer": self.ours.server("client-scorer", "scorer"), "producer": self.ours.server("client-producer", "producer"),
                         "owner": self.ours.server("client-owner", "owner"), "stranger": self.stranger.server("client-stranger", "scorer"),
-                        "yesterday": self.ours.server("client-yesterday", "scorer", ends=NOW - DAY / 2)}
+                        "yesterday": self.ours.server("client-yesterday", "scorer", ends=NOW - DAY / 2),
+                        "soon": self.ours.server("client-soon", "scorer", ends=NOW + 10 * DAY)}
 
     def mutual(self, client="scorer", key=None):
         settings = {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{self.brokers['mutual']}", "KAFKA_SECURITY_PROTOCOL": "SSL",
@@ -81,6 +83,23 @@ def mutual(lab, s):
     fault(lab, "PostgreSQL, no certificate of ours", {**base, **s.certified("without", None)}, "PostgreSQL", "client certificate")
 
 
+def dates(lab, s):
+    """A certificate of ours that ends in ten days: said at start, by check, by a metric; after its renewal that a restart takes the new one."""
+    settings, name = {**s.mutual("soon"), "ROLES": "score"}, "KAFKA_SSL_CERTIFICATE_LOCATION"
+    run = lab.scorer("soon", **settings)
+    lab.ready(run, 90)
+    said = lambda words: [line for line in run.text().splitlines() if f" warn certificates: {name}: " in line and words in line]
+    lab.check("a certificate that ends soon: one line", len(said("")) == 1 and len(said("client-soon.crt expires in 9 days, on ")) == 1, run.text()[-400:])
+    left = re.search(rf'attrition_certificate_expiry_seconds{{setting="{name}"}} (\d+)', run.get("/metrics")[1])
+    lab.check("… and a metric", left and 9 < int(left[1]) / 86400 < 10, left and left[1])
+    found = lab.run(BIN / "scorer", "check", env=environment({**settings, "HTTP_LISTEN": "127.0.0.1:0"}))
+    lab.one_line("… and a line of check", found[1], "^warn +certificates +" + name, "client-soon.crt")
+    s.ours.server("client-soon", "scorer")
+    run.popen.send_signal(signal.SIGHUP)
+    lab.wait("… renewed, after HUP: it says that a restart takes it", lambda: len(said("the file has a later one; restart to take it")) == 1, 20, run)
+    lab.equal("… and ends in order", run.end(), 0)
+
+
 def bearer(lab, s):
     """Tokens of 30 s are renewed by the client itself, also while it commits."""
     run = work(lab, s, "OAUTHBEARER", {**s.bearer("scorer"), **s.certified("bearer-url")}, s.bearer("producer"), 12)
@@ -96,12 +115,16 @@ def withdrawn(lab, s):
     """A right that is withdrawn while the scorer works: each ends in one line that names it."""
     from confluent_kafka.admin import AclBindingFilter, AclOperation, AclPermissionType, AdminClient, ResourcePatternType, ResourceType
     admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{s.plain}"})
+    both = {**s.mutual(), **s.certified("withdrawn-url"), "ROLES": "score,sink,http"}
     for what, kind, name, operation, patterns in (
             ("READ of the input", ResourceType.TOPIC, "employee-events", AclOperation.READ, ("employee-events", "ACL")),
             ("WRITE of the output", ResourceType.TOPIC, "attrition-predictions", AclOperation.WRITE, ("operation Write|right to write",)),
             ("READ of the group", ResourceType.GROUP, "attrition-scorer", AclOperation.READ, ("group authorization failed", "ACL")),
-            ("WRITE of the transactional id", ResourceType.TRANSACTIONAL_ID, "attrition-scorer", AclOperation.WRITE, ("transactional id", "ACL"))):
-        run = lab.scorer(re.sub(r"\W+", "-", "without " + what), **{**s.mutual(), "ROLES": "score"})
+            ("WRITE of the transactional id", ResourceType.TRANSACTIONAL_ID, "attrition-scorer", AclOperation.WRITE, ("transactional id", "ACL")),
+            ("READ of the sink's group", ResourceType.GROUP, "attrition-scorer-sink", AclOperation.READ, ("Kafka denies group attrition-scorer-sink", "grant READ")),
+            ("READ of the sink's topic", ResourceType.TOPIC, "employee-events-dlq", AclOperation.READ, ("Kafka denies employee-events-dlq to group attrition-scorer-sink", "grant READ")),
+            ("WRITE of the state topic", ResourceType.TOPIC, "attrition-scorer-state", AclOperation.WRITE, ("attrition-scorer-state|topic authorization failed|right to write",))):
+        run = lab.scorer(re.sub(r"\W+", "-", "without " + what), **(both if "sink" in what else {**s.mutual(), "ROLES": "score"}))
         lab.ready(run, 90)
         sender = lab.start(f"sender-{operation}-{kind}", [BIN / "producer", "generate", "--count", 20000, "--rate", 50], environment(s.mutual("producer")))
         lab.wait("it works", lambda: run.counter("events_scored_total") > 50, 30, run)
@@ -114,9 +137,15 @@ def withdrawn(lab, s):
         lab.wait(f"{what}, withdrawn: it says so", named, 20)
         time.sleep(3)  # a storm would show
         lab.check(f"{what}, withdrawn: it ends, after one more try at most, without a storm", not run.alive() and len(worried()) <= 6, "".join(f"\n#   {line[25:400]}" for line in worried()))
+        lab.equal(f"{what}, withdrawn: status", run.popen.poll(), 1)
         sender.end(5)
         run.kill()
         s.grant()
+    rest = lab.scorer("with all rights again", **both)
+    lab.ready(rest, 90)
+    lab.wait("with all rights again: everything is scored and stored", lambda: rest.counter("events_lag") == 0 == rest.counter("sink_lag") and rest.counter("sink_predictions_total") > 0, 90, rest)
+    lab.equal("it ends in order", rest.end(), 0)
+    lab.audit(rest, KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{s.plain}", KAFKA_SECURITY_PROTOCOL="PLAINTEXT", DATABASE_URL_FILE=s.secret("audit-url", s.socket))
 
 
 with Lab() as lab:
@@ -125,5 +154,6 @@ with Lab() as lab:
     servers.postgres()
     lab.model()
     mutual(lab, servers)
+    dates(lab, servers)
     bearer(lab, servers)
     withdrawn(lab, servers)

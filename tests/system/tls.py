@@ -27,7 +27,7 @@ class Authority:
     def __init__(self, directory, name):
         self.directory, self.key = directory, ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        self.certificate = self._sign(self.name, self.key, NOW - DAY, NOW + 10 * DAY,
+        self.certificate = self._sign(self.name, self.key, NOW - DAY, NOW + 400 * DAY,
                                       (x509.BasicConstraints(ca=True, path_length=None), True))
         self.file = directory / f"{name}.crt"
         self.file.write_bytes(_pem(self.certificate))
@@ -39,7 +39,7 @@ class Authority:
             builder = builder.add_extension(extension, critical)
         return builder.sign(self.key, hashes.SHA256())
 
-    def server(self, name, host="127.0.0.1", begins=NOW - DAY, ends=NOW + DAY):
+    def server(self, name, host="127.0.0.1", begins=NOW - DAY, ends=NOW + 90 * DAY):
         """The path without its suffix."""
         key = ec.generate_private_key(ec.SECP256R1())
         named = x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host)

@@ -75,7 +75,8 @@ static void unsafe_settings_are_warned_of(void **state)
     assert_warns(NONE, NONE, 0, "");
     assert_warns(LIST("run", "--http-token", "hush"), NONE, 1, "HTTP_TOKEN_FILE");
     assert_warns(LIST("run", "--database-url", "postgresql://me:hush@localhost/d"), NONE, 1, "DATABASE_URL_FILE");
-    assert_warns(LIST("run", "--database-url", "postgresql://me@h/d", "--tracking-username", "me"), NONE, 0, "");
+    assert_warns(LIST("run", "--database-url", "postgresql://me@localhost/d", "--tracking-username", "me"), NONE, 0,
+                 "");
     assert_warns(LIST("run", "-X", "sasl.password=hush"), NONE, 1, "sasl.password");
     assert_warns(NONE,
                  LIST("HTTP_TOKEN=hush", "DATABASE_URL=postgresql://me:hush@localhost/d", "KAFKA_SASL_PASSWORD=hush"),
@@ -122,16 +123,14 @@ static void a_config_file_is_kept_from_others(void **state)
 static void a_database_that_is_not_verified_is_warned_of(void **state)
 {
     (void)state;
-    static const char *const far[] = {"postgresql://me:hush@h/d", "host=h password=hush",
+    static const char *const far[] = {"postgresql://me@h/d", "postgresql://me:hush@h/d", "host = h password = hush",
                                       "postgresql:///d?host=h&password=hush",
                                       "postgresql://me:hush@h/d?sslmode=require"};
-    static const char *const near[] = {"postgresql://me@h/d",
-                                       "postgresql://me:hush@localhost:5432/d",
-                                       "postgresql:///d?host=/run/x&password=hush",
-                                       "postgresql:///d?host=localhost&password=hush",
-                                       "postgresql://me:hush@%2Frun%2Fx/d",
-                                       "password=hush",
-                                       "host=h password=hush sslmode=verify-full"};
+    static const char *const near[] = {
+        "postgresql://me@h,i/d?sslmode=verify-full", "postgresql://me:hush@localhost:5432/d",
+        "postgresql:///d?host=/run/x&password=hush", "postgresql:///d?host=localhost&password=hush",
+        "postgresql://me:hush@%2Frun%2Fx/d",         "password=hush",
+        "host=h password=hush sslmode=verify-full"};
     char variable[128];
     for (size_t f = 0; f < sizeof far / sizeof *far; f++) {
         snprintf(variable, sizeof variable, "DATABASE_URL=%s", far[f]);

@@ -142,7 +142,7 @@ static void members_may_stand_in_any_order(void **state)
         "{\"\\u0063ount\":41,\"gr\\u0061de\":\"y\\u0079\",\"score\":-2.5}",
         "{\"level\":null,\"count\":41.0,\"score\":-2.50,\"grade\":\"yy\"}",
     };
-    fixture->settings.time_unit = TIME_UNIT_MS;
+    fixture->settings.time_unit = TIME_UNIT_EXACT_MS;
     settle(fixture);
     for (size_t s = 0; s < sizeof same / sizeof *same; s++) {
         assert_read(fixture, event_of(same[s]));
@@ -177,7 +177,7 @@ static void numbers_of_few_digits_are_themselves(void **state)
     struct fixture *fixture = *state;
     char attributes[64];
     int64_t number = 0;
-    fixture->settings.time_unit = TIME_UNIT_MS;
+    fixture->settings.time_unit = TIME_UNIT_EXACT_MS;
     settle(fixture);
     for (int digits = 1; digits <= 15; digits++) {
         number = number * 10 + digits % 10;
@@ -263,7 +263,7 @@ static void every_fault_has_its_code_and_field(void **state)
         {"{\"employee_id\":\"E\",\"event_type\":3,\"attributes\":{}}", EVENT_WRONG_TYPE, "event_type: not a text"},
         {"{\"employee_id\":\"E\",\"event_type\":\"\",\"attributes\":{}}", EVENT_UNKNOWN_CATEGORY, "event_type: not a"},
         {"{\"employee_id\":\"E\",\"occurred_at\":1741046400000,\"attributes\":{}}", EVENT_WRONG_TYPE,
-         "occurred_at: a bare number has no unit: write ISO 8601, or set TIME_UNIT"},
+         "occurred_at: a bare number has no unit: write ISO 8601 (2025-03-04, "},
         {"{\"employee_id\":\"E\",\"occurred_at\":\"soon\",\"attributes\":{}}", EVENT_WRONG_TYPE,
          "occurred_at: not ISO"},
         {"{\"employee_id\":\"E\",\"occurred_at\":false,\"attributes\":{}}", EVENT_WRONG_TYPE, "occurred_at: neither"},
@@ -298,8 +298,14 @@ static void bare_numbers_have_the_unit_that_was_set(void **state)
     struct fixture *fixture = *state;
     fixture->settings.time_unit = TIME_UNIT_S;
     settle(fixture);
-    assert_read(fixture, "{\"employee_id\":\"E\",\"occurred_at\":5,\"attributes\":{}}");
-    assert_event(fixture, "events/3/42", "E", 5000, EVENT_TYPE_SNAPSHOT);
+    assert_read(fixture, "{\"employee_id\":\"E\",\"occurred_at\":1741046400,\"attributes\":{}}");
+    assert_event(fixture, "events/3/42", "E", 1741046400000, EVENT_TYPE_SNAPSHOT);
+    assert_read(fixture, "{\"employee_id\":\"E\",\"occurred_at\":\"1970-06-01\",\"attributes\":{}}");
+    assert_read(fixture, "{\"employee_id\":\"E\",\"occurred_at\":-5,\"attributes\":{}}");
+    assert_refused(fixture, "{\"employee_id\":\"E\",\"occurred_at\":20250304,\"attributes\":{}}", EVENT_WRONG_TYPE,
+                   "occurred_at: a number that would be a time in 1970");
+    assert_refused(fixture, "{\"employee_id\":\"E\",\"occurred_at\":\"0\",\"attributes\":{}}", EVENT_WRONG_TYPE,
+                   "occurred_at: a number that would be a time in 1970");
     assert_refused(fixture, "{\"employee_id\":\"E\",\"occurred_at\":5.0,\"attributes\":{}}", EVENT_WRONG_TYPE,
                    "occurred_at: neither");
 }
@@ -517,14 +523,17 @@ static void a_mapping_reads_any_object(void **state)
     struct error err = {0};
     assert_int_equal(load_map(fixture, shipped_map, &err), STATUS_OK);
     settle(fixture);
-    assert_read(fixture,
-                "{\"emp\":7,\"at\":5,\"what\":\"HIRE\",\"deep\":{\"rest\":[{}],\"n\":41},\"g/h\":\"Y\",\"list\":"
-                "[0,-2.5,{}],\"photo\":{\"a\":\"b\"},\"rank\":\"top\"}");
-    assert_event(fixture, "events/3/42", "7", 5000, EVENT_TYPE_HIRED);
+    assert_read(
+        fixture,
+        "{\"emp\":7,\"at\":1741046400,\"what\":\"HIRE\",\"deep\":{\"rest\":[{}],\"n\":41},\"g/h\":\"Y\",\"list\":"
+        "[0,-2.5,{}],\"photo\":{\"a\":\"b\"},\"rank\":\"top\"}");
+    assert_event(fixture, "events/3/42", "7", 1741046400000, EVENT_TYPE_HIRED);
     assert_int_equal(fixture->out.form, EVENT_FORM_MAPPED);
     assert_true(fixture->cells[UNIT_LEVEL].number == 3);
     fixture->cells[UNIT_LEVEL] = cell_missing(&fixture->schema->columns[UNIT_LEVEL]);
     assert_cells(fixture);
+    assert_refused(fixture, "{\"emp\":7,\"at\":20250304}", EVENT_WRONG_TYPE,
+                   "occurred_at: a number that would be a time in 1970");
     assert_read(fixture, "{\"emp\":\"E\",\"g/h\":true,\"deep\":null}");
     assert_int_equal(fixture->cells[UNIT_GRADE].code, 0);
     assert_read(fixture, "{\"emp\":\"E\",\"g/h\":3,\"list\":[]}");
@@ -533,7 +542,7 @@ static void a_mapping_reads_any_object(void **state)
                    "salary: the mapping has no such path");
     assert_refused(fixture, "{\"emp\":\"E\",\"deep\":{\"x\":3}}", EVENT_UNKNOWN_FIELD, "x: the mapping");
     assert_refused(fixture, "{\"emp\":\"E\",\"deep\":3}", EVENT_WRONG_TYPE, "deep: neither an object");
-    assert_refused(fixture, "{\"at\":5}", EVENT_MISSING_REQUIRED, "employee_id: required");
+    assert_refused(fixture, "{\"at\":-5}", EVENT_MISSING_REQUIRED, "employee_id: required");
     /* and the rows within other forms; an event in our own form stays one */
     assert_read(fixture, "{\"op\":\"c\",\"after\":{\"emp\":7,\"deep\":{\"n\":41}},\"source\":{\"ts_ms\":9}}");
     assert_event(fixture, "events/3/42", "7", 9, EVENT_TYPE_SNAPSHOT);

@@ -420,11 +420,13 @@ static void test_mapped(void **state)
     assert_says(&outcome, "mapped.csv:5: column occurred_at (3): wrong_type: not ISO 8601");
     outcome_free(&outcome);
     outcome = run("mapped.jsonl",
-                  "{\"emp\": \"a\", \"years\": 41, \"on\": 1, \"what\": \"+\", \"photo\": {}}\n"
-                  "{\"emp\": 7, \"years\": \"old\", \"on\": \"1970-01-03\"}\n{\"emp\": 7, \"Age\": 41}\n",
+                  "{\"emp\": \"a\", \"years\": 41, \"on\": 20151, \"what\": \"+\", \"photo\": {}}\n"
+                  "{\"emp\": 7, \"years\": \"old\", \"on\": \"1970-01-03\"}\n{\"emp\": 7, \"Age\": 41}\n{\"emp\": 8, "
+                  "\"years\": 41, \"on\": 45}\n",
                   true);
-    assert_string_equal(outcome.sent.data, "1 a 1 86400000 41\n2 7 0 172800000 60\n");
+    assert_string_equal(outcome.sent.data, "1 a 1 1741046400000 41\n2 7 0 172800000 60\n");
     assert_says(&outcome, "mapped.jsonl:3: unknown_field: Age: the mapping has no such path");
+    assert_says(&outcome, "mapped.jsonl:4: field occurred_at: wrong_type: a number that would be a time in 1970");
     outcome_free(&outcome);
     path = unit_file("ids.json", "{\"employee_id\": {\"path\": \"emp\", \"values\": {\"chief\": 1}}, "
                                  "\"attributes\": {\"Age\": {\"path\": \"years\", \"values\": {\"old\": 60}}}}");

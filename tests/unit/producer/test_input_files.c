@@ -249,6 +249,7 @@ static void numbers_that_would_be_times_in_1970(void **state)
          "hardly counts in the given unit: write ISO 8601 (2025-03-04)\n6 E5 41\n");
     ROWS("a.jsonl", "{\"employee_id\":\"a\",\"Age\":41,\"occurred_at\":20250304}\n",
          "a.jsonl:1: field occurred_at: wrong_type: a number that would be a time in 1970");
+    ROWS("a.jsonl", "{\"employee_id\":\"a\",\"Age\":41,\"occurred_at\":\"1970-06-01\"}\n", "1 a 41\n");
 }
 
 static void texts_that_mean_nothing(void **state)

@@ -5,6 +5,8 @@
 
 #include <jansson.h>
 
+#include "base/certificates.h"
+#include "base/clock.h"
 #include "scorer/http/access_log.h"
 #include "scorer/http/event_sender.h"
 #include "scorer/http/health.h"
@@ -25,6 +27,7 @@ struct lab {
     struct model_holder *models;
     struct access_log *access;
     struct event_sender *event_sender;
+    struct certificates certificates;
     struct http_view view;
     struct buffer text;
 };
@@ -86,10 +89,12 @@ static void set_up(struct lab *lab)
     assert_int_equal(event_sender_new(&lab->settings, &lab->event_sender, &err), STATUS_OK);
     strcpy(lab->progress[0].name, "score-0");
     lab->progress[0].progress = &lab->loop;
+    lab->certificates.items[1].expires_s = clock_real_us(&clock_system) / 1000000 + 7 * 86400;
     lab->view = (struct http_view){.settings = &lab->settings,
                                    .models = lab->models,
                                    .counters = lab->list,
                                    .counters_count = 2,
+                                   .certificates = &lab->certificates,
                                    .progress = lab->progress,
                                    .progress_count = 1,
                                    .draining = &lab->draining,
@@ -177,6 +182,8 @@ static void a_label_is_escaped_and_numbers_are_sums(void **state)
     assert_non_null(strstr(lab.text.data, "\nattrition_model_info{name=\"used\",version=\"0\",alias=\"\"} 1\n"));
     assert_non_null(strstr(lab.text.data, "\nattrition_http_requests_total{route=\"none\",status=\"0\"} 1\n"));
     assert_non_null(strstr(lab.text.data, "\nattrition_http_request_seconds_bucket{le=\"0.001\"} 1\n"));
+    assert_non_null(
+        strstr(lab.text.data, "\nattrition_certificate_expiry_seconds{setting=\"KAFKA_SSL_CA_LOCATION\"} 604"));
     assert_non_null(strstr(lab.text.data, "\nattrition_http_in_flight 1\n"));
     assert_non_null(strstr(lab.text.data, "\nattrition_http_events_total{result=\"unknown\"} 0\n"));
     tear_down(&lab);
