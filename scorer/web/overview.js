@@ -24,7 +24,7 @@ function expectedTile(words, { groups, horizon_days: horizon, withheld }) {
   const sum = groups.reduce((all, group) => all + group.expected_exits, 0);
   const half = (side) => Math.sqrt(groups.reduce((all, group) => all + (group[side] - group.expected_exits) ** 2, 0));
   return tile(`expected ${words.events} in ${horizon} days`, number(sum),
-    `likely ${number(Math.max(sum - half("expected_low"), 0))} to ${number(sum + half("expected_high"))}${withheld ? `; ${withheld} small ${withheld === 1 ? words.group : words.groups} not counted` : ""}`);
+    `likely ${number(Math.max(sum - half("expected_low"), 0))} to ${number(sum + half("expected_high"))}${withheld ? `; ${withheld} small ${withheld === 1 ? "group" : "groups"} not counted` : ""}`);
 }
 
 function healthTile({ schema }, health) {
@@ -46,7 +46,7 @@ function groupBars(context) {
   if (!unit) return null;
   return panel(context, `Expected ${words.events} by ${unit.label.toLowerCase()}`, (options) => getGroups({ by: unit.name }, options), ({ groups, withheld, computed_at: at, is_current: isCurrent }) => [
     groups.length ? bars(`Expected ${words.events}`, groups.map((group) => ({
-      name: words.value(unit.name, group.members[unit.name]), value: group.expected_exits, low: group.expected_low, high: group.expected_high,
+      name: words.member(unit.name, group.members[unit.name]), value: group.expected_exits, low: group.expected_low, high: group.expected_high,
       href: placeOf(unit, group.members[unit.name]),
       text: number(group.expected_exits), note: `of ${number(group.employees)}`,
     }))) : empty("Every group is withheld: they are too small."),

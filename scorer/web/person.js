@@ -72,11 +72,7 @@ function trialPanels(context, row) {
 
 function shown(context, row) {
   const { words } = context;
-  const alerts = row.alerts.length ? card("Alerts", element("ul", { class: "plain" }, ...row.alerts.slice(0, 10).map((alert) => {
-    const item = alertItem(words, alert, { named: false });
-    item.append(element("small", {}, moment(alert.occurred_at)));
-    return item;
-  }))) : null;
+  const alerts = row.alerts.length ? card("Alerts", element("ul", { class: "plain" }, ...row.alerts.slice(0, 10).map((alert) => alertItem(words, alert, { named: false })))) : null;
   return [head(words, row), element("div", { class: "cards flow" }, historyCard(words, row), ...trialPanels(context, row), changesCard(words, row), alerts, outcomeCard(words, row)), recordCard(context, row)];
 }
 

@@ -57,12 +57,12 @@ function driftOf(context, answer) {
 
 function fairnessOf({ words }, answer) {
   const { figures, minimum_group: least } = answer;
-  if (!figures.length) return [empty(`Nothing to compare: the schema marks no ${words.group}, or each has fewer than ${least} ${words.many}.`), computed(answer)];
+  if (!figures.length) return [empty(`Nothing to compare: the schema marks no attribute for it, or each group has fewer than ${least} ${words.many}.`), computed(answer)];
   const flagged = figures.filter((row) => row.disparate).length;
   return [element("p", {}, flagged ? `${flagged} ${flagged === 1 ? "ratio is" : "ratios are"} below four fifths beyond chance.` : "No ratio is below four fifths beyond chance."),
-    table("Impact ratios", ["Attribute", capital(words.group), capital(words.many), "At risk", "Ratio", "95 %", "Finding"], figures.map((row) => [row.label, words.value(row.feature, row.member), number(row.employees), percent(row.flagged_share),
-      number(row.impact_ratio, 2), row.low === null ? "–" : `${number(row.low, 2)} to ${number(row.high, 2)}`, row.compared_with === null ? "compared with" : row.disparate ? element("span", { class: "raises" }, "▲ below 0.8") : "–"]), { className: "stacked" }),
-    element("p", { class: "hint" }, `Share at risk by that of the ${words.group} with the largest. ${capital(words.groups)} of fewer than ${least} are withheld.`), computed(answer)];
+    table("Impact ratios", ["Attribute", "Group", capital(words.many), "At risk", "Ratio", "95 % interval", "Finding"], figures.map((row) => [row.label, words.member(row.feature, row.member), number(row.employees), percent(row.flagged_share),
+      number(row.impact_ratio, 2), row.low === null ? "–" : `${number(row.low, 2)} to ${number(row.high, 2)}`, row.compared_with === null ? "the others are compared with it" : row.disparate ? element("span", { class: "raises" }, "▲ below 0.8") : "–"]), { className: "stacked" }),
+    element("p", { class: "hint" }, `Ratio: the share at risk by that of the group with the largest. Groups of fewer than ${least} are withheld.`), computed(answer)];
 }
 
 const PARTS = [["performance", "Expected and realised", performanceOf, "card wide"], ["calibration", "Calibration", calibrationOf, "card"], ["drift", "Drift against training", driftOf, "card"], ["fairness", "Fairness", fairnessOf, "card wide"]];

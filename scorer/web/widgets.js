@@ -1,7 +1,7 @@
 // What pages share: a panel with an answer of its own (loading, shown, empty, refused, unavailable), tables, meters, reasons.
 import { ApiError, PurposeNeeded } from "./api.js";
 import { address, button, element } from "./dom.js";
-import { percent } from "./words.js";
+import { moment, percent } from "./words.js";
 
 const SHOWN = 8;
 const RETRY_S = 4;
@@ -145,5 +145,5 @@ export function alertItem(words, alert, { named = true } = {}) {
   return element("li", {}, named ? [person(alert.employee_id), " "] : null, element("b", {}, words.alertKind(alert.kind)),
     `: ${alert.before ? `${percent(alert.before.risk)} → ` : ""}${percent(alert.after.risk)}`,
     driver ? element("small", { dir: "auto" }, `${words.label(driver.feature)}: ${words.value(driver.feature, driver.before)} → ${words.value(driver.feature, driver.after)}`) : null,
-    alert.cause === "MODEL" || alert.cause === "BOTH" ? element("small", {}, `because of ${words.alertCause(alert.cause)}`) : null);
+    alert.cause === "MODEL" || alert.cause === "BOTH" ? element("small", {}, `because of ${words.alertCause(alert.cause)}`) : null, element("small", {}, moment(alert.occurred_at)));
 }

@@ -54,6 +54,13 @@ export class Words {
     return typeof value === "object" ? JSON.stringify(value) : String(value).replaceAll("_", " ");
   }
 
+  // A group of /groups and /model/quality: of a number it is a band, "30000 to under 60000".
+  member(name, member) {
+    const column = this.columns.get(name);
+    if (member === "missing" && !column?.values?.includes(member)) return "not known";
+    return column?.kind === "numeric" ? member.replace(/\d+(\.\d+)?/g, (digits) => number(Number(digits), 2)) : this.value(name, member);
+  }
+
   // A contribution, or a sum of them.
   contribution(value) { return this.inLogOdds ? signed(value) : points(value); }
 

@@ -89,7 +89,7 @@ def send(lab, url):
 
 EVERY_TEXT = """() => [document.title, ...[...document.querySelectorAll("body *")].flatMap((node) => [
     ...[...node.childNodes].filter((child) => child.nodeType === 3 && !node.closest("script, style, noscript, template")).map((child) => child.data),
-    ...["aria-label", "title", "placeholder", "alt", "data-head"].map((name) => node.getAttribute(name))])].filter((text) => text && text.trim())"""
+    ...["aria-label", "title", "placeholder", "alt"].map((name) => node.getAttribute(name))])].filter((text) => text && text.trim())"""
 NO_NUMBER = re.compile(r"\b(NaN|undefined|null|Infinity|\[object|\d+\.\d{5,})")
 
 
@@ -105,7 +105,7 @@ def walk(lab, visit):
         visit.settled()
         texts[name] = visit.page.evaluate(EVERY_TEXT)
         visit.picture(f"loans-{re.sub('[^a-z0-9]+', '-', name.lower())}")
-        lab.equal(f"{name}: no word of employment", sorted({text for text in texts[name] if OTHER_DOMAIN.search(text)}), [])
+        lab.equal(f"{name}: no word of employment", sorted({text for text in texts[name] if OTHER_DOMAIN.search(text.replace("employee_id", ""))}), [])
         lab.equal(f"{name}: no number that is none", [text for text in texts[name] if NO_NUMBER.search(text)], [])
     return {name: "\n".join(parts) for name, parts in texts.items()}
 
