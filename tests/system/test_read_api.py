@@ -179,6 +179,22 @@ def looked_at(lab, scorer, url):
     lab.equal("of nobody else", [ask(scorer, "/employees/e2")[2][name] for name in ("exits", "reviews")], [[], []])
 
 
+def scraper(lab, scorer, url):
+    """Whoever walks all pages of 10,000 hostile names gets each once; the log names all of them, and has what for."""
+    names = "('<script>' || n || '</script>', chr(8238) || 'evil' || n, repeat(chr(128512), 100) || n, rpad(n::text, 256, 'x'), n || '/../?a&b=%41#', '=cmd|' || n)"
+    lab.sql(url, f"""{ROW.replace("$at", "5").replace("$version", "1").replace("$overtime", "No")} FROM (SELECT 10000 + 10 * n + k AS n, id, 0.01 AS r FROM generate_series(1, 1667) AS n, unnest(ARRAY[{names[1:-1]}]) WITH ORDINALITY AS h (id, k)) AS x;
+        INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions WHERE source_offset > 510000""")
+    began, ids, cursor = lab.number(url, "SELECT max(id) FROM attrition.access_log"), [], {}
+    while cursor is not None:
+        status, _, page = ask(scorer, query(limit=1000, sort="employee_id", **cursor), headers={"X-Purpose": "all of them"})
+        ids += [employee["employee_id"] for employee in page["employees"]]
+        cursor = {"cursor": page["next"]} if page["next"] else None
+    wanted = [row[0] for row in lab.sql(url, 'SELECT employee_id FROM attrition.latest_predictions ORDER BY employee_id COLLATE "C"')]
+    lab.check("a scraper gets each of 10,000 hostile names once, in order", len(ids) > 10000 and ids == wanted, len(ids))
+    lab.equal("and is logged with all of them", lab.sql(url, f"SELECT count(DISTINCT e), min(purpose) FROM attrition.access_log, unnest(employees) AS e WHERE id > {began}"), [[str(len(ids)), "all of them"]])
+    lab.sql(url, "DELETE FROM attrition.latest_predictions WHERE source_offset > 510000; DELETE FROM attrition.predictions WHERE source_offset > 510000")
+
+
 def read_only(lab, scorer, url):
     """PostgreSQL takes no writes of the service: no names, kept groups, and 200 once it does again."""
     fresh = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'api_writer'"
@@ -486,6 +502,7 @@ with Lab(STATE_TOPIC="none") as lab:
     who_saw_whom(lab, scorer, url)
     erased(lab, scorer, url)
     erased_meanwhile(lab, scorer, url)
+    scraper(lab, scorer, url)
     read_only(lab, scorer, url)
     wide(lab, broker, url, tokens)
     dead_letters(lab, scorer, url)
