@@ -3,7 +3,7 @@ import { getAlerts, getEmployees, getGroups, getHealth, now } from "./api.js";
 import { bars } from "./charts.js";
 import { address, element } from "./dom.js";
 import { alertItem, empty, panel, person, reasonText, table, tile } from "./widgets.js";
-import { capital, day, modelName, number, percent, points } from "./words.js";
+import { capital, day, modelName, number, percent, points, risk } from "./words.js";
 
 const DAYS = 7;
 const TOP = 6;
@@ -57,7 +57,7 @@ function groupBars(context) {
 function topPeople(context) {
   const { words } = context;
   return panel(context, "Highest risk", (options) => getEmployees({ sort: "risk", limit: TOP }, options), ({ employees }) => (employees.length
-    ? table("Highest risk", [capital(words.one), "Risk", "Main reason"], employees.map((row) => [person(row.employee_id), percent(row.risk), reasonText(words, row.reasons[0])]))
+    ? table("Highest risk", [capital(words.one), "Risk", "Main reason"], employees.map((row) => [person(row.employee_id), risk(row.risk), reasonText(words, row.reasons[0])]))
     : empty(`Nobody has a score yet. Send ${words.many} to the stream, and they appear here.`)));
 }
 

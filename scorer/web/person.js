@@ -78,7 +78,7 @@ function shown(context, row) {
 
 export function showPerson(context) {
   const { words, id } = context;
-  const gone = () => empty(`Nobody of this id is there: never scored, no longer a current ${words.one}, or erased.`, element("a", { href: address("people") }, `To the ${words.many}`));
+  const gone = () => empty(`Nobody has this id now: never scored, no longer a current ${words.one}, or erased.`, element("a", { href: address("people") }, `To the ${words.many}`));
   context.root.append(element("p", { class: "crumbs" }, element("a", { href: address("people") }, `‹ ${capital(words.many)}`)), element("h1", { class: "id", dir: "auto" }, id ?? ""),
     panel(context, null, (options) => getEmployee(id ?? "", options), (row) => shown(context, row), { className: "person", notFound: gone }));
 }

@@ -23,8 +23,8 @@ function listed({ words, signal }, by, answer) {
     element("section", { class: "card" }, element("h2", {}, `Expected ${words.events} in ${horizon} days`),
       bars(`Expected ${words.events}`, [...groups].sort((a, b) => b.expected_exits - a.expected_exits).map((group) => ({ name: name(group), value: group.expected_exits, low: group.expected_low, high: group.expected_high, text: `${number(group.expected_exits)}`, note: `${number(group.expected_low)} to ${number(group.expected_high)}` }))),
       element("p", { class: "hint" }, "The line is the interval of 95 %.")),
-    element("section", { class: "card" }, element("h2", {}, "Expected against what came"),
-      table("Groups", [by.map((field) => words.label(field)).join(", "), capital(words.many), "Expected", "Share", `Came, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), percent(group.expected_exits / group.employees, 0), number(group.realised_exits),
+    element("section", { class: "card" }, element("h2", {}, "Expected and realised"),
+      table("Groups", [by.map((field) => words.label(field)).join(", "), capital(words.many), "Expected", "Share", `Realised, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), percent(group.expected_exits / group.employees, 0), number(group.realised_exits),
         percent(group.flagged_share, 0), group.drivers.map((driver) => words.label(driver.feature)).join(", ") || "–"])),
       element("p", { class: "hint" }, `The largest expected share comes first. Computed ${moment(at)}, once a day${isCurrent ? "" : "; today's figures are not there yet"}; nobody is named here.`),
       element("p", {}, ...csvButton(words.groups, async () => [(await getGroupsCsv({ by: by.join(",") }, { signal })).text])))];

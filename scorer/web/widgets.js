@@ -134,9 +134,9 @@ export function reasonList(words, attributes, reasons, wasOpen = false) {
 
 export const unitHint = (words) => element("p", { class: "hint" }, `In ${words.contributionUnit}. What raises the risk goes right, what lowers it left.`);
 
-export function counterfactualText(words, { counterfactual }) {
+export function counterfactualText(words, { counterfactual, prediction }) {
   if (!counterfactual) return "No single change within the schema's ranges does.";
-  return `${words.label(counterfactual.feature)}: ${words.value(counterfactual.feature, counterfactual.value)} alone would make it ${percent(counterfactual.probability)}.`;
+  return `${words.label(counterfactual.feature)}: ${words.value(counterfactual.feature, counterfactual.value)} alone would make it ${percent(counterfactual.probability)}: ${words.isPositive(prediction) ? "not at risk" : "at risk"}.`;
 }
 
 // One alert in words.

@@ -148,7 +148,7 @@ def one(lab, visit):
         visit.settled()
     lab.check("hostile ids have their page", page.locator("main img, main script").count() == 0)
     visit.open("#/person/gone")
-    visit.wait_text("main", "Nobody of this id is there")
+    visit.wait_text("main", "Nobody has this id now")
     visit.open("#/what-if?id=gone")
     visit.wait_text("#notice", "Start from a sample")
 
@@ -159,6 +159,7 @@ def addresses(lab, visit):
     visit.open("#/people?sort=-MonthlyIncome")
     page.wait_for_selector("tbody tr")
     lab.equal("any order that the address asks for is named", page.locator("#sort option:checked").inner_text(), "Monthly income, descending")
+    lab.check("and its values are shown", "Monthly income" in page.locator("thead th").all_inner_texts() and "3,400" in page.locator("tbody").inner_text())
     visit.open("#/people?where=Nothing=1&cursor=00")
     visit.wait_text("main", "does not accept this question")
     page.click("text=Start afresh")
@@ -199,7 +200,7 @@ def clocks(lab, scorer, browser, url):
 
 def teams(lab, visit):
     visit.page.click("#go-teams")
-    visit.wait_text("main", "Expected against what came")
+    visit.wait_text("main", "Expected and realised")
     lab.check("groups with interval", "to" in visit.text(".bar-text small"), visit.text(".bar-text"))
     with visit.page.expect_download() as download:
         visit.page.click("#csv")
@@ -287,7 +288,7 @@ def looks(lab, scorer, browser):
 
 
 def two_tabs(lab, scorer, browser):
-    """Each tab has its own token, purpose and form; of two that move the alias, the second is told."""
+    """Each tab has its own token, purpose and form; of two that move the alias, the second learns of it."""
     visit = Visit(browser, scorer, token="token-of-all", purpose="a test", at="#/what-if?id=e1")
     first, second = visit.page, visit.context.new_page()
     first.wait_for_selector("#result-body:not([hidden])")
@@ -321,7 +322,7 @@ def long_filters(lab, scorer, browser):
         height = visit.page.evaluate("document.querySelector('main').scrollHeight")
         lab.check(f"10 KB of {query[:12]}: refused, in a page of its size", overflow == 0 and height < 3000, (overflow, height))
     visit.open("#/person/" + "x" * 10000)
-    visit.wait_text("main", "Nobody of this id is there")
+    visit.wait_text("main", "Nobody has this id now")
     lab.equal("an id of 10 KB is nobody", visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0)
     visit.close()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""200 readers at once and a PostgreSQL that is killed, while events come: scoring goes on as if nothing was, readers are told what is
+"""200 readers at once and a PostgreSQL that is killed, while events come: scoring goes on as if nothing was, readers read what is
 wrong, the open pages say so and recover by themselves, and nothing is lost."""
 import collections
 import http.client
