@@ -96,9 +96,8 @@ NO_NUMBER = re.compile(r"\b(NaN|undefined|null|Infinity|\[object|\d+\.\d{5,})")
 def walk(lab, visit):
     """Every page; its texts, seen and unseen."""
     texts = {}
-    for name in PAGES:
-        visit.open(f"#/{name}")
-        visit.page.reload()
+    for number, name in enumerate(PAGES):
+        visit.open(f"?{number}#/{name}")  # a load of its own
         visit.page.wait_for_selector("main h1")
         if name.startswith("what-if"):
             visit.page.wait_for_selector("#result-body:not([hidden])")
