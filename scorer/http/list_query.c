@@ -154,7 +154,7 @@ static bool read_q(const char *text, struct list_query *out, struct answer *answ
 {
     const char *flaw = *text ? id_flaw(span_of(text)) : NULL;
     if (flaw)
-        answer_detail(answer, 400, "q: it %s, so it is part of no employee id", flaw);
+        answer_detail(answer, 400, "q: it %s, so it is part of no id", flaw);
     out->q = *text ? text : NULL;
     return !flaw;
 }

@@ -159,12 +159,12 @@ static void find_list(struct ask *ask)
     if (!ask->count && ask->faults.count == faults)
         faults_add(&ask->faults, loc, EVENT_MISSING_REQUIRED, "an empty list");
     if (ask->count > ROWS_MAX) {
-        faults_add(&ask->faults, loc, EVENT_LIMIT, "more than 1000 employees");
+        faults_add(&ask->faults, loc, EVENT_LIMIT, "more than 1000 records");
         ask->count = 0;
     }
     if (ask->counterfactual && ask->count > COUNTERFACTUALS_MOST)
         faults_add(&ask->faults, loc_name(loc_name((struct loc){0}, "query"), "counterfactual"), EVENT_LIMIT,
-                   "of more than 20 employees at once");
+                   "of more than 20 records at once");
 }
 
 static void write_answer(const struct ask *ask, struct rows *rows, struct answer *answer)

@@ -99,7 +99,7 @@ const char *route_late(const struct route *route)
         return "PostgreSQL has not answered within 10 s: ask for less, or again later";
     if (route_waits(route))
         return "the model registry has not answered within 10 s: ask again later";
-    return "no scores within 10 s: the service is busy, or this asks for too much: send fewer employees at once";
+    return "no scores within 10 s: the service is busy, or this asks for too much: send fewer records at once";
 }
 
 bool route_is_probe(const struct route *route)

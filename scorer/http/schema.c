@@ -24,7 +24,7 @@ void schema_read_samples(const struct settings *settings, struct buffer *out)
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         return;
     buffer_clear(out);
-    log_warn("http", "%s: the page has no sample employees", err.text);
+    log_warn("http", "%s: the page has no samples", err.text);
 }
 
 /* The event's field of attributes is the last of its envelope. */

@@ -129,7 +129,7 @@ export function calibrationChart(label, bins) {
     return [...yAxis(width, y, scale, (value) => percent(value, 0)), svg("line", { class: "mark", x1: x(0), y1: y(0), x2: x(most), y2: y(most) }),
       ...bins.map((bin) => svg("line", { class: "whisker", x1: x(bin.risk), x2: x(bin.risk), y1: y(bin.share_low), y2: y(bin.share_high) })),
       svg("polyline", { class: "line", points: bins.map((bin) => `${x(bin.risk).toFixed(1)},${y(bin.share).toFixed(1)}`).join(" ") }),
-      ...bins.map((bin) => svg("circle", { class: "dot over", cx: x(bin.risk), cy: y(bin.share), r: 3.5 }, svg("title", {}, `Risk ${percent(bin.risk)}: ${percent(bin.share)} came, of ${number(bin.employees)}`))),
+      ...bins.map((bin) => svg("circle", { class: "dot over", cx: x(bin.risk), cy: y(bin.share), r: 3.5 }, svg("title", {}, `Risk ${percent(bin.risk)}: ${percent(bin.share)} realised, of ${number(bin.employees)}`))),
       xLabel(x(0), height, "risk 0 %", "start"), xLabel(x(most), height, percent(most, 0), "end")];
   });
 }

@@ -3,7 +3,7 @@ import { getAlerts, getEmployees, getGroups, getHealth, now } from "./api.js";
 import { bars } from "./charts.js";
 import { address, element } from "./dom.js";
 import { alertItem, empty, panel, person, reasonText, table, tile } from "./widgets.js";
-import { capital, day, modelName, number, percent, points } from "./words.js";
+import { capital, day, modelName, number, percent, points, risk } from "./words.js";
 
 const DAYS = 7;
 const TOP = 6;
@@ -24,7 +24,7 @@ function expectedTile(words, { groups, horizon_days: horizon, withheld }) {
   const sum = groups.reduce((all, group) => all + group.expected_exits, 0);
   const half = (side) => Math.sqrt(groups.reduce((all, group) => all + (group[side] - group.expected_exits) ** 2, 0));
   return tile(`expected ${words.events} in ${horizon} days`, number(sum),
-    `likely ${number(Math.max(sum - half("expected_low"), 0))} to ${number(sum + half("expected_high"))}${withheld ? `; ${withheld} small ${withheld === 1 ? words.group : words.groups} not counted` : ""}`);
+    `likely ${number(Math.max(sum - half("expected_low"), 0))} to ${number(sum + half("expected_high"))}${withheld ? `; ${withheld} small ${withheld === 1 ? "group" : "groups"} not counted` : ""}`);
 }
 
 function healthTile({ schema }, health) {
@@ -46,7 +46,7 @@ function groupBars(context) {
   if (!unit) return null;
   return panel(context, `Expected ${words.events} by ${unit.label.toLowerCase()}`, (options) => getGroups({ by: unit.name }, options), ({ groups, withheld, computed_at: at, is_current: isCurrent }) => [
     groups.length ? bars(`Expected ${words.events}`, groups.map((group) => ({
-      name: words.value(unit.name, group.members[unit.name]), value: group.expected_exits, low: group.expected_low, high: group.expected_high,
+      name: words.member(unit.name, group.members[unit.name]), value: group.expected_exits, low: group.expected_low, high: group.expected_high,
       href: placeOf(unit, group.members[unit.name]),
       text: number(group.expected_exits), note: `of ${number(group.employees)}`,
     }))) : empty("Every group is withheld: they are too small."),
@@ -57,7 +57,7 @@ function groupBars(context) {
 function topPeople(context) {
   const { words } = context;
   return panel(context, "Highest risk", (options) => getEmployees({ sort: "risk", limit: TOP }, options), ({ employees }) => (employees.length
-    ? table("Highest risk", [capital(words.one), "Risk", "Main reason"], employees.map((row) => [person(row.employee_id), percent(row.risk), reasonText(words, row.reasons[0])]))
+    ? table("Highest risk", [capital(words.one), "Risk", "Main reason"], employees.map((row) => [person(row.employee_id), risk(row.risk), reasonText(words, row.reasons[0])]))
     : empty(`Nobody has a score yet. Send ${words.many} to the stream, and they appear here.`)));
 }
 

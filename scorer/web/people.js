@@ -3,7 +3,7 @@ import { getEmployees, getEmployeesCsv } from "./api.js";
 import { trendLine } from "./charts.js";
 import { address, button, element } from "./dom.js";
 import { csvButton, decision, empty, meter, panel, person, reasonText, table } from "./widgets.js";
-import { capital, day, number, percent } from "./words.js";
+import { capital, day, number, percent, risk } from "./words.js";
 
 const LIMIT = 50;
 const CSV_LIMIT = 1000;
@@ -117,9 +117,15 @@ async function allPages(context, said) {
   return parts;
 }
 
-function rowOf(words, units, row) {
-  return [person(row.employee_id), element("span", { class: "risk" }, element("b", {}, percent(row.risk)), meter(row.risk, row.threshold)), decision(words, row.decision), trendOf(row.trend, row.threshold), reasonText(words, row.reasons[0]),
-    ...units.map((column) => words.value(column.name, row.attributes[column.name])), day(row.scored_at)];
+// Two parts of the organisation, and what the question is about.
+function columnsOf({ words, query }) {
+  const asked = [query.get("sort") ?? "", ...query.getAll("where")].map((text) => words.columns.get(text.replace(/^-|=.*/gs, "")));
+  return [...new Set([...words.units.filter((column) => column.kind === "nominal").slice(0, 2), ...asked])].filter(Boolean);
+}
+
+function rowOf(words, columns, row) {
+  return [person(row.employee_id), element("span", { class: "risk" }, element("b", {}, risk(row.risk)), meter(row.risk, row.threshold)), decision(words, row.decision), trendOf(row.trend, row.threshold), reasonText(words, row.reasons[0]),
+    ...columns.map((column) => words.value(column.name, row.attributes[column.name])), day(row.scored_at)];
 }
 
 function listed(context, { employees, total, next }) {
@@ -127,11 +133,11 @@ function listed(context, { employees, total, next }) {
   const isFiltered = query.has("q") || query.has("where");
   if (!employees.length) return empty(isFiltered ? `No ${words.one} matches.` : `Nobody has a score yet. Send ${words.many} to the stream, and they appear here.`,
     isFiltered ? element("a", { href: address("people") }, `All ${words.many}`) : null);
-  const units = words.units.filter((column) => column.kind === "nominal").slice(0, 2);
+  const columns = columnsOf(context);
   const paged = new URLSearchParams(query);
   if (next) paged.set("cursor", next);
   return [element("div", { class: "row between" }, element("span", { class: "hint", role: "status" }, total === null ? `${employees.length} more` : `${number(total)} ${total === 1 ? words.one : words.many}`), element("span", {}, ...csvButton(words.many, (said) => allPages(context, said)))),
-    table(capital(words.many), ["Id", "Risk", "Decision", "Trend", "Main reason", ...units.map((column) => column.label), "Scored"], employees.map((row) => rowOf(words, units, row)), { className: "people" }),
+    table(capital(words.many), ["Id", "Risk", "Decision", "Trend", "Main reason", ...columns.map((column) => column.label), "Scored"], employees.map((row) => rowOf(words, columns, row)), { className: "people" }),
     element("p", { class: "row pager" }, query.has("cursor") ? button("‹ Back", () => history.back()) : null, next ? element("a", { class: "button", id: "next", href: `#/people?${paged}` }, "Next ›") : null)];
 }
 

@@ -72,17 +72,13 @@ function trialPanels(context, row) {
 
 function shown(context, row) {
   const { words } = context;
-  const alerts = row.alerts.length ? card("Alerts", element("ul", { class: "plain" }, ...row.alerts.slice(0, 10).map((alert) => {
-    const item = alertItem(words, alert, { named: false });
-    item.append(element("small", {}, moment(alert.occurred_at)));
-    return item;
-  }))) : null;
+  const alerts = row.alerts.length ? card("Alerts", element("ul", { class: "plain" }, ...row.alerts.slice(0, 10).map((alert) => alertItem(words, alert, { named: false })))) : null;
   return [head(words, row), element("div", { class: "cards flow" }, historyCard(words, row), ...trialPanels(context, row), changesCard(words, row), alerts, outcomeCard(words, row)), recordCard(context, row)];
 }
 
 export function showPerson(context) {
   const { words, id } = context;
-  const gone = () => empty(`Nobody of this id is there: never scored, no longer a current ${words.one}, or erased.`, element("a", { href: address("people") }, `To the ${words.many}`));
+  const gone = () => empty(`Nobody has this id now: never scored, no longer a current ${words.one}, or erased.`, element("a", { href: address("people") }, `To the ${words.many}`));
   context.root.append(element("p", { class: "crumbs" }, element("a", { href: address("people") }, `‹ ${capital(words.many)}`)), element("h1", { class: "id", dir: "auto" }, id ?? ""),
     panel(context, null, (options) => getEmployee(id ?? "", options), (row) => shown(context, row), { className: "person", notFound: gone }));
 }

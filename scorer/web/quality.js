@@ -15,12 +15,12 @@ function performanceOf({ words }, answer) {
   const { figures, horizon_days: horizon, minimum_group: least } = answer;
   if (!figures.length) return empty(`Nothing was scored of late, or fewer than ${least} ${words.many} a month.`);
   const few = figures.some((row) => !row.expected.is_enough);
-  return [table("Expected and realised performance by month of scoring", ["Scored in", "Model", capital(words.many), `${capital(words.events)}: expected`, "came", "Precision: expected", "came", "Recall: expected", "came", "AUC: expected", "came"],
+  return [table("Expected and realised performance by month of scoring", ["Scored in", "Model", capital(words.many), `${capital(words.events)}: expected`, "realised", "Precision: expected", "realised", "Recall: expected", "realised", "AUC: expected", "realised"],
     figures.map(({ cohort, model, employees, expected, realised }) => [`${month(cohort)}${expected.is_enough ? "" : " *"}`, model.version ?? model.name, number(employees), number(expected.exits), realised ? number(realised.exits) : "–",
       withRange(expected.precision, expected.precision_low, expected.precision_high), realised ? withRange(realised.precision, realised.precision_low, realised.precision_high) : "–",
       withRange(expected.recall, expected.recall_low, expected.recall_high), realised ? withRange(realised.recall, realised.recall_low, realised.recall_high) : "–",
       number(expected.auc, 2), realised ? number(realised.auc, 2) : "–"]), { className: "stacked" }),
-  element("p", { class: "hint" }, `“Expected” holds as far as the risks are calibrated. “Came” is known ${number(horizon)} days after scoring, once the whole horizon has passed${figures.some((row) => row.realised) ? "" : "; no month is so old yet"}.`),
+  element("p", { class: "hint" }, `“Expected” holds as far as the risks are calibrated. “Realised” is known ${number(horizon)} days after scoring, once the whole horizon has passed${figures.some((row) => row.realised) ? "" : "; no month is so old yet"}.`),
   few ? element("p", { class: "hint" }, `* fewer than 30 ${words.events}, others or flagged ${words.many}: such figures say little.`) : null, computed(answer)];
 }
 
@@ -30,8 +30,8 @@ function calibrationOf({ words, schema }, answer) {
   if (!mine?.bins.length) return [empty(figures.length ? `Too few: every tenth of risk has fewer than ${least} ${words.many}.` : `No outcomes yet: nobody was scored more than ${number(horizon)} days ago.`), computed(answer)];
   const exits = mine.bins.reduce((sum, bin) => sum + bin.exits, 0);
   return [calibrationChart(`Realised share by risk, of ${number(mine.employees)} ${words.many}`, mine.bins),
-    element("p", { class: "hint" }, `${modelName(mine.model)}: ${number(mine.employees)} ${words.many}, ${number(exits)} ${words.events}. On the dashed line as many came as expected; lines up and down are intervals of 95 %.${mine.withheld ? ` ${mine.withheld} tenths of risk with fewer than ${least} are withheld.` : ""}`),
-    element("details", {}, element("summary", {}, "As a table"), table("Calibration", ["Risk", capital(words.many), "Expected", "Came", "95 %"], mine.bins.map((bin) => [range(bin.low, bin.high), number(bin.employees), percent(bin.risk), percent(bin.share), range(bin.share_low, bin.share_high)]))), computed(answer)];
+    element("p", { class: "hint" }, `${modelName(mine.model)}: ${number(mine.employees)} ${words.many}, ${number(exits)} ${words.events}. On the dashed line there are as many as expected; lines up and down are intervals of 95 %.${mine.withheld ? ` ${mine.withheld} tenths of risk with fewer than ${least} are withheld.` : ""}`),
+    element("details", {}, element("summary", {}, "As a table"), table("Calibration", ["Risk", capital(words.many), "Expected", "Realised", "95 % interval"], mine.bins.map((bin) => [range(bin.low, bin.high), number(bin.employees), percent(bin.risk), percent(bin.share), range(bin.share_low, bin.share_high)]))), computed(answer)];
 }
 
 function driftText({ psi, psi_by_chance: chance, has_drifted: has }) {
@@ -57,12 +57,12 @@ function driftOf(context, answer) {
 
 function fairnessOf({ words }, answer) {
   const { figures, minimum_group: least } = answer;
-  if (!figures.length) return [empty(`Nothing to compare: the schema marks no ${words.group}, or each has fewer than ${least} ${words.many}.`), computed(answer)];
+  if (!figures.length) return [empty(`Nothing to compare: the schema marks no attribute for it, or each group has fewer than ${least} ${words.many}.`), computed(answer)];
   const flagged = figures.filter((row) => row.disparate).length;
   return [element("p", {}, flagged ? `${flagged} ${flagged === 1 ? "ratio is" : "ratios are"} below four fifths beyond chance.` : "No ratio is below four fifths beyond chance."),
-    table("Impact ratios", ["Attribute", capital(words.group), capital(words.many), "At risk", "Ratio", "95 %", "Finding"], figures.map((row) => [row.label, words.value(row.feature, row.member), number(row.employees), percent(row.flagged_share),
-      number(row.impact_ratio, 2), row.low === null ? "–" : `${number(row.low, 2)} to ${number(row.high, 2)}`, row.compared_with === null ? "compared with" : row.disparate ? element("span", { class: "raises" }, "▲ below 0.8") : "–"]), { className: "stacked" }),
-    element("p", { class: "hint" }, `Share at risk by that of the ${words.group} with the largest. ${capital(words.groups)} of fewer than ${least} are withheld.`), computed(answer)];
+    table("Impact ratios", ["Attribute", "Group", capital(words.many), "At risk", "Ratio", "95 % interval", "Finding"], figures.map((row) => [row.label, words.member(row.feature, row.member), number(row.employees), percent(row.flagged_share),
+      number(row.impact_ratio, 2), row.low === null ? "–" : `${number(row.low, 2)} to ${number(row.high, 2)}`, row.compared_with === null ? "the others are compared with it" : row.disparate ? element("span", { class: "raises" }, "▲ below 0.8") : "–"]), { className: "stacked" }),
+    element("p", { class: "hint" }, `Ratio: the share at risk by that of the group with the largest. Groups of fewer than ${least} are withheld.`), computed(answer)];
 }
 
 const PARTS = [["performance", "Expected and realised", performanceOf, "card wide"], ["calibration", "Calibration", calibrationOf, "card"], ["drift", "Drift against training", driftOf, "card"], ["fairness", "Fairness", fairnessOf, "card wide"]];

@@ -16,17 +16,17 @@ function choose(context, by) {
 
 function listed({ words, signal }, by, answer) {
   const { groups, withheld, minimum_group: least, horizon_days: horizon, computed_at: at, is_current: isCurrent } = answer;
-  const note = withheld ? element("p", { class: "notice calm" }, `${withheld} ${withheld === 1 ? `${words.group} is` : `${words.groups} are`} withheld: fewer than ${least} ${words.many}, nearly all alike, or such that others could be had by subtraction.`) : null;
+  const note = withheld ? element("p", { class: "notice calm" }, `${withheld} ${withheld === 1 ? "group is" : "groups are"} withheld: fewer than ${least} ${words.many}, nearly all alike, or such that others could be had by subtraction.`) : null;
   if (!groups.length) return [empty(`There is nothing that can be shown by this.`), note];
-  const name = (group) => by.map((field) => words.value(field, group.members[field])).join(", ");
+  const name = (group) => by.map((field) => words.member(field, group.members[field])).join(", ");
   return [note,
     element("section", { class: "card" }, element("h2", {}, `Expected ${words.events} in ${horizon} days`),
-      bars(`Expected ${words.events}`, groups.map((group) => ({ name: name(group), value: group.expected_exits, low: group.expected_low, high: group.expected_high, text: `${number(group.expected_exits)}`, note: `${number(group.expected_low)} to ${number(group.expected_high)}` }))),
-      element("p", { class: "hint" }, "The line is the interval of 95 %; the largest expected share comes first.")),
-    element("section", { class: "card" }, element("h2", {}, "Expected against what came"),
-      table("Groups", [capital(words.group), capital(words.many), "Expected", `Came, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), number(group.realised_exits),
+      bars(`Expected ${words.events}`, [...groups].sort((a, b) => b.expected_exits - a.expected_exits).map((group) => ({ name: name(group), value: group.expected_exits, low: group.expected_low, high: group.expected_high, text: `${number(group.expected_exits)}`, note: `${number(group.expected_low)} to ${number(group.expected_high)}` }))),
+      element("p", { class: "hint" }, "The line is the interval of 95 %.")),
+    element("section", { class: "card" }, element("h2", {}, "Expected and realised"),
+      table("Groups", [by.map((field) => words.label(field)).join(", "), capital(words.many), "Expected", "Share", `Realised, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), percent(group.expected_exits / group.employees, 0), number(group.realised_exits),
         percent(group.flagged_share, 0), group.drivers.map((driver) => words.label(driver.feature)).join(", ") || "–"])),
-      element("p", { class: "hint" }, `Computed ${moment(at)}, once a day${isCurrent ? "" : "; today's figures are not there yet"}; nobody is named here.`),
+      element("p", { class: "hint" }, `The largest expected share comes first. Computed ${moment(at)}, once a day${isCurrent ? "" : "; today's figures are not there yet"}; nobody is named here.`),
       element("p", {}, ...csvButton(words.groups, async () => [(await getGroupsCsv({ by: by.join(",") }, { signal })).text])))];
 }
 

@@ -98,7 +98,7 @@ class Trial {
       if (error.name === "AbortError") return;
       if (error instanceof PurposeNeeded) { context.askPurpose(); return; }
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 404) context.notice("Nobody of this id is there. Start from a sample, or fill the form.");
+      if (error.status === 404) context.notice("Nobody has this id now. Start from a sample, or fill the form.");
       else this.fail(error, () => this.fillPresent(id, kept));
     }
   }

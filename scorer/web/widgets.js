@@ -1,7 +1,7 @@
 // What pages share: a panel with an answer of its own (loading, shown, empty, refused, unavailable), tables, meters, reasons.
 import { ApiError, PurposeNeeded } from "./api.js";
 import { address, button, element } from "./dom.js";
-import { percent } from "./words.js";
+import { moment, percent } from "./words.js";
 
 const SHOWN = 8;
 const RETRY_S = 4;
@@ -134,9 +134,9 @@ export function reasonList(words, attributes, reasons, wasOpen = false) {
 
 export const unitHint = (words) => element("p", { class: "hint" }, `In ${words.contributionUnit}. What raises the risk goes right, what lowers it left.`);
 
-export function counterfactualText(words, { counterfactual }) {
+export function counterfactualText(words, { counterfactual, prediction }) {
   if (!counterfactual) return "No single change within the schema's ranges does.";
-  return `${words.label(counterfactual.feature)}: ${words.value(counterfactual.feature, counterfactual.value)} alone would make it ${percent(counterfactual.probability)}.`;
+  return `${words.label(counterfactual.feature)}: ${words.value(counterfactual.feature, counterfactual.value)} alone would make it ${percent(counterfactual.probability)}: ${words.isPositive(prediction) ? "not at risk" : "at risk"}.`;
 }
 
 // One alert in words.
@@ -145,5 +145,5 @@ export function alertItem(words, alert, { named = true } = {}) {
   return element("li", {}, named ? [person(alert.employee_id), " "] : null, element("b", {}, words.alertKind(alert.kind)),
     `: ${alert.before ? `${percent(alert.before.risk)} → ` : ""}${percent(alert.after.risk)}`,
     driver ? element("small", { dir: "auto" }, `${words.label(driver.feature)}: ${words.value(driver.feature, driver.before)} → ${words.value(driver.feature, driver.after)}`) : null,
-    alert.cause === "MODEL" || alert.cause === "BOTH" ? element("small", {}, `because of ${words.alertCause(alert.cause)}`) : null);
+    alert.cause === "MODEL" || alert.cause === "BOTH" ? element("small", {}, `because of ${words.alertCause(alert.cause)}`) : null, element("small", {}, moment(alert.occurred_at)));
 }

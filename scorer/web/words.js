@@ -7,6 +7,7 @@ const MINUS = "−";
 export const number = (value, digits = 0) =>
   value === null || value === undefined ? DASH : value.toLocaleString("en", { maximumFractionDigits: digits }).replace("-", MINUS);
 export const percent = (share, digits = 1) => (share === null || share === undefined ? DASH : `${number(100 * share, digits)} %`);
+export const risk = (share) => `${(100 * share).toFixed(1)} %`; // in a column: one under the other
 const sign = (value) => (value < 0 ? MINUS : "+");
 export const signed = (value, digits = 2) => sign(value) + Math.abs(value).toFixed(digits);
 export const points = (change) => `${signed(100 * change, 1)} pp`; // of two shares: percentage points
@@ -52,6 +53,13 @@ export class Words {
     if (column?.value_labels && column.range && !column.values) return column.value_labels[value - column.range[0]] ?? String(value);
     if (typeof value === "number") return number(value, 2);
     return typeof value === "object" ? JSON.stringify(value) : String(value).replaceAll("_", " ");
+  }
+
+  // A group of /groups and /model/quality: of a number it is a band, "30000 to under 60000".
+  member(name, member) {
+    const column = this.columns.get(name);
+    if (member === "missing" && !column?.values?.includes(member)) return "not known";
+    return column?.kind === "numeric" ? member.replace(/\d+(\.\d+)?/g, (digits) => number(Number(digits), 2)) : this.value(name, member);
   }
 
   // A contribution, or a sum of them.

@@ -148,7 +148,7 @@ def one(lab, visit):
         visit.settled()
     lab.check("hostile ids have their page", page.locator("main img, main script").count() == 0)
     visit.open("#/person/gone")
-    visit.wait_text("main", "Nobody of this id is there")
+    visit.wait_text("main", "Nobody has this id now")
     visit.open("#/what-if?id=gone")
     visit.wait_text("#notice", "Start from a sample")
 
@@ -159,6 +159,7 @@ def addresses(lab, visit):
     visit.open("#/people?sort=-MonthlyIncome")
     page.wait_for_selector("tbody tr")
     lab.equal("any order that the address asks for is named", page.locator("#sort option:checked").inner_text(), "Monthly income, descending")
+    lab.check("and its values are shown", "Monthly income" in page.locator("thead th").all_inner_texts() and "3,400" in page.locator("tbody").inner_text())
     visit.open("#/people?where=Nothing=1&cursor=00")
     visit.wait_text("main", "does not accept this question")
     page.click("text=Start afresh")
@@ -199,7 +200,7 @@ def clocks(lab, scorer, browser, url):
 
 def teams(lab, visit):
     visit.page.click("#go-teams")
-    visit.wait_text("main", "Expected against what came")
+    visit.wait_text("main", "Expected and realised")
     lab.check("groups with interval", "to" in visit.text(".bar-text small"), visit.text(".bar-text"))
     with visit.page.expect_download() as download:
         visit.page.click("#csv")
@@ -286,6 +287,46 @@ def looks(lab, scorer, browser):
     visit.close()
 
 
+def two_tabs(lab, scorer, browser):
+    """Each tab has its own token, purpose and form; of two that move the alias, the second learns of it."""
+    visit = Visit(browser, scorer, token="token-of-all", purpose="a test", at="#/what-if?id=e1")
+    first, second = visit.page, visit.context.new_page()
+    first.wait_for_selector("#result-body:not([hidden])")
+    first.select_option("#field-OverTime", label="No")
+    visit.wait_text("#change", "against the present")
+    second.goto(f"http://{scorer.http}/#/what-if?id=e1")
+    second.wait_for_selector("#token:not([hidden])")
+    second.fill("#token-value", "token-of-all")
+    second.click("#token button")
+    second.wait_for_selector("#purpose:not([hidden])")
+    second.fill("#purpose-value", "another test")
+    second.click("#purpose button")
+    second.wait_for_selector("#result-body:not([hidden])")
+    lab.equal("a trial stays in its tab", (first.input_value("#field-OverTime"), second.input_value("#field-OverTime")), ('"No"', '"Yes"'))
+    second.click("#forget")
+    second.wait_for_selector("#token:not([hidden])")
+    first.reload()
+    visit.wait_text("#change", "against the present")
+    lab.equal("who forgets does so in one tab", first.input_value("#field-OverTime"), '"No"')
+    visit.close()
+
+
+def long_filters(lab, scorer, browser):
+    """10 KB in the address: refused with a way out, and nothing runs out of the page."""
+    visit = Visit(browser, scorer, "light", 390, "token-of-all", "a test", at="#/nowhere")
+    for query, wanted in (("where=Department=" + "x" * 10000, "there are"), ("where=" + "x" * 10000 + "=1", "there are"), ("q=" + "%E2%80%AEx" * 3000, "does not accept"), ("cursor=" + "0" * 10000, "cursor")):
+        visit.open("#/people?" + query)
+        visit.wait_text("main", "does not accept this question")
+        visit.page.wait_for_selector("text=Start afresh")
+        overflow = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        height = visit.page.evaluate("document.querySelector('main').scrollHeight")
+        lab.check(f"10 KB of {query[:12]}: refused, in a page of its size", overflow == 0 and height < 3000, (overflow, height))
+    visit.open("#/person/" + "x" * 10000)
+    visit.wait_text("main", "Nobody has this id now")
+    lab.equal("an id of 10 KB is nobody", visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0)
+    visit.close()
+
+
 def refused(lab, scorer, browser, tokens):
     visit = Visit(browser, scorer, token="token-of-group", purpose="a test", at="#/people")
     visit.wait_text("main", "Your token does not open this")
@@ -368,5 +409,7 @@ with Lab(STATE_TOPIC="none") as lab, sync_playwright() as playwright:
     visit.close()
     looks(lab, scorer, browser)
     other_domain(lab, scorer, browser)
+    two_tabs(lab, scorer, browser)
+    long_filters(lab, scorer, browser)
     refused(lab, scorer, browser, tokens)
     browser.close()

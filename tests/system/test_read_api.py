@@ -179,6 +179,22 @@ def looked_at(lab, scorer, url):
     lab.equal("of nobody else", [ask(scorer, "/employees/e2")[2][name] for name in ("exits", "reviews")], [[], []])
 
 
+def scraper(lab, scorer, url):
+    """Whoever walks all pages of 10,000 hostile names gets each once; the log names all of them, and has what for."""
+    names = "('<script>' || n || '</script>', chr(8238) || 'evil' || n, repeat(chr(128512), 100) || n, rpad(n::text, 256, 'x'), n || '/../?a&b=%41#', '=cmd|' || n)"
+    lab.sql(url, f"""{ROW.replace("$at", "5").replace("$version", "1").replace("$overtime", "No")} FROM (SELECT 10000 + 10 * n + k AS n, id, 0.01 AS r FROM generate_series(1, 1667) AS n, unnest(ARRAY[{names[1:-1]}]) WITH ORDINALITY AS h (id, k)) AS x;
+        INSERT INTO attrition.latest_predictions SELECT * FROM attrition.predictions WHERE source_offset > 510000""")
+    began, ids, cursor = lab.number(url, "SELECT max(id) FROM attrition.access_log"), [], {}
+    while cursor is not None:
+        status, _, page = ask(scorer, query(limit=1000, sort="employee_id", **cursor), headers={"X-Purpose": "all of them"})
+        ids += [employee["employee_id"] for employee in page["employees"]]
+        cursor = {"cursor": page["next"]} if page["next"] else None
+    wanted = [row[0] for row in lab.sql(url, 'SELECT employee_id FROM attrition.latest_predictions ORDER BY employee_id COLLATE "C"')]
+    lab.check("a scraper gets each of 10,000 hostile names once, in order", len(ids) > 10000 and ids == wanted, len(ids))
+    lab.equal("and is logged with all of them", lab.sql(url, f"SELECT count(DISTINCT e), min(purpose) FROM attrition.access_log, unnest(employees) AS e WHERE id > {began}"), [[str(len(ids)), "all of them"]])
+    lab.sql(url, "DELETE FROM attrition.latest_predictions WHERE source_offset > 510000; DELETE FROM attrition.predictions WHERE source_offset > 510000")
+
+
 def read_only(lab, scorer, url):
     """PostgreSQL takes no writes of the service: no names, kept groups, and 200 once it does again."""
     fresh = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'api_writer'"
@@ -295,18 +311,21 @@ def erased(lab, scorer, url):
 
 
 def erased_meanwhile(lab, scorer, url):
-    """Between the reading and the writing of who was seen an erasure ends: with it the log has the receipt, without it the id."""
-    for name, end, logged in (("e4", "COMMIT", "attrition.receipt('e4')"), ("e5", "ROLLBACK", "'e5'")):
+    """An erasure that takes long is waited for by nobody; whether it then counts or not, the log has the receipts of those asked for meanwhile."""
+    for name, end in (("e4", "COMMIT"), ("e5", "ROLLBACK")):
         eraser = subprocess.Popen(["psql", "-Xq", "-d", url], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         eraser.stdin.write(f"BEGIN; SELECT attrition.erase_employee('{name}');\n")
         eraser.stdin.flush()
         lab.need("the erasure is under way", lambda: lab.number(url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted") > 0, 10)
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(ask, scorer, f"/employees/{name}", headers={"X-Request-Id": name})
-            lab.need("the log waits for it", lambda: lab.number(url, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'api_writer' AND wait_event = 'advisory'") == 1, 10)
-            eraser.communicate(f"{end};\n")
-            lab.equal(f"{end}: what was read before is answered", answer.result()[0], 200)
-        lab.equal("and logged", lab.sql(url, f"SELECT (employees = ARRAY[{logged}])::text FROM attrition.access_log WHERE request_id = '{name}'"), [["true"]])
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            asked = [pool.submit(ask, scorer, f"/employees/{id}", headers={"X-Request-Id": f"{name}-{id}"}) for id in (name, "e6", *[f"e{n}" for n in range(50, 80)])]
+            lab.equal("nobody who asks for names waits for it", {answer.result()[0] for answer in asked}, {200})
+        lab.check("it is still under way", lab.number(url, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%erase_employee%'") == 1)
+        eraser.communicate(f"{end};\n")
+        for id in (name, "e6"):
+            lab.equal(f"{end}: {id} is logged by the receipt", lab.sql(url, f"SELECT (employees = ARRAY[attrition.receipt('{id}')])::text FROM attrition.access_log WHERE request_id = '{name}-{id}'"), [["true"]])
+    ask(scorer, "/employees/e6", headers={"X-Request-Id": "after"})
+    lab.equal("by the id again once it is over", lab.sql(url, "SELECT employees::text FROM attrition.access_log WHERE request_id = 'after'"), [["{e6}"]])
 
 
 def wide(lab, broker, url, tokens):
@@ -483,6 +502,7 @@ with Lab(STATE_TOPIC="none") as lab:
     who_saw_whom(lab, scorer, url)
     erased(lab, scorer, url)
     erased_meanwhile(lab, scorer, url)
+    scraper(lab, scorer, url)
     read_only(lab, scorer, url)
     wide(lab, broker, url, tokens)
     dead_letters(lab, scorer, url)
