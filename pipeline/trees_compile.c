@@ -156,8 +156,8 @@ enum status trees_set_covers(struct trees *trees, const double *covers, struct e
     for (size_t n = 0; n < ensemble->node_count; n++)
         if (!ensemble->nodes[n].left)
             by_source[ensemble->nodes[n].source] = covers[places[n]];
-    enum status status = treeshap_make(trees, by_source, &shap, err);
     free(places);
+    enum status status = treeshap_make(trees, by_source, &shap, err);
     free(by_source);
     if (status != STATUS_OK)
         return status;
