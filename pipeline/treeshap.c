@@ -76,13 +76,14 @@ static void points_find(struct treeshap_points *points, size_t count)
 }
 
 /* Rows of every node from those of the leaves: children come after their parents. */
-static enum status covers_sum(const struct ensemble *ensemble, const double *covers, double *sums, struct error *err)
+static enum status covers_sum(const struct ensemble *ensemble, double *sums, struct error *err)
 {
     for (size_t t = 0; t < ensemble->tree_count; t++) {
         for (size_t n = ensemble->starts[t + 1]; n-- > ensemble->starts[t];) {
             const struct tree_node *node = &ensemble->nodes[n];
             const double *left = &sums[ensemble->starts[t] + node->left];
-            sums[n] = node->left ? left[0] + left[1] : covers[node->source];
+            if (node->left)
+                sums[n] = left[0] + left[1];
             if (!(sums[n] >= 0) || isinf(sums[n]))
                 return error_set(err, STATUS_INVALID, "attrition.reference: a cover of tree %zu is not a number ≥ 0",
                                  t);
@@ -392,7 +393,7 @@ static enum status features_check(const struct trees *trees, struct error *err)
     return STATUS_OK;
 }
 
-enum status treeshap_make(const struct trees *trees, const double *covers, struct treeshap **out, struct error *err)
+enum status treeshap_make(const struct trees *trees, double *covers, struct treeshap **out, struct error *err)
 {
     const struct ensemble *ensemble = trees->ensemble;
     if (trees->column_count > TREESHAP_MAX_COLUMNS)
@@ -400,14 +401,13 @@ enum status treeshap_make(const struct trees *trees, const double *covers, struc
     struct treeshap *shap = mem_zeroed(1, sizeof *shap);
     struct builder *builder = mem_zeroed(1, sizeof *builder);
     uint32_t *places = mem_zeroed(trees->column_count, sizeof *places);
-    double *sums = mem_zeroed(ensemble->node_count, sizeof *sums);
     const struct treeshap_walk *const *walks;
     size_t walk_count = treeshap_walks(&walks);
     shap->trees = mem_zeroed(ensemble->tree_count, sizeof *shap->trees);
     shap->walk = walks[walk_count - 1];
     shap->all_small = true;
     for (size_t t = 0; t < ensemble->tree_count; t++)
-        shap->all_small &= trees_tree_leaves(trees, t) - 1 <= TREESHAP_SINGLE_NODES;
+        shap->all_small &= (ensemble->starts[t + 1] - ensemble->starts[t]) / 2 <= TREESHAP_SINGLE_NODES;
     for (size_t count = 0; count <= TREESHAP_MAX_PATH / 2; count++)
         points_find(shap->points[count], count);
     columns_list(shap, trees, places);
@@ -418,15 +418,14 @@ enum status treeshap_make(const struct trees *trees, const double *covers, struc
     builder->branches = mem_zeroed(ensemble->node_count, sizeof *builder->branches);
     enum status status = features_check(trees, err);
     if (status == STATUS_OK)
-        status = covers_sum(ensemble, covers, sums, err);
+        status = covers_sum(ensemble, covers, err);
     if (status == STATUS_OK)
-        status = trees_make(builder, sums, err);
+        status = trees_make(builder, covers, err);
     free(builder->passed);
     free(builder->means);
     free(builder->branches);
     free(builder);
     free(places);
-    free(sums);
     if (status != STATUS_OK)
         treeshap_free(shap);
     else
@@ -463,8 +462,8 @@ size_t treeshap_columns(const struct treeshap *shap, const uint32_t **out)
 size_t treeshap_bytes(const struct treeshap *shap)
 {
     return sizeof *shap + shap->tree_count * sizeof *shap->trees +
-           shap->node_count * (sizeof *shap->nodes +
-                               (shap->all_small ? sizeof *shap->singles + sizeof *shap->ends : 0)) +
+           shap->node_count *
+               (sizeof *shap->nodes + (shap->all_small ? sizeof *shap->singles + sizeof *shap->ends : 0)) +
            shap->test_count * sizeof *shap->tests + shap->again_count * sizeof *shap->again +
            shap->repeat_count * sizeof *shap->repeats + shap->column_count * sizeof *shap->columns;
 }

@@ -14,8 +14,9 @@
 #include "events/validate.h"
 #include "registry/types.h"
 
-/* $1 the date, $2 the horizon, $3 whether records are known from their own time on. Of one employee the newest record by (occurred_at, source_offset), as in
- * latest_predictions, of those scored by the date. An exit before the record's own time was another employment's. */
+/* $1 the date, $2 the horizon, $3 whether records are known from their own time on. Of one employee the newest record
+ * by (occurred_at, source_offset), as in latest_predictions, of those scored by the date. An exit before the record's
+ * own time was another employment's. */
 static const char standing_sql[] =
     "WITH standing AS MATERIALIZED (SELECT DISTINCT ON (p.employee_id) p.employee_id, p.occurred_at, p.scored_at, "
     "p.input, p.model_name || ' ' || p.model_version AS model FROM attrition.predictions AS p "
@@ -167,7 +168,8 @@ struct log_table_rules log_table_rules_of(const struct options *options)
 }
 
 enum status log_table_add(struct log_reader *rows, const struct schema *schema, const char *as_of,
-                          const struct log_table_rules *rules, struct buffer *out, struct log_table_date *date, struct error *err)
+                          const struct log_table_rules *rules, struct buffer *out, struct log_table_date *date,
+                          struct error *err)
 {
     char horizon[48];
     const char *const values[] = {as_of, horizon, rules->by_occurrence ? "true" : "false"};
