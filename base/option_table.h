@@ -251,8 +251,8 @@
            .help = "generate: how events come: steady; in bursts (each week's in its first tenth, with --rate ten seconds'); or daily, within ten hours (from 8 to 18 o'clock)") \
     OPTION(DRIFT, .flag = "drift", .programs = P, .metavar = "FEATURE=SHIFT@TIME,…", \
            .help = "generate: shift what is drawn from TIME on (without @TIME: always): a number to add, or CATEGORY:SHARE that becomes CATEGORY") \
-    OPTION(BIAS, .flag = "bias", .programs = P, .metavar = "FEATURE=CATEGORY:LOGIT,…", \
-           .help = "generate: add LOGIT to the planted risk of everybody in CATEGORY: a group that leaves more often than its attributes say") \
+    OPTION(BIAS, .flag = "bias", .programs = P, .metavar = "FEATURE=CATEGORY:LOGIT@TIME,…", \
+           .help = "generate: add LOGIT to the planted risk of everybody in CATEGORY, from TIME on (without @TIME: always): a group that leaves more often than its attributes say") \
     OPTION(POISON_CODES, .flag = "poison-codes", .programs = P, .metavar = "CODE,…", \
            .help = "generate: with --poison: only what is refused under these codes; default: all kinds in turn") \
     OPTION(POISON, .flag = "poison", .type = OPTION_SHARE, .fallback = "0", .minimum = "0", .maximum = "1", .programs = P, .metavar = "SHARE", \
@@ -311,6 +311,8 @@
            .help = "alias that the new version gets; --alias names the version in use, which stays") \
     OPTION(HORIZON, .flag = "horizon", .type = OPTION_DURATION, .fallback = "180d", .minimum = "1s", .maximum = "36600d", .programs = T, .only = "table retrain", .metavar = "TIME", \
            .help = "how long after its date an exit makes a record positive; the label is known when it has passed") \
+    OPTION(KNOWN_SINCE, .flag = "known-since", .type = OPTION_WORD, .words = {"scored", "occurred"}, .fallback = "scored", .programs = T, .only = "table retrain", .metavar = "TIME", \
+           .help = "from when on a record counts as known: when it was scored, or when it occurred, for a history that was sent later") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
            .help = "max-f1, recall=0.8, precision=0.6, share=0.1 (of all rows called), cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \
     OPTION(EXCLUDE, .flag = "exclude", .programs = T, .repeats = true, .only = "train retrain", .metavar = "FIELD", \

@@ -156,10 +156,10 @@ enum status metadata_covers(const char *json, struct trees *trees, struct error 
         return err->status;
     double *covers = mem_zeroed(trees_leaf_count(trees), sizeof *covers);
     enum status status = covers_read(root, trees, covers, err);
+    json_decref(root); /* before the tables are made: it is as large as a part of them */
     if (status == STATUS_OK)
         status = trees_set_covers(trees, covers, err);
     free(covers);
-    json_decref(root);
     return status;
 }
 

@@ -19,6 +19,7 @@ struct pipeline_options {
     const char *positive_label;   /* overrides the file's metadata; NULL: metadata, then default_positive */
     const char *default_positive; /* the schema's target value, or NULL */
     const char *columns;          /* names of a table's columns, "A,B,C"; NULL: the file's own */
+    bool scores_only;             /* trees get no reasons, whose tables are most of their memory */
 };
 
 /* Compiles for these columns, which must outlive the pipeline. Refusals: STATUS_INVALID (not a sound model file),

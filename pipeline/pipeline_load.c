@@ -80,7 +80,7 @@ static enum status positive_find(const struct pipeline *pipeline, const struct c
 }
 
 static enum status metadata_apply(struct pipeline *pipeline, const struct column *columns, size_t column_count,
-                                  struct error *err)
+                                  bool scores_only, struct error *err)
 {
     struct span threshold = pipeline_property(pipeline, "attrition.threshold");
     struct span reference = pipeline_property(pipeline, "attrition.reference");
@@ -95,7 +95,7 @@ static enum status metadata_apply(struct pipeline *pipeline, const struct column
                       "attrition.reference: no exact reasons are known for a model of this form: import it without");
     if (status == STATUS_OK && reference.data && pipeline->linear)
         status = metadata_reference(reference.data, columns, column_count, pipeline->linear, err);
-    if (status == STATUS_OK && reference.data && pipeline->trees)
+    if (status == STATUS_OK && reference.data && pipeline->trees && !scores_only)
         status = metadata_covers(reference.data, pipeline->trees, err);
     if (status == STATUS_OK && golden.data)
         status = metadata_golden(golden.data, columns, column_count, pipeline, &pipeline->golden, err);
@@ -185,8 +185,7 @@ static struct span table_columns(const struct pipeline *pipeline, const struct p
     return names;
 }
 
-static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx_graph *graph,
-                                    const struct column *columns, size_t column_count,
+static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx_graph *graph, size_t column_count,
                                     const struct pipeline_options *options, struct error *err)
 {
     struct compiled compiled;
@@ -210,7 +209,7 @@ static enum status pipeline_compile(struct pipeline *pipeline, const struct onnx
     if (status != STATUS_OK)
         return status;
     inputs_note(pipeline, &compiled);
-    return metadata_apply(pipeline, columns, column_count, err);
+    return STATUS_OK;
 }
 
 enum status pipeline_load(struct span file, const struct column *columns, size_t column_count,
@@ -222,9 +221,11 @@ enum status pipeline_load(struct span file, const struct column *columns, size_t
     struct pipeline *pipeline = mem_zeroed(1, sizeof *pipeline);
     pipeline->pool.columns = columns;
     pipeline->column_count = column_count;
-    enum status status = pipeline_compile(pipeline, onnx_file_graph(onnx), columns, column_count, options, err);
+    enum status status = pipeline_compile(pipeline, onnx_file_graph(onnx), column_count, options, err);
     expr_pool_forget(&pipeline->pool);
-    onnx_close(onnx);
+    onnx_close(onnx); /* before the reasons' tables, which are as large */
+    if (status == STATUS_OK)
+        status = metadata_apply(pipeline, columns, column_count, options->scores_only, err);
     if (status != STATUS_OK)
         pipeline_free(pipeline);
     else

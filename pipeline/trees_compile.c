@@ -117,11 +117,11 @@ enum status trees_compile_member(const struct expr_pool *pool, const struct ense
 
 /* places[node] of every leaf: its place among the leaves in the order of the file: by source, since a tree's nodes
  * stand together there. */
-static void trees_leaf_places(const struct trees *trees, size_t *places)
+static void trees_leaf_places(const struct trees *trees, uint32_t *places)
 {
     const struct ensemble *ensemble = trees->ensemble;
     uint32_t *by_source = mem_zeroed(ensemble->node_count, sizeof *by_source);
-    size_t place = 0;
+    uint32_t place = 0;
     for (uint32_t n = 0; n < ensemble->node_count; n++)
         by_source[ensemble->nodes[n].source] = n;
     for (size_t s = 0; s < ensemble->node_count; s++)
@@ -149,16 +149,16 @@ size_t trees_leaf_count(const struct trees *trees)
 enum status trees_set_covers(struct trees *trees, const double *covers, struct error *err)
 {
     const struct ensemble *ensemble = trees->ensemble;
-    size_t *places = mem_zeroed(ensemble->node_count, sizeof *places);
-    double *by_source = mem_zeroed(ensemble->node_count, sizeof *by_source);
+    uint32_t *places = mem_zeroed(ensemble->node_count, sizeof *places);
+    double *rows = mem_zeroed(ensemble->node_count, sizeof *rows);
     struct treeshap *shap = NULL;
     trees_leaf_places(trees, places);
     for (size_t n = 0; n < ensemble->node_count; n++)
         if (!ensemble->nodes[n].left)
-            by_source[ensemble->nodes[n].source] = covers[places[n]];
-    enum status status = treeshap_make(trees, by_source, &shap, err);
+            rows[n] = covers[places[n]];
     free(places);
-    free(by_source);
+    enum status status = treeshap_make(trees, rows, &shap, err);
+    free(rows);
     if (status != STATUS_OK)
         return status;
     treeshap_free(trees->shap);

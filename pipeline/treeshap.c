@@ -76,13 +76,14 @@ static void points_find(struct treeshap_points *points, size_t count)
 }
 
 /* Rows of every node from those of the leaves: children come after their parents. */
-static enum status covers_sum(const struct ensemble *ensemble, const double *covers, double *sums, struct error *err)
+static enum status covers_sum(const struct ensemble *ensemble, double *sums, struct error *err)
 {
     for (size_t t = 0; t < ensemble->tree_count; t++) {
         for (size_t n = ensemble->starts[t + 1]; n-- > ensemble->starts[t];) {
             const struct tree_node *node = &ensemble->nodes[n];
             const double *left = &sums[ensemble->starts[t] + node->left];
-            sums[n] = node->left ? left[0] + left[1] : covers[node->source];
+            if (node->left)
+                sums[n] = left[0] + left[1];
             if (!(sums[n] >= 0) || isinf(sums[n]))
                 return error_set(err, STATUS_INVALID, "attrition.reference: a cover of tree %zu is not a number ≥ 0",
                                  t);
@@ -182,8 +183,9 @@ static void sides_make(struct builder *builder, uint32_t n, uint32_t different, 
 
 static void repeat_add(struct builder *builder, uint32_t node, uint32_t above, double passed)
 {
-    struct treeshap_repeat *repeat = &builder->shap->repeats[builder->tree->repeat + builder->passed_count];
-    *repeat = (struct treeshap_repeat){node, builder->path[above].node, -(builder->path[above].side == 0)};
+    if (builder->shap->all_small)
+        builder->shap->repeats[builder->tree->repeat + builder->passed_count] =
+            (struct treeshap_repeat){node, builder->path[above].node, -(builder->path[above].side == 0)};
     builder->passed[builder->passed_count++] = passed;
 }
 
@@ -229,7 +231,8 @@ static void node_make(struct builder *builder, uint32_t n, uint32_t depth, uint3
     builder->most = builder->most > different ? builder->most : different;
     sides_make(builder, n, different, zero, passed, first_is_left, node);
     builder->path[above].again = false;
-    single_make(builder, n, node, first_is_left);
+    if (builder->shap->all_small)
+        single_make(builder, n, node, first_is_left);
     if (!node->last)
         nodes[builder->begun - 1].ends++;
 }
@@ -289,8 +292,21 @@ static void known_weigh(struct treeshap *shap, const struct treeshap_tree *tree)
     double points = (double)tree->points + 1, weight = 1 / (points * points * (double)tree->chunks);
     for (size_t n = tree->first; n < shap->node_count; n++)
         shap->nodes[n].known *= weight;
-    for (size_t n = 0; n < tree->count; n++)
+    for (size_t n = 0; shap->all_small && n < tree->count; n++)
         shap->tests[tree->tests + n / TREESHAP_TESTS].known[n % TREESHAP_TESTS] *= weight;
+}
+
+/* Room for them once more as one row alone reads them. */
+static void singles_begin(struct treeshap *shap, struct treeshap_tree *tree)
+{
+    tree->repeat = (uint32_t)shap->repeat_count;
+    tree->tests = (uint32_t)shap->test_count;
+    shap->test_count += (tree->count + TREESHAP_TESTS - 1) / TREESHAP_TESTS;
+    shap->singles = mem_resize(shap->singles, shap->node_count + 1, sizeof *shap->singles);
+    shap->tests = mem_resize(shap->tests, shap->test_count + 1, sizeof *shap->tests);
+    memset(&shap->tests[tree->tests], 0, (shap->test_count - tree->tests) * sizeof *shap->tests);
+    shap->ends = mem_resize(shap->ends, shap->node_count + 1, sizeof *shap->ends);
+    shap->repeats = mem_resize(shap->repeats, shap->repeat_count + tree->count + 1, sizeof *shap->repeats);
 }
 
 /* Room for the tree's nodes. */
@@ -307,16 +323,10 @@ static void tree_begin(struct builder *builder, size_t t, const double *sums)
     builder->most = builder->begun = builder->ended = 0;
     branches_place(builder, ensemble->starts[t + 1] - start);
     builder->tree->first = (uint32_t)shap->node_count;
-    builder->tree->repeat = (uint32_t)shap->repeat_count;
-    builder->tree->tests = (uint32_t)shap->test_count;
     shap->node_count += builder->tree->count;
-    shap->test_count += (builder->tree->count + TREESHAP_TESTS - 1) / TREESHAP_TESTS;
     shap->nodes = mem_resize(shap->nodes, shap->node_count + 1, sizeof *shap->nodes);
-    shap->singles = mem_resize(shap->singles, shap->node_count + 1, sizeof *shap->singles);
-    shap->tests = mem_resize(shap->tests, shap->test_count + 1, sizeof *shap->tests);
-    memset(&shap->tests[builder->tree->tests], 0, (shap->test_count - builder->tree->tests) * sizeof *shap->tests);
-    shap->ends = mem_resize(shap->ends, shap->node_count + 1, sizeof *shap->ends);
-    shap->repeats = mem_resize(shap->repeats, shap->repeat_count + builder->tree->count + 1, sizeof *shap->repeats);
+    if (shap->all_small)
+        singles_begin(shap, builder->tree);
 }
 
 /* STATUS_LIMIT: too deep, or all are too large. */
@@ -334,8 +344,8 @@ static enum status tree_make(struct builder *builder, size_t t, const double *su
     if (builder->most > TREESHAP_MAX_PATH)
         return STATUS_LIMIT;
     tree->points = builder->most / 2;
-    shap->all_small &= tree->count <= TREESHAP_SINGLE_NODES;
-    shap->repeat_count += builder->passed_count;
+    if (shap->all_small)
+        shap->repeat_count += builder->passed_count;
     again_fill(builder, tree);
     known_weigh(shap, tree);
     shap->base += builder->means[0];
@@ -383,7 +393,7 @@ static enum status features_check(const struct trees *trees, struct error *err)
     return STATUS_OK;
 }
 
-enum status treeshap_make(const struct trees *trees, const double *covers, struct treeshap **out, struct error *err)
+enum status treeshap_make(const struct trees *trees, double *covers, struct treeshap **out, struct error *err)
 {
     const struct ensemble *ensemble = trees->ensemble;
     if (trees->column_count > TREESHAP_MAX_COLUMNS)
@@ -391,12 +401,13 @@ enum status treeshap_make(const struct trees *trees, const double *covers, struc
     struct treeshap *shap = mem_zeroed(1, sizeof *shap);
     struct builder *builder = mem_zeroed(1, sizeof *builder);
     uint32_t *places = mem_zeroed(trees->column_count, sizeof *places);
-    double *sums = mem_zeroed(ensemble->node_count, sizeof *sums);
     const struct treeshap_walk *const *walks;
     size_t walk_count = treeshap_walks(&walks);
     shap->trees = mem_zeroed(ensemble->tree_count, sizeof *shap->trees);
     shap->walk = walks[walk_count - 1];
     shap->all_small = true;
+    for (size_t t = 0; t < ensemble->tree_count; t++)
+        shap->all_small &= (ensemble->starts[t + 1] - ensemble->starts[t]) / 2 <= TREESHAP_SINGLE_NODES;
     for (size_t count = 0; count <= TREESHAP_MAX_PATH / 2; count++)
         points_find(shap->points[count], count);
     columns_list(shap, trees, places);
@@ -407,15 +418,14 @@ enum status treeshap_make(const struct trees *trees, const double *covers, struc
     builder->branches = mem_zeroed(ensemble->node_count, sizeof *builder->branches);
     enum status status = features_check(trees, err);
     if (status == STATUS_OK)
-        status = covers_sum(ensemble, covers, sums, err);
+        status = covers_sum(ensemble, covers, err);
     if (status == STATUS_OK)
-        status = trees_make(builder, sums, err);
+        status = trees_make(builder, covers, err);
     free(builder->passed);
     free(builder->means);
     free(builder->branches);
     free(builder);
     free(places);
-    free(sums);
     if (status != STATUS_OK)
         treeshap_free(shap);
     else
@@ -452,7 +462,8 @@ size_t treeshap_columns(const struct treeshap *shap, const uint32_t **out)
 size_t treeshap_bytes(const struct treeshap *shap)
 {
     return sizeof *shap + shap->tree_count * sizeof *shap->trees +
-           shap->node_count * (sizeof *shap->nodes + sizeof *shap->singles + sizeof *shap->ends) +
+           shap->node_count *
+               (sizeof *shap->nodes + (shap->all_small ? sizeof *shap->singles + sizeof *shap->ends : 0)) +
            shap->test_count * sizeof *shap->tests + shap->again_count * sizeof *shap->again +
            shap->repeat_count * sizeof *shap->repeats + shap->column_count * sizeof *shap->columns;
 }

@@ -117,7 +117,7 @@ struct treeshap {
     uint32_t *columns;
     size_t column_count;
     double base;
-    bool all_small; /* no tree has more than TREESHAP_SINGLE_NODES */
+    bool all_small; /* no tree has more than TREESHAP_SINGLE_NODES; else there are no singles, tests, ends, repeats */
     struct treeshap_points points[TREESHAP_MAX_PATH / 2 + 1][TREESHAP_CHUNKS]; /* by the number of points */
     const struct treeshap_walk *walk;
 };

@@ -66,17 +66,26 @@ static enum status read_category(const char *flag, const struct item *item, int3
     return STATUS_OK;
 }
 
-static enum status read_drift(struct item *item, struct drift *out, struct error *err)
+/* "@TIME" at the end, which is taken off the item. */
+static enum status read_time(const char *flag, struct item *item, int64_t *out, struct error *err)
 {
     const char *at = memrchr(item->what.data, '@', item->what.bytes);
-    *out = (struct drift){.column = item->index, .from_ms = INT64_MIN};
-    if (at) {
-        struct span time = {at + 1, item->what.bytes - (size_t)(at + 1 - item->what.data)};
-        if (!timestamp_parse(time, &out->from_ms))
-            return error_set(err, STATUS_INVALID, "--drift %s: \"%.*s\" is no time such as 2026-03-01T00:00:00Z",
-                             item->column->name, (int)time.bytes, time.data);
-        item->what.bytes = (size_t)(at - item->what.data);
-    }
+    *out = INT64_MIN;
+    if (!at)
+        return STATUS_OK;
+    struct span time = {at + 1, item->what.bytes - (size_t)(at + 1 - item->what.data)};
+    item->what.bytes = (size_t)(at - item->what.data);
+    return timestamp_parse(time, out)
+               ? STATUS_OK
+               : error_set(err, STATUS_INVALID, "--%s %s: \"%.*s\" is no time such as 2026-03-01T00:00:00Z", flag,
+                           item->column->name, (int)time.bytes, time.data);
+}
+
+static enum status read_drift(struct item *item, struct drift *out, struct error *err)
+{
+    *out = (struct drift){.column = item->index};
+    if (read_time("drift", item, &out->from_ms, err) != STATUS_OK)
+        return err->status;
     if (item->column->kind != COLUMN_NOMINAL)
         return number_of(item->what, &out->amount)
                    ? STATUS_OK
@@ -116,6 +125,7 @@ enum status bias_read(struct drift_and_bias *planted, const struct schema *schem
             return error_set(err, STATUS_INVALID, "--bias takes %d groups at most", DRIFT_AND_BIAS_MAX);
         struct bias *bias = &planted->biases[planted->bias_count];
         if (next_item(schema, "bias", &list, &item, err) != STATUS_OK ||
+            read_time("bias", &item, &bias->from_ms, err) != STATUS_OK ||
             read_category("bias", &item, &bias->code, &bias->margin, err) != STATUS_OK)
             return err->status;
         bias->column = item.index;
@@ -139,11 +149,24 @@ void drift_apply(const struct drift_and_bias *planted, int32_t only, int64_t tim
     }
 }
 
-double bias_margin(const struct drift_and_bias *planted, const struct cell *cells)
+double bias_margin(const struct drift_and_bias *planted, int64_t time_ms, const struct cell *cells)
 {
     double margin = 0;
-    for (size_t b = 0; b < planted->bias_count; b++)
-        if (cells[planted->biases[b].column].code == planted->biases[b].code)
-            margin += planted->biases[b].margin;
+    for (size_t b = 0; b < planted->bias_count; b++) {
+        const struct bias *bias = &planted->biases[b];
+        if (time_ms >= bias->from_ms && cells[bias->column].code == bias->code)
+            margin += bias->margin;
+    }
     return margin;
+}
+
+int64_t bias_next_ms(const struct drift_and_bias *planted, int64_t time_ms)
+{
+    int64_t next_ms = INT64_MAX;
+    for (size_t b = 0; b < planted->bias_count; b++) {
+        int64_t from_ms = planted->biases[b].from_ms;
+        if (from_ms > time_ms && from_ms < next_ms)
+            next_ms = from_ms;
+    }
+    return next_ms;
 }

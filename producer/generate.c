@@ -62,7 +62,7 @@ static void generate_draw(struct generate *generate, uint64_t index, int64_t tim
     recipe_draw_row(generate->recipe, &random, generate->cells);
     drift_apply(planted, -1, time_ms, &drift, generate->cells);
     recipe_limit(generate->recipe, generate->cells);
-    double margin = recipe_margin(generate->recipe, generate->cells) + bias_margin(planted, generate->cells);
+    double margin = recipe_margin(generate->recipe, generate->cells) + bias_margin(planted, time_ms, generate->cells);
     *label = recipe_draw_label(generate->recipe, margin, &random);
 }
 

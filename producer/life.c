@@ -136,12 +136,23 @@ static int32_t choose_change(const struct life *life, double point)
 }
 
 /* The logistic function p of the margin is the probability of leaving within a year, so ln(1 / (1 - p)) a year. */
+static double exits_per_year(const struct lives *lives, const struct employee *employee, int64_t time_ms)
+{
+    return random_softplus(recipe_margin(lives->settings.recipe, employee->cells) +
+                           bias_margin(lives->settings.planted, time_ms, employee->cells));
+}
+
+/* Waiting has no memory: where a bias begins first, the wait begins again there at the new rate. */
 static void employee_schedule(struct lives *lives, struct employee *employee)
 {
-    double margin =
-        recipe_margin(lives->settings.recipe, employee->cells) + bias_margin(lives->settings.planted, employee->cells);
-    double exits = random_softplus(margin), all = exits + lives->life->total_per_year;
-    double due_ms = employee->due_ms + random_exponential(&employee->random) / all * YEAR_MS;
+    double exits, all, due_ms = employee->due_ms, next_ms = due_ms;
+    do {
+        int64_t time_ms = lives->settings.start_ms + (int64_t)next_ms;
+        exits = exits_per_year(lives, employee, time_ms);
+        all = exits + lives->life->total_per_year;
+        due_ms = next_ms + random_exponential(&employee->random) / all * YEAR_MS;
+        next_ms = (double)bias_next_ms(lives->settings.planted, time_ms) - (double)lives->settings.start_ms;
+    } while (due_ms > next_ms);
     double point = random_uniform(&employee->random) * all;
     if (due_ms >= employee->year_ms) {
         employee->due_ms = employee->year_ms;

@@ -55,14 +55,14 @@ static enum status check_dates(const struct log_dates *dates, int64_t horizon_us
 static enum status read_dates(struct retraining *retraining, struct log_reader *rows, const struct log_dates *dates,
                               struct error *err)
 {
-    int64_t horizon_us = options_duration_us(retraining->options, OPTION_HORIZON);
-    enum status status = check_dates(dates, horizon_us, err);
+    const struct log_table_rules rules = log_table_rules_of(retraining->options);
+    enum status status = check_dates(dates, rules.horizon_us, err);
     log_table_header(retraining->schema, &retraining->csv);
     buffer_printf(&retraining->name, "prediction log as of ");
     for (size_t d = 0; d < dates->count && status == STATUS_OK; d++) {
         struct log_table_date date;
         bool last = d + 1 == dates->count;
-        status = log_table_add(rows, retraining->schema, dates->items[d], horizon_us, &retraining->csv, &date, err);
+        status = log_table_add(rows, retraining->schema, dates->items[d], &rules, &retraining->csv, &date, err);
         if (status != STATUS_OK)
             break;
         log_table_report(&date);
@@ -73,7 +73,7 @@ static enum status read_dates(struct retraining *retraining, struct log_reader *
     if (status == STATUS_OK && (!retraining->later_from || !retraining->later_count))
         return error_set(err, STATUS_NOT_FOUND,
                          "no row is left %s: give dates (--as-of) at which records had been scored and whose horizon "
-                         "has passed",
+                         "has passed; of a history that was sent later: --known-since occurred",
                          retraining->later_from ? "of the later period" : "to train on");
     return status;
 }

@@ -16,7 +16,7 @@ static enum status table_make(const struct options *options, const struct schema
                               struct buffer *out, struct error *err)
 {
     struct log_dates dates;
-    int64_t horizon_us = options_duration_us(options, OPTION_HORIZON);
+    const struct log_table_rules rules = log_table_rules_of(options);
     size_t kept = 0;
     enum status status = log_dates_read(options, rows, 1, &dates, err);
     if (status != STATUS_OK)
@@ -24,7 +24,7 @@ static enum status table_make(const struct options *options, const struct schema
     log_table_header(schema, out);
     for (size_t d = 0; d < dates.count && status == STATUS_OK; d++) {
         struct log_table_date date;
-        status = log_table_add(rows, schema, dates.items[d], horizon_us, out, &date, err);
+        status = log_table_add(rows, schema, dates.items[d], &rules, out, &date, err);
         if (status == STATUS_OK)
             log_table_report(&date);
         kept += date.rows[LOG_ROW_KEPT];
@@ -33,7 +33,7 @@ static enum status table_make(const struct options *options, const struct schema
     if (status == STATUS_OK && !kept)
         return error_set(err, STATUS_NOT_FOUND,
                          "no row is left: give dates (--as-of) at which records had been scored and whose horizon has "
-                         "passed");
+                         "passed; of a history that was sent later: --known-since occurred");
     return status;
 }
 

@@ -92,7 +92,7 @@ static void describe_columns(const struct model *model, double *weights, struct 
 static enum status load_back(const struct schema *schema, struct span file, struct error *err)
 {
     struct pipeline *pipeline;
-    const struct pipeline_options options = {0};
+    const struct pipeline_options options = {.scores_only = true};
     if (pipeline_load(file, schema->columns, schema->column_count, &options, &pipeline, err) != STATUS_OK)
         return error_prefix(err, "the trained model does not load back");
     pipeline_free(pipeline);

@@ -14,12 +14,13 @@
 #include "events/validate.h"
 #include "registry/types.h"
 
-/* $1 the date, $2 the horizon. Of one employee the newest record by (occurred_at, source_offset), as in
- * latest_predictions, of those scored by the date. An exit before the record's own time was another employment's. */
+/* $1 the date, $2 the horizon, $3 whether records are known from their own time on. Of one employee the newest record
+ * by (occurred_at, source_offset), as in latest_predictions, of those scored by the date. An exit before the record's
+ * own time was another employment's. */
 static const char standing_sql[] =
     "WITH standing AS MATERIALIZED (SELECT DISTINCT ON (p.employee_id) p.employee_id, p.occurred_at, p.scored_at, "
     "p.input, p.model_name || ' ' || p.model_version AS model FROM attrition.predictions AS p "
-    "WHERE p.channel = 'STREAM' AND p.employee_id IS NOT NULL AND p.scored_at <= $1::timestamptz "
+    "WHERE p.channel = 'STREAM' AND p.employee_id IS NOT NULL AND ($3::boolean OR p.scored_at <= $1::timestamptz) "
     "AND p.occurred_at <= $1::timestamptz ORDER BY p.employee_id, p.occurred_at DESC, p.source_offset DESC, "
     "p.scored_at), exits AS MATERIALIZED (SELECT employee_id, exited_at FROM attrition.outcomes_once), "
     "unseen AS (SELECT count(*) AS exits FROM exits AS e WHERE e.exited_at > $1::timestamptz "
@@ -160,18 +161,25 @@ static void log_add_row(struct log_reading *reading, const struct log_reader *ro
         reading->date->rows[LOG_ROW_ERASED]++;
 }
 
-enum status log_table_add(struct log_reader *rows, const struct schema *schema, const char *as_of, int64_t horizon_us,
-                          struct buffer *out, struct log_table_date *date, struct error *err)
+struct log_table_rules log_table_rules_of(const struct options *options)
+{
+    return (struct log_table_rules){.horizon_us = options_duration_us(options, OPTION_HORIZON),
+                                    .by_occurrence = options_word(options, OPTION_KNOWN_SINCE) != 0};
+}
+
+enum status log_table_add(struct log_reader *rows, const struct schema *schema, const char *as_of,
+                          const struct log_table_rules *rules, struct buffer *out, struct log_table_date *date,
+                          struct error *err)
 {
     char horizon[48];
-    const char *const values[] = {as_of, horizon};
+    const char *const values[] = {as_of, horizon, rules->by_occurrence ? "true" : "false"};
     struct log_reading reading = {.schema = schema, .out = out, .date = date};
     bool more = true;
-    snprintf(horizon, sizeof horizon, "%" PRId64 " microseconds", horizon_us);
+    snprintf(horizon, sizeof horizon, "%" PRId64 " microseconds", rules->horizon_us);
     *date = (struct log_table_date){.as_of = as_of};
     reading.cells = mem_zeroed(schema->column_count + 1, sizeof *reading.cells);
     enum status status =
-        log_reader_query(rows, "reading the prediction log (run sql/migrate?)", standing_sql, 2, values, err);
+        log_reader_query(rows, "reading the prediction log (run sql/migrate?)", standing_sql, 3, values, err);
     while (status == STATUS_OK && more) {
         status = log_reader_next(rows, &more, err);
         if (status != STATUS_OK || !more)

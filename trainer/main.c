@@ -1,7 +1,11 @@
 /* The trainer: a labelled table in, a registered model (or a model file) out. Fits run on several threads; what it
  * reads is the table and the schema, what it writes is the tracking store or one file. */
+#include <malloc.h>
+
 #include "base/options.h"
 #include "trainer/commands.h"
+
+enum { MAPPED_BYTES = 1 << 20 };
 
 static const struct subcommand subcommands[] = {
     {"describe", "DATA", "what a CSV file holds against the schema, column by column; --out: as a page",
@@ -25,5 +29,6 @@ static const struct subcommand subcommands[] = {
 
 int main(int argc, char **argv)
 {
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES); /* large blocks go back to the system when they are freed */
     return options_main(PROGRAM_TRAINER, subcommands, argc, argv);
 }

@@ -89,7 +89,7 @@ static enum status add_contract(const struct training *training, struct pairs *o
 {
     struct pipeline *pipeline;
     const struct schema *schema = training->table->schema;
-    const struct pipeline_options options = {0};
+    const struct pipeline_options options = {.scores_only = true};
     if (pipeline_load(training->file, schema->columns, schema->column_count, &options, &pipeline, err) != STATUS_OK)
         return err->status;
     const char *columns = pipeline_contract_columns(pipeline);

@@ -268,6 +268,9 @@ static enum status rows_read(struct reader *reader, struct csv *csv, int64_t mos
         if (more)
             row_read(reader, &record);
     }
+    size_t columns = reader->schema->column_count;
+    reader->table->cells =
+        mem_resize(reader->table->cells, reader->table->row_count + 1, columns * sizeof *reader->table->cells);
     return check_faults(reader, most_left_out, err);
 }
 

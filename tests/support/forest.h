@@ -11,6 +11,7 @@ enum { FOREST_NODES = 1 << 16, FOREST_COLUMNS = 40 };
 
 /* Nodes in the order in which they were added: a parent, its left side, its right side. All zero: no tree yet. */
 struct forest {
+    bool scores_only; /* loaded without reasons */
     size_t count, leaf_count;
     int64_t trees[FOREST_NODES], ids[FOREST_NODES], features[FOREST_NODES], trues[FOREST_NODES], falses[FOREST_NODES];
     const char *modes[FOREST_NODES];
@@ -104,7 +105,7 @@ static inline void forest_write_nodes(struct graph *g, struct forest *forest)
 MUST_USE static inline enum status forest_load(struct graph *g, struct forest *forest, struct column *columns,
                                                size_t column_count, struct pipeline **out, struct error *err)
 {
-    const struct pipeline_options options = {.positive_label = "Yes"};
+    const struct pipeline_options options = {.positive_label = "Yes", .scores_only = forest->scores_only};
     struct buffer covers = {0}, file = {0};
     Onnx__StringStringEntryProto entry, *list[] = {&entry};
     graph_init(g, 15, 3);

@@ -70,7 +70,7 @@ def settings(lab):
 with Lab() as lab:
     found = documents()
     specs = dict(pods(found))
-    lab.equal("pods", sorted(specs), [f"attrition-{name}" for name in ("backfill", "http", "maintain", "migrate", "score", "sink")])
+    lab.equal("pods", sorted(specs), [f"attrition-{name}" for name in ("backfill", "http", "maintain", "migrate", "retrain", "score", "sink")])
     for name, spec in specs.items():
         restricted(lab, name, spec)
         program(lab, name, spec["containers"][0])

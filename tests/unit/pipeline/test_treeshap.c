@@ -38,13 +38,14 @@ static double grow(int64_t tree, int64_t *next, unsigned depth, bool bushy)
     return forest.covers[n] += grow(tree, next, !left_goes_on || bushy || draw(6) == 0 ? depth - 1 : 0, bushy);
 }
 
-static struct pipeline *forest_make(unsigned largest_bush)
+static struct pipeline *forest_make(unsigned largest_bush, bool scores_only)
 {
     static struct graph g;
     struct pipeline *pipeline = NULL;
     struct error err;
     seed = 11;
     memset(&forest, 0, sizeof forest);
+    forest.scores_only = scores_only;
     for (int64_t tree = 0, next = 0; tree < TREES; tree++, next = 0)
         grow(tree, &next,
              tree < TREES / 2    ? (unsigned)tree + 1
@@ -164,8 +165,9 @@ static void contributions_are_shapleys_and_their_bits_do_not_depend_on_the_machi
     static struct score scores[ROWS];
     static struct reason reasons[ROWS * WIDE];
     for (unsigned bush = 9; bush <= 11; bush += 2) { /* the larger one is too large for the way of one row alone */
-        struct pipeline *pipeline = forest_make(bush);
+        struct pipeline *pipeline = forest_make(bush, false);
         assert_true(pipeline->trees->shap->all_small == (bush == 9));
+        assert_true((pipeline->trees->shap->singles != NULL) == (bush == 9)); /* who has no use for them has none */
         assert_true(pipeline->trees->shap->trees[0].points == 0 && pipeline->trees->shap->trees[TREES - 2].chunks > 1);
         pipeline_score(pipeline, cells, ROWS, WIDE, scores, reasons);
         check_against_the_sums(scores, reasons);
@@ -174,12 +176,31 @@ static void contributions_are_shapleys_and_their_bits_do_not_depend_on_the_machi
     }
 }
 
+static void scores_alone_need_no_tables_of_reasons(void **state)
+{
+    (void)state;
+    static struct score scores[ROWS], alone[ROWS];
+    static struct reason reasons[ROWS * 3];
+    struct pipeline *pipeline = forest_make(11, false), *lean = forest_make(11, true);
+    pipeline_score(pipeline, cells, ROWS, 3, scores, reasons);
+    pipeline_score(lean, cells, ROWS, 3, alone, reasons);
+    for (size_t r = 0; r < ROWS; r++) {
+        assert_true(alone[r].probability == scores[r].probability && alone[r].margin == scores[r].margin);
+        assert_int_equal(scores[r].reason_count, 3);
+        assert_int_equal(alone[r].reason_count, 0);
+    }
+    assert_true(pipeline_has_reasons(pipeline) && !pipeline_has_reasons(lean));
+    assert_int_equal(pipeline_bytes(pipeline) - pipeline_bytes(lean), treeshap_bytes(pipeline->trees->shap));
+    pipeline_free(pipeline);
+    pipeline_free(lean);
+}
+
 static void rows_below_a_probability_are_left_out(void **state)
 {
     (void)state;
     static struct score scores[ROWS], some[ROWS];
     static struct reason reasons[ROWS * 3], some_reasons[ROWS * 3];
-    struct pipeline *pipeline = forest_make(9);
+    struct pipeline *pipeline = forest_make(9, false);
     pipeline_score(pipeline, cells, ROWS, 3, scores, reasons);
     for (size_t chosen = 0; chosen < ROWS; chosen += 7) {
         double least = scores[chosen].probability;
@@ -201,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(contributions_are_shapleys_and_their_bits_do_not_depend_on_the_machine),
+        cmocka_unit_test(scores_alone_need_no_tables_of_reasons),
         cmocka_unit_test(rows_below_a_probability_are_left_out),
     };
     return cmocka_run_group_tests_name("pipeline/treeshap", tests, NULL, NULL);

@@ -20,7 +20,6 @@ struct bench {
         int64_t time_ms;
         uint32_t number;
         bool here;
-        double margin;
         struct cell cells[64];
     } * known; /* by index */
     uint64_t events, exits, hires;
@@ -59,6 +58,19 @@ static void merge(struct known *known, const struct life_event *event)
             known->cells[c] = event->cells[c];
 }
 
+/* From the last event on: the rate changes where a bias begins. */
+static double expected_exits(const struct bench *bench, const struct known *known, int64_t to_ms)
+{
+    double exits = 0, margin = recipe_margin(bench->recipe, known->cells);
+    for (int64_t from_ms = known->time_ms, next_ms; from_ms < to_ms; from_ms = next_ms) {
+        next_ms = bias_next_ms(&bench->planted, from_ms);
+        next_ms = next_ms < to_ms ? next_ms : to_ms;
+        exits += (double)(next_ms - from_ms) / (double)YEAR_MS *
+                 log1p(exp(margin + bias_margin(&bench->planted, from_ms, known->cells)));
+    }
+    return exits;
+}
+
 static void check_event(struct bench *bench, const struct life_event *event, int64_t *last_ms)
 {
     struct known *known = &bench->known[event->index];
@@ -70,14 +82,12 @@ static void check_event(struct bench *bench, const struct life_event *event, int
     assert_int_equal(event->number == 0, event->type == EVENT_TYPE_SNAPSHOT || event->type == EVENT_TYPE_HIRED);
     assert_int_equal(event->partial, bench->settings.partial && event->type == EVENT_TYPE_CHANGED);
     if (known->here)
-        bench->expected_exits +=
-            (double)(event->time_ms - known->time_ms) / (double)YEAR_MS * log1p(exp(known->margin));
+        bench->expected_exits += expected_exits(bench, known, event->time_ms);
     merge(known, event);
     if (validate_row(test_schema, known->cells, &fault) != EVENT_OK)
         fail_msg("employee %llu, event %u: %s", (unsigned long long)event->index, event->number, fault.text);
     known->number++;
     known->time_ms = event->time_ms;
-    known->margin = recipe_margin(bench->recipe, known->cells) + bias_margin(&bench->planted, known->cells);
     known->here = event->type != EVENT_TYPE_TERMINATED;
     bench->exits += !known->here;
     bench->hires += event->type == EVENT_TYPE_HIRED;
@@ -97,8 +107,8 @@ static void run(struct bench *bench)
 static void events_are_valid_and_exits_follow_the_risk(void **state)
 {
     (void)state;
-    static const char *const biases[] = {NULL, "Gender=Male:1.5"};
-    for (size_t b = 0; b < 2; b++) {
+    static const char *const biases[] = {NULL, "Gender=Male:1.5", "Gender=Male:-4@2024-01-01"};
+    for (size_t b = 0; b < 3; b++) {
         struct bench bench;
         setup_bench(&bench, 10, false, biases[b]);
         run(&bench);
@@ -107,6 +117,23 @@ static void events_are_valid_and_exits_follow_the_risk(void **state)
         assert_in_range(bench.exits - bench.hires, 0, STAFF / 5); /* places are vacant for a month */
         teardown_bench(&bench);
     }
+}
+
+static void a_bias_begins_at_its_time(void **state)
+{
+    (void)state;
+    struct bench bench;
+    const int64_t from_ms = INT64_C(1577836800000); /* 2020-01-01 */
+    setup_bench(&bench, 1, false, "Gender=Male:1.5@2020-01-01,Gender=Female:-1@2021-01-01,OverTime=Yes:2");
+    struct cell cells[64] = {0};
+    cells[schema_column(test_schema, SPAN_LITERAL("OverTime"))].code = bench.planted.biases[2].code;
+    cells[bench.planted.biases[0].column].code = bench.planted.biases[0].code;
+    assert_true(bias_margin(&bench.planted, from_ms - 1, cells) == 2);
+    assert_true(bias_margin(&bench.planted, from_ms, cells) == 3.5);
+    assert_true(bias_next_ms(&bench.planted, from_ms - 1) == from_ms);
+    assert_true(bias_next_ms(&bench.planted, from_ms) == INT64_C(1609459200000));
+    assert_true(bias_next_ms(&bench.planted, INT64_C(1609459200000)) == INT64_MAX);
+    teardown_bench(&bench);
 }
 
 /* Partial events merged are the whole ones, employee by employee. */
@@ -182,6 +209,8 @@ static void what_cannot_be_planted_is_refused(void **state)
     struct drift_and_bias planted = {0};
     assert_int_equal(bias_read(&planted, test_schema, "Age=41:1", &err), STATUS_INVALID);
     assert_non_null(strstr(err.text, "categories is needed"));
+    assert_int_equal(bias_read(&planted, test_schema, "Gender=Male:1@soon", &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "--bias Gender: \"soon\" is no time"));
 }
 
 static void arrival_keeps_order_and_rate(void **state)
@@ -247,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_valid_and_exits_follow_the_risk),
+        cmocka_unit_test(a_bias_begins_at_its_time),
         cmocka_unit_test(partial_events_say_the_same),
         cmocka_unit_test(drift_begins_at_its_time),
         cmocka_unit_test(what_cannot_be_planted_is_refused),
