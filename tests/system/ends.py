@@ -376,8 +376,8 @@ def check_latest(lab, faults, database, records):
 
 
 def find_faults(lab, kafka, database, names, acknowledged=(), archive=None, kept=None, repeats=False, patience=60):
-    """`names`: the four topics' names, input first; `kept`: check_records.Kept, or None; `repeats`: at-least-once delivery. PostgreSQL is
-    given some time to catch up. (faults, events by end, repeats by end)"""
+    """`names`: the four topics' names, input first; `kept`: check_records.Kept, or None; `repeats`: at-least-once delivery. PostgreSQL may
+    take `patience` seconds for each step towards it. (faults, events by end, repeats by end)"""
     topics, faults, archive = dict(zip((SCORED, DEAD, OUTCOME), names[1:])), Faults(), archive or Archive(lab, kafka)
     events, firsts = read_input(archive, names[0], kept and kept.model), Firsts(repeats)
     for identity in set(acknowledged) - {event[3] for event in events}:
@@ -385,14 +385,18 @@ def find_faults(lab, kafka, database, names, acknowledged=(), archive=None, kept
     records = check_topics(archive, faults, topics, events, firsts, kept)
     if kept:
         kept.check(faults, firsts)
-    deadline = time.monotonic() + patience
+    deadline, left = time.monotonic() + patience, None
     while True:
         stored = Faults()
         check_database(lab, stored, database, records)
         if kept:
             kept.check_rows(stored, database)
-        if not any(kind.startswith(("not stored", "row without", "not the newest")) for kind in stored.counts) or time.monotonic() > deadline:
+        late = sum(count for kind, count in stored.counts.items() if kind.startswith(("not stored", "row without", "not the newest")))
+        if left is not None and late < left:
+            deadline = time.monotonic() + patience
+        if not late or time.monotonic() > deadline:
             break
+        left = late
         time.sleep(2)
     for kind, count in stored.counts.items():
         faults.counts[kind] += count
