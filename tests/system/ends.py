@@ -328,17 +328,16 @@ def compare_rows(faults, table, wanted, rows):
 
 
 def expected_predictions(records):
-    """Without those of events before an erasure of the same employee; and who was erased."""
-    wanted, of_employee, erasures = {}, defaultdict(dict), {}
+    """Without those that a later erasure of the same employee removed; and who was erased."""
+    wanted, of_employee, erasures = {}, defaultdict(list), {}
     for partition, offset, key, identity, end, source, _ in records[SCORED]:
         if end == ERASED:
             erasures[partition, offset] = (key,)
-            for place, before in list(of_employee[key].items()):
-                if before[0] != source[0] or before[1] < source[1]:
-                    del wanted[place], of_employee[key][place]
+            for place in of_employee.pop(key, ()):
+                del wanted[place]
         else:
             wanted[partition, offset] = (identity, *source)
-            of_employee[key][partition, offset] = source
+            of_employee[key].append((partition, offset))
     return wanted, erasures
 
 
@@ -353,7 +352,8 @@ def check_database(lab, faults, database, records):
                  rows("select output_partition, output_offset, receipt from attrition.erasures"))
     compare_rows(faults, "outcomes", {row[:2]: (row[3],) for row in records[OUTCOME]},
                  rows('select partition, "offset", event_id from attrition.outcomes'))
-    compare_rows(faults, "dead_letters", {row[:2]: tuple(map(str, row[5])) for row in records[DEAD]},
+    erased = {(key, source[0]): source[1] for _, _, key, _, end, source, _ in records[SCORED] if end == ERASED}
+    compare_rows(faults, "dead_letters", {row[:2]: tuple(map(str, row[5])) for row in records[DEAD] if row[5][1] > erased.get((row[2], row[5][0]), -1)},
                  rows("select dlq_partition, dlq_offset, partition, \"offset\" from attrition.dead_letters where stage = 'score'"))
     for code, count in lab.sql(database, "select code, count(*) from attrition.dead_letters where stage = 'sink' group by code"):
         faults.add("refused by the sink", code, int(count))
