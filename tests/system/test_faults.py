@@ -4,9 +4,10 @@ short, always the same by default; `make campaign` (campaign.py) runs many.
 
 FAULTS_SEED (1); FAULTS_INJECTIONS (8): how many; FAULTS_RATE (800): events a second; FAULTS_KINDS: these injections only, by commas,
 or all but those with a minus before them; FAULTS_BROKERS (1): 3 for a cluster; FAULTS_RELAY (0): 1 puts a relay between scorers and brokers,
-for bad networks; FAULTS_STATE: 1 for current records, 0 for none (seeds of odd numbers have them); FAULTS_LAST (0): 1 for a last act (last_acts.py), or its name; FAULTS_PATIENCE (60): how many seconds the loops may take to
-move on after an injection; FAULTS_SETTINGS: further settings of the scorers, NAME=VALUE by commas: with DELIVERY=at-least-once the same end
-of an event once more is counted, and another end is a fault.
+for bad networks; FAULTS_STATE: 1 for current records, 0 for none (seeds of odd numbers have them); FAULTS_LAST (0): 1 for a last act
+(last_acts.py), or its name; FAULTS_PATIENCE (60): how many seconds the loops may take to move on after an injection; FAULTS_SETTINGS:
+further settings of the scorers, NAME=VALUE by commas: with DELIVERY=at-least-once the same end of an event once more is counted, and
+another end is a fault.
 
 Exit status 3: the surroundings failed (a port was taken, a server did not start, the machine stood still), nothing is known of the scorer."""
 import json
