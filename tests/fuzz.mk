@@ -89,6 +89,15 @@ campaign-asan campaign-tsan: ## a short campaign (CAMPAIGN_SECONDS=600) of a sco
 	@$(MAKE) --no-print-directory campaign FAULTS_FLAVOUR=$(@:campaign-%=%) CAMPAIGN_SECONDS=$(if $(filter file,$(origin CAMPAIGN_SECONDS)),600,$(CAMPAIGN_SECONDS)) \
 	  CAMPAIGN_LANES=2 CAMPAIGN_RATE=100 CAMPAIGN_ROUNDS=0
 
+campaign-state campaign-at-least-once: ## a campaign that keeps current records in every seed; the same with DELIVERY=at-least-once
+	@FAULTS_STATE=1 $(if $(filter %-once,$@),FAULTS_SETTINGS=DELIVERY=at-least-once) $(MAKE) --no-print-directory campaign CAMPAIGN_ROUNDS=0
+
+STATE_EVENTS         ?= 100000
+STATE_EMPLOYEES      ?= 5000
+
+state-events: build faults $(VENV)/.made $(BUILD)/kafka/jars/.pom ## STATE_EVENTS (100000) of STATE_EMPLOYEES (5000), merged, each prediction compared
+	@$(TEST_ENV) FAULTS_BIN='$(abspath $(FAULTS_BIN))' STATE_EVENTS='$(STATE_EVENTS)' STATE_EMPLOYEES='$(STATE_EMPLOYEES)' tests/system/test_state.py
+
 sabotage: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## builds that lose, double or reorder on purpose: comparison, audit and simulation must catch each
 	@$(TEST_ENV) CC='$(CC)' tests/sabotage.sh
 
@@ -120,4 +129,4 @@ backfill-kills: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## a backfill of 20
 backfill-rows: build $(VENV)/.made $(BUILD)/kafka/jars/.pom ## BACKFILL_ROWS (10000000) generated, sent, scored, counted and audited
 	@$(TEST_ENV) BACKFILL_ROWS='$(BACKFILL_ROWS)' tests/backfill_rows.py
 
-.PHONY: fuzz fuzz-programs faults campaign campaign-asan campaign-tsan sabotage soak outages flat-memory backfill-kills backfill-rows
+.PHONY: fuzz fuzz-programs faults campaign campaign-asan campaign-tsan campaign-state campaign-at-least-once state-events sabotage soak outages flat-memory backfill-kills backfill-rows

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "events/employee_state.h"
@@ -324,6 +325,7 @@ static enum status take_message(struct state_restore *restore, const rd_kafka_me
         return STATUS_OK;
     restore->records++;
     counter_add(restore->counters, COUNTER_STATE_RESTORED, 1);
+    FAILPOINT("score.restore");
     return take_record(restore, part, message, err);
 }
 

@@ -3,8 +3,9 @@
 
 CAMPAIGN_SEED: the first; CAMPAIGN_SECONDS (3600): no seed is begun later; CAMPAIGN_LANES (3): how many at once; FAULTS_…: as in
 test_faults.py. Seeds take turns in what they run on: one broker, one behind a relay, three behind relays (CAMPAIGN_SHAPES=2: the third
-alone). Ends with the sums, and with the command for each seed that found a fault. Status 1: a fault; 3: no fault, but some seeds could
-not be decided, because the surroundings failed twice (a port, a server, a machine that stands still)."""
+alone), and every other one keeps current records (FAULTS_STATE: 1 for all, 0 for none). Ends with the sums, and with the command for each
+seed that found a fault. Status 1: a fault; 3: no fault, but some seeds could not be decided, because the surroundings failed twice (a
+port, a server, a machine that stands still)."""
 import json
 import os
 import re
@@ -62,6 +63,7 @@ class Campaign:
         self.shapes = [int(word) for word in (os.environ.get("CAMPAIGN_SHAPES") or "0,1,2").split(",")]
         self.running, self.decided, self.again, self.broken = [], [], [], []
         self.injections, self.missed, self.events, self.found = Counter(), Counter(), Counter(), Counter()
+        self.alerts, self.repeats = 0, Counter()
         self.audits_clean, self.began = 0, time.monotonic()
 
     def begin(self):
@@ -83,6 +85,8 @@ class Campaign:
         self.missed.update(result.get("missed", {}))
         self.events.update(result.get("events", {}))
         self.found.update(result.get("faults", {}))
+        self.alerts += result.get("alerts", 0)
+        self.repeats.update(result.get("repeats", {}))
         self.found["stalls and crashes"] += result.get("problems", 0)
         self.audits_clean += result.get("audit") is not None and not any(result["audit"].values())
         if status == OK:
@@ -113,6 +117,7 @@ class Campaign:
             print(f"    {count:5} {kind}" + (f" ({self.missed[kind]} more did not come about)" if self.missed[kind] else ""))
         print(f"    lost {found.get('missing', 0)}, doubled {found.get('doubled', 0)}, out of order {found.get('out of order', 0)}, "
               f"all that was found: {found or 'nothing'}; audits clean: {self.audits_clean} of {len(self.decided)}")
+        print(f"    alerts {self.alerts}; repeats {dict(self.repeats) or 'none'}")
         print(f"    seeds: {' '.join(map(str, self.decided))}" + (f"; not decided: {self.broken}" if self.broken else ""))
         for command in self.again:
             print(f"    again with: {command}")

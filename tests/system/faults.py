@@ -4,7 +4,7 @@ A `Run` is one seed: topics, group and database of its own; two scorers that are
 service manager does, and guests that come and go; traffic (ends.py) all the time. Injections (injections.py) follow one another, some
 as soon as the one before is over, some when the scorers have committed and the sink has stored again, which they must within
 PATIENCE while the servers (servers.py) serve others. At the end everything is let run, all events must come to their ends, and
-ends.py compares.
+ends.py compares. Seeds of odd numbers keep current records, unless `kept` says which do.
 
 The same seed and servers give the same injections with the same parameters; what they hit is a matter of the machine's timing. Points
 in the C code (base/failpoint.h) need the build FLAVOUR=faults: FAULTS_BIN, else faults/bin beside BIN; so does the clock that jumps."""
@@ -17,7 +17,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from ends import Archive, Traffic, find_faults
+from check_records import Kept
+from ends import ERASABLE, Archive, Traffic, find_faults
 from lab import BIN, ROOT, free_port
 from servers import Broken, send_signal, state_of
 
@@ -27,6 +28,7 @@ PATIENCE = float(os.environ.get("FAULTS_PATIENCE") or 60)
 SETTINGS = {"KAFKA_SESSION_TIMEOUT_MS": SESSION_S * 1000, "KAFKA_HEARTBEAT_INTERVAL_MS": 1000,
             "KAFKA_TRANSACTION_TIMEOUT_MS": TRANSACTION_S * 1000, "KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": 10000,
             "SINK_ROWS": 500, "COMMIT_INTERVAL": "50ms"}
+HYSTERESIS = 0.05
 # A sanitizer's exit status must differ from status 1, by which a scorer ends that has been replaced.
 SANITIZERS = {"ASAN_OPTIONS": "exitcode=66", "UBSAN_OPTIONS": "exitcode=66:print_stacktrace=1",
               "TSAN_OPTIONS": f"exitcode=66:history_size=4:suppressions={ROOT}/tests/system/tsan.supp"}
@@ -34,26 +36,32 @@ CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -si
 
 
 class Run:
-    def __init__(self, lab, servers, seed, rate=800, slots=2, env=None):
+    def __init__(self, lab, servers, seed, rate=800, slots=2, env=None, kept=None):
         self.lab, self.servers, self.seed, self.env = lab, servers, seed, env or {}
         self.group = f"faults-{seed}"
         self.names = [f"{self.group}-{topic}" for topic in ("events", "predictions", "dlq", "outcomes")]
         servers.brokers.create_topics(self.names, 4)
-        self.has_records = os.environ.get("STATE_TOPIC", "none") != "none" # current records, whose topic is the run's own
-        self.env["STATE_TOPIC"] = f"{self.group}-state" if self.has_records else "none"
-        if self.has_records:
-            self.env["ALERT_TOPIC"] = f"{self.group}-alerts"
-            servers.brokers.create_topics([self.env["STATE_TOPIC"], self.env["ALERT_TOPIC"]], 4)
+        self.repeats, self.repeated = self.env.get("DELIVERY") == "at-least-once", Counter()
+        self.kept = self.keep_records() if (seed % 2 if kept is None else kept) else None
+        self.env.setdefault("STATE_TOPIC", "none")
         self.database = servers.new_database(f"faults_{seed}")
         self.scorers, self.ended, self.problems, self.done, self.guests = {}, Counter(), [], Counter(), 0
         self.missed, self.grown = Counter(), False
         self.archive, self.clock_shim = Archive(lab, servers.kafka), FAULTS_BIN / "clock_shift.so"
         self.has_points = (FAULTS_BIN / "scorer").exists()
-        self.has = servers.has | ({"points"} if self.has_points else set()) | ({"clocks"} if self.clock_shim.exists() else set())
+        self.has = servers.has | {need for need, there in (("points", self.has_points), ("clocks", self.clock_shim.exists()),
+                                                           ("records", self.kept)) if there}
         self.slots = ["a", "b", "c"][:slots]
-        self.traffic = Traffic(lab, servers.kafka, self.names[0], rate, seed)
+        self.traffic = Traffic(lab, servers.kafka, self.names[0], rate, seed, partial=self.kept is not None)
         for slot in self.slots:
             self.start(slot)
+
+    def keep_records(self):
+        """Their topic and that of alerts are the run's own."""
+        state, alerts = self.env["STATE_TOPIC"], self.env["ALERT_TOPIC"] = f"{self.group}-state", f"{self.group}-alerts"
+        self.servers.brokers.create_topics([state, alerts], 4)
+        self.env["ALERT_HYSTERESIS"] = HYSTERESIS
+        return Kept(self.lab, self.servers.kafka, state, alerts, lambda: self.handled(self.names[0]), ERASABLE, HYSTERESIS)
 
     # --- scorers ---
 
@@ -240,7 +248,8 @@ class Run:
     def finish(self, drain=180):
         """(faults, events by end); the scorers end too."""
         self.drain(drain)
-        faults, events = find_faults(self.lab, self.servers.kafka, self.database, self.names, self.traffic.acknowledged, self.archive)
+        faults, events, self.repeated = find_faults(self.lab, self.servers.kafka, self.database, self.names, self.traffic.acknowledged,
+                                                    self.archive, self.kept, self.repeats)
         if any(kind.startswith("not stored") for kind in faults.counts):
             try:
                 self.describe_sinks()

@@ -16,6 +16,7 @@ BUSY_POINTS = ("score.produce", "score.produced", "score.batch", "score.offsets"
                "sink.begun", "sink.copy", "sink.copied", "sink.commit", "sink.commit_sent", "sink.committed")
 START_POINTS = ("score.init", "score.assign", "sink.sync")
 LEAVE_POINTS = ("score.leaving", "score.revoke")
+RESTORE_COUNTS = (1, 20, 150, 400) # of score.restore: current records read
 
 
 def kill(run, rng):
@@ -54,6 +55,22 @@ def kill_at_point(run, rng):
         run.rest(4)
         send_signal([scorer.popen.pid], signal.SIGTERM)
     reached = hit(25) and scorer.popen.poll() == -signal.SIGKILL
+    if scorer.alive():
+        scorer.kill()
+    run.start(slot)
+    return f"{slot} at {point}" if reached else None
+
+
+def kill_in_restore(run, rng):
+    """While current records are read at the start; or frozen there for longer than its place in the group lasts."""
+    freezes = rng.random() < 0.3
+    slot, point, scorer, hit = at_point(run, rng, ("score.restore",), "stop" if freezes else "kill", RESTORE_COUNTS)
+    reached = hit(25) and (scorer.alive() if freezes else scorer.popen.poll() == -signal.SIGKILL)
+    if freezes and reached:
+        run.rest(SESSION_S + 1)
+        send_signal([scorer.popen.pid], signal.SIGCONT)
+        run.scorers[slot] = scorer
+        return f"{slot} at {point}, frozen for {SESSION_S + 1} s"
     if scorer.alive():
         scorer.kill()
     run.start(slot)
@@ -280,7 +297,7 @@ def add_partitions(run, rng):
     """Once a run: of the input, and before of the dead-letter topic, whose partitions have its numbers. With current records
     new partitions wait for somebody (test_state_admin.py)."""
     from confluent_kafka.admin import AdminClient, NewPartitions
-    if run.grown or run.has_records:
+    if run.grown or run.kept:
         return None
     run.grown, client = True, AdminClient({"bootstrap.servers": run.servers.kafka, "log_level": 0})
     for topic in (run.names[2], run.names[0]):
@@ -297,5 +314,5 @@ INJECTIONS = {
     "kill backends": (3, kill_backends), "freeze postgres": (1, freeze_postgres), "doubtful commit": (2, doubtful_commit, "points"),
     "fail over": (1, fail_over), "add partitions": (0.5, add_partitions), "fill broker": (0.7, fill_broker, "disks"),
     "fill postgres": (1, fill_postgres, "disks"), "meddle": (4, meddle, "relay"), "shift clock": (2, shift_clock, "clocks"),
-    "empty topics": (1, empty_topics),
+    "empty topics": (1, empty_topics), "kill in restore": (4, kill_in_restore, "points", "records"),
 }

@@ -65,10 +65,13 @@ def recreate_output(run):
 
 
 def recreate_input(run):
-    """Kafka forgets a deleted topic's offsets, so the group starts over: everything that is in the topic is scored, once."""
+    """Kafka forgets a deleted topic's offsets, so the group starts over: everything that is in the topic is scored, once. Current records
+    are of the topic that was."""
     before = run.results()
     recreate(run, run.names[0])
     send(run, 300)
+    if run.kept:
+        return ends_saying(run, "the current records in", "--reset-offsets")
     scorer = run.start("a")
     run.until(lambda: (run.offsets() or (0, 1))[1] == 0 or not scorer.alive(), 60)
     scorer.end()

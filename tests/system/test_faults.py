@@ -4,8 +4,10 @@ short, always the same by default; `make campaign` (campaign.py) runs many.
 
 FAULTS_SEED (1); FAULTS_INJECTIONS (8): how many; FAULTS_RATE (800): events a second; FAULTS_KINDS: these injections only, by commas,
 or all but those with a minus before them; FAULTS_BROKERS (1): 3 for a cluster; FAULTS_RELAY (0): 1 puts a relay between scorers and brokers,
-for bad networks; FAULTS_LAST (0): 1 for a last act (last_acts.py), or its name; FAULTS_PATIENCE (60): how many seconds the loops may take to
-move on after an injection; FAULTS_SETTINGS: further settings of the scorers, NAME=VALUE by commas.
+for bad networks; FAULTS_STATE: 1 for current records, 0 for none (seeds of odd numbers have them); FAULTS_LAST (0): 1 for a last act
+(last_acts.py), or its name; FAULTS_PATIENCE (60): how many seconds the loops may take to move on after an injection; FAULTS_SETTINGS:
+further settings of the scorers, NAME=VALUE by commas: with DELIVERY=at-least-once the same end of an event once more is counted, and
+another end is a fault.
 
 Exit status 3: the surroundings failed (a port was taken, a server did not start, the machine stood still), nothing is known of the scorer."""
 import json
@@ -22,7 +24,7 @@ from servers import Broken, Servers
 from confluent_kafka import KafkaException
 
 SETTINGS = {"FAULTS_SEED": "1", "FAULTS_INJECTIONS": "8", "FAULTS_RATE": "800", "FAULTS_KINDS": "", "FAULTS_BROKERS": "1", "FAULTS_RELAY": "0",
-            "FAULTS_LAST": "0", "FAULTS_SETTINGS": ""}
+            "FAULTS_LAST": "0", "FAULTS_STATE": "", "FAULTS_SETTINGS": ""}
 
 
 def setting(name):
@@ -41,6 +43,10 @@ def check(lab, run):
     faults, events = run.finish()
     seen = f"{sum(run.done.values())} injections, {sum(events.values())} events, {time.monotonic() - began:.0f} s"
     lab.equal(f"seed {seed}: lost, doubled, out of order, altered ({seen})", str(faults), "none")
+    if run.kept:
+        print(f"# current records of {len(run.kept.model.records)} employees, {len(run.kept.model.moves)} changes, {run.kept.due} alerts", flush=True)
+    if run.repeats:
+        print(f"# repeats: {dict(run.repeated) or 'none'}", flush=True)
     lab.equal(f"seed {seed}: stalls and crashes", "; ".join(run.problems) or "none", "none")
     audit = lab.audit(run.scorers["a"], FAILPOINT="", LD_PRELOAD="")
     act, wrong = None, None
@@ -49,6 +55,7 @@ def check(lab, run):
         lab.equal(f"seed {seed}: last, {act}", wrong, None)
         run.done[act] += 1
     print("# result " + json.dumps({"seed": seed, "injections": run.done, "missed": run.missed, "events": events, "ended": run.ended,
+                                    "alerts": run.kept.due if run.kept else 0, "repeats": run.repeated,
                                     "faults": faults.counts, "problems": len(run.problems), "audit": audit.get("faults")}), flush=True)
 
 
@@ -58,7 +65,8 @@ def begin(lab):
         lab.model()
         servers = Servers(lab, int(setting("FAULTS_BROKERS")), setting("FAULTS_RELAY") != "0")
         return Run(lab, servers, int(setting("FAULTS_SEED")), int(setting("FAULTS_RATE")),
-                   env=dict(word.split("=", 1) for word in setting("FAULTS_SETTINGS").split(",") if word))
+                   env=dict(word.split("=", 1) for word in setting("FAULTS_SETTINGS").split(",") if word),
+                   kept=int(setting("FAULTS_STATE")) if setting("FAULTS_STATE") else None)
     except (KafkaException, RuntimeError, subprocess.TimeoutExpired) as failure:
         raise Broken(f"at the beginning: {failure}") from failure
 

@@ -5,66 +5,21 @@ import io
 import json
 import os
 import random
+import signal
 import struct
 import time
 from datetime import datetime, timezone
 
 import fastavro
-from lab import BIN, TOPICS, Lab, decode_prediction, frame_id, schema
+from check_records import read_state
+from current_records import EVENT, FIELDS, NAMES, NOTHING, Model
+from faults import FAULTS_BIN
+from lab import BIN, TOPICS, Lab, decode_prediction, frame_id, free_port
 from confluent_kafka import Producer
 
-EVENTS, EMPLOYEES, KILLS = int(os.environ.get("STATE_EVENTS", 20000)), int(os.environ.get("STATE_EMPLOYEES", 600)), 6
+EVENTS, EMPLOYEES, KILLS = int(os.environ.get("STATE_EVENTS", 20000)), int(os.environ.get("STATE_EMPLOYEES", 600)), 4
 STATE = "attrition-state"
-EVENT, RECORD, HEAD = schema("employee_event.avsc"), schema("employee_state.avsc"), struct.pack(">bI", 0, frame_id("event"))
-FIELDS = EVENT["fields"][-1]["type"]["fields"]
-NAMES = [field["name"] for field in FIELDS]
-NOTHING = {name: None for name in NAMES}
-RULES = [("YearsAtCompany", "TotalWorkingYears"), ("YearsInCurrentRole", "YearsAtCompany"),
-         ("YearsSinceLastPromotion", "YearsAtCompany"), ("YearsWithCurrManager", "YearsAtCompany")]
-
-
-# --- the model of it: what becomes of each event, in plain Python ---
-
-class Model:
-    def __init__(self):
-        self.records, self.scored, self.letters, self.outcomes, self.erased = {}, {}, {}, set(), 0
-
-    def take(self, partition, key, event):
-        place = (partition, key)
-        if event is None:
-            self.records.pop(place, None)
-            self.erased += 1
-            return
-        known = self.records.get(place) if key is not None else None
-        kind, at, changed = event["event_type"], event["occurred_at"], event["changed"]
-        if changed is not None:
-            self.take_partial(place, known, event)
-        elif kind == "TERMINATED":
-            self.outcomes.add(event["event_id"])
-            if key is not None and (known is None or at >= known[0]):
-                self.records[place] = (at, None)
-        else:
-            self.scored[event["event_id"]] = event["attributes"]
-            ignored = known is not None and (at < known[0] or (at == known[0] and known[1] is None and kind != "HIRED"))
-            if key is not None and not ignored:
-                self.records[place] = (at, event["attributes"])
-
-    def take_partial(self, place, known, event):
-        if place[1] is None:
-            code = "null_key"
-        elif known is not None and event["occurred_at"] < known[0]:
-            code = "stale"
-        elif known is None or known[1] is None:
-            code = "partial"
-        else:
-            merged = {**known[1], **{name: event["attributes"][name] for name in event["changed"]}}
-            broken = any(merged[a] is not None and merged[b] is not None and merged[a] > merged[b] for a, b in RULES)
-            code = "rule" if broken else "missing_required" if all(value is None for value in merged.values()) else None
-            if code is None:
-                self.scored[event["event_id"]] = merged
-                self.records[place] = (event["occurred_at"], merged)
-        if code:
-            self.letters[event["event_id"]] = code
+HEAD = struct.pack(">bI", 0, frame_id("event"))
 
 
 # --- random events ---
@@ -85,7 +40,7 @@ def random_event(rng, number, employee, now):
     occurred_at = now - (rng.randint(0, 20000) if rng.random() < 0.1 else 0)
     attributes, changed = dict(NOTHING), None
     if kind == "CHANGED" and rng.random() < 0.97:
-        listed = rng.sample(FIELDS, rng.randint(0, 3) if rng.random() < 0.8 else rng.randint(0, len(FIELDS)))
+        listed = rng.sample(FIELDS, rng.randint(1, len(FIELDS)) if rng.random() < 0.98 else 0)
         changed = [field["name"] for field in listed]
         attributes.update({field["name"]: random_value(rng, field) for field in listed})
         for name in rng.sample(NAMES, 3): # of no account
@@ -200,24 +155,10 @@ def send(lab, kafka, model, rng, stream):
     for (partition, offset), (key, event) in sorted(placed.items(), key=lambda item: item[0]):
         if event is not None and event["event_id"] is None:
             event["event_id"] = f"employee-events/{partition}/{offset}"
-        model.take(partition, key, event)
+        model.take(partition, offset, key, event)
 
 
 # --- comparing ---
-
-def read_state(lab, kafka):
-    """What the topic says once all is compacted: (partition, employee) → the record; and the positions."""
-    records, positions = {}, {}
-    for message in lab.consume(kafka, STATE):
-        key = message.key()
-        if key == b"\x01position":
-            positions[message.partition()] = json.loads(message.value())["offset"]
-        elif message.value() is None:
-            records.pop((message.partition(), key.decode()), None)
-        else:
-            records[message.partition(), key.decode()] = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), RECORD, None)
-    return records, positions
-
 
 def check_results(lab, kafka, model, name):
     predictions = {}
@@ -241,10 +182,11 @@ def check_results(lab, kafka, model, name):
 
 
 def check_state(lab, kafka, model, predictions, name):
-    records, positions = read_state(lab, kafka)
-    found = {place: (int(record["occurred_at"].timestamp() * 1000 + 0.5), record["attributes"]) for place, record in records.items()}
+    records, positions = read_state(lab, kafka, STATE)
+    found = {place: (record["occurred_at"], record["attributes"]) for place, record in records.items()}
     lab.equal(f"{name}: employees in the state topic", len(found), len(model.records))
     lab.equal(f"{name}: their records", [place for place in model.records if found.get(place) != model.records[place]][:5], [])
+    lab.equal(f"{name}: the events that they are of", [place for place in found if records[place]["source"]["offset"] != model.sources[place]][:5], [])
     by_source = {(p["source"]["partition"], p["source"]["offset"]): p for p in predictions.values()}
     scored = [(record, by_source[record["source"]["partition"], record["source"]["offset"]]) for record in records.values()
               if record["attributes"] is not None]
@@ -255,30 +197,48 @@ def check_state(lab, kafka, model, predictions, name):
 
 def check_scores(lab, predictions, model):
     """Bit by bit those that `scorer score` gives the whole records, which know nothing of merging."""
-    chosen = sorted(predictions)[:4000]
-    lines = "".join(json.dumps({"attributes": model.scored[event]}) + "\n" for event in chosen)
-    out = lab.must(BIN / "scorer", "score", "--model", "models:/attrition@production", input=lines)
-    scores = [json.loads(line) for line in out.splitlines()]
-    wrong = [event for event, score in zip(chosen, scores) if score["margin"] != predictions[event]["margin"]
-             or score["probability"] != predictions[event]["probability"]]
-    lab.equal("margins and probabilities are those of the whole records, bit by bit", (len(scores), wrong[:5]), (len(chosen), []))
+    events, wrong, count = sorted(predictions), [], 0
+    for first in range(0, len(events), 10000):
+        chosen = events[first:first + 10000]
+        lines = "".join(json.dumps({"attributes": model.scored[event]}) + "\n" for event in chosen)
+        out = lab.must(BIN / "scorer", "score", "--model", "models:/attrition@production", input=lines)
+        scores = [json.loads(line) for line in out.splitlines()]
+        wrong += [event for event, score in zip(chosen, scores, strict=True)
+                  if any(score[name] != predictions[event][name] for name in ("margin", "probability"))]
+        count += len(scores)
+    lab.equal("margins and probabilities are those of the whole records, bit by bit", (count, wrong[:5]), (len(model.scored), []))
 
 
 # --- scorers that are killed ---
 
+def kill_in_restore(lab, name, rng, **env):
+    """At the n-th record that it reads back; whether it was killed there."""
+    victim = lab.start(name, [FAULTS_BIN / "scorer", "run"], {**env, "HTTP_LISTEN": f"127.0.0.1:{free_port()}",
+                                                                          "FAILPOINT": f"score.restore:{rng.choice((1, 20, 200))}:kill"})
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and victim.alive():
+        time.sleep(0.02)
+    reached = victim.popen.poll() == -signal.SIGKILL and "current records of employees" not in victim.text()
+    victim.kill()
+    return reached
+
+
+def kill_in_scoring(lab, name, rng, **env):
+    victim = lab.scorer(name, **env)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and victim.alive() and not victim.counter("events_scored_total"):
+        time.sleep(0.01)
+    time.sleep(rng.random() * 0.3)
+    victim.kill()
+
+
 def score_with_kills(lab, kafka, rng, **env):
-    """The first ones may score for a moment, the next only read their records back, the last one comes to the end."""
+    """Some score for a moment, each is followed by one that is killed while it reads their records back, the last comes to the end."""
+    restoring = 0
     for kill in range(KILLS):
-        victim = lab.scorer(f"victim-{kill}", **env)
-        restores = kill % 2
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and victim.alive():
-            counters = victim.counters()
-            if counters.get("attrition_state_restore_records_total" if restores else "attrition_events_scored_total", 0) > 0:
-                break
-            time.sleep(0.01)
-        time.sleep(rng.random() * 0.3)
-        victim.kill()
+        kill_in_scoring(lab, f"victim-{kill}", rng, **env)
+        restoring += kill_in_restore(lab, f"victim-{kill}-restoring", rng, **env)
+    lab.equal("kills while records are read back", restoring, KILLS)
     last = lab.scorer("last", "--exit-at-end", **env)
     lab.need("the last scorer comes to the end", lambda: not last.alive(), 120)
     lab.equal("its exit status", last.popen.returncode, 0)
