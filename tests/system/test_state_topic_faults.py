@@ -69,6 +69,7 @@ def check_transaction(lab, kafka, env):
     scorer = lab.scorer("waits", **env)
     lab.need("open transaction: it says that it waits, and for what", lambda: "a transaction is open there" in scorer.text(), 60, scorer)
     lab.one_line("open transaction: the line", scorer.text(), STATE, r"\[0\] can be read up to offset \d+ of \d+")
+    lab.one_line("open transaction: so did its start, with the topic and the tool that finds who it is", scorer.text(), "a transaction is still open in its topics", STATE, "find-hanging")
     lab.equal("open transaction: it is not ready", scorer.get("/health/ready")[0], 503)
     lab.equal("open transaction: a partition is being restored", json.loads(scorer.get("/stream")[1])["state"]["partitions_restoring"], 1)
     lab.equal("open transaction: nothing is handled meanwhile", len(handled(lab, kafka)[0]), len(sent) - 3)
