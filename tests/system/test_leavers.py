@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One person from end to end: who leaves is in no record, table, view or answer soon after; who is hired again begins anew; of who is erased the
+"""One person from end to end: who leaves is in no record, table, view or answer soon after; who is hired again begins without a past; of who is erased the
 state topic holds nothing once it is compacted, and a receipt is there."""
 import io
 import json
