@@ -254,6 +254,11 @@ risen() { # METRICS NAME…: by how much these counters rose since the sending b
     shift
     echo $(($(total_of "$@" <<<"$text") - $(total_of "$@" <<<"$before")))
 }
+alerts_risen() { # METRICS: "3 FIRST, 1 MOVED", or "none", since the sending began
+    awk -F '[{}" ]+' '/^attrition_alerts_total\{/ { if (!($3 in count)) kinds[++n] = $3; count[$3] += FILENAME == "-" ? $4 : -$4 }
+        END { for (k = 1; k <= n; k++) if (count[kinds[k]]) text = text (text ? ", " : "") count[kinds[k]] " " kinds[k]; print text ? text : "none" }' \
+        <(echo "$before") - <<<"$1"
+}
 rows_since() { sql/psql -XqtAc "select count(*) from attrition.predictions where scored_at >= '$since'"; }
 
 # A Kafka that was given may hold earlier events and predictions: they are no part of this run, so they are let through first.
@@ -329,6 +334,10 @@ summary() {
     say "Rows read:              $read, of which $rejected rejected before sending"
     say "Events:                 $sent sent, $scored scored, $dead dead letters, $erased erased, $outcome outcomes, $ignored ignored, $unaccounted unaccounted for"
     say "Rows in predictions:    $rows_made"
+    if [ "$(state_topic)" != none ]; then
+        say "Current records:        $(total_of attrition_state_employees <<<"$text") employees, $(total_of attrition_state_restore_partitions <<<"$text") partitions being restored"
+        [ "${ALERT_TOPIC:-}" = none ] || say "Alerts by kind:         $(alerts_risen "$text")"
+    fi
     say "Events per second:      $(awk -v n="$sent" -v s="$seconds" 'BEGIN { printf "%.0f", n / s }') (from the first row read to the last row in PostgreSQL, $seconds s)"
     SCHEMA_FILE=${SCHEMAS_DIR:-schemas}/employee_event.avsc sql/psql -Xq -v since="$since" -f deploy/summary.sql ||
         die "the summary could not be read from the database (see above)"

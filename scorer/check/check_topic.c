@@ -12,7 +12,7 @@
 
 #include "kafka/client.h"
 
-enum { ADMIN_MS = 15000, SETTINGS_MS = 3000, STEP_US = 100000, VISIBLE_TRIES = 50, HOUR_MS = 3600000 };
+enum { ADMIN_MS = 15000, SETTINGS_MS = 3000, STEP_US = 100000, VISIBLE_TRIES = 150, HOUR_MS = 3600000 };
 
 static const char DAY_MS[] = "86400000";
 

@@ -228,7 +228,7 @@ static void add_servers(const struct http_view *view, struct json_writer *json)
 }
 
 /* Current records; null: none are kept. */
-static void add_state(const struct http_view *view, struct json_writer *json)
+void health_write_state(const struct http_view *view, struct json_writer *json)
 {
     if (!view->settings->role_score || !view->settings->state_topic) {
         json_write_null(json, "state");
@@ -251,7 +251,7 @@ unsigned health_write(const struct http_view *view, struct buffer *out)
     health_write_model(view, &json);
     health_write_challengers(view, &json);
     add_servers(view, &json);
-    add_state(view, &json);
+    health_write_state(view, &json);
     add_loops(view, &json);
     health_write_events(view, &json);
     health_write_dead_letters(view, &json);

@@ -8,6 +8,7 @@
  *   kafka         {up}
  *   postgresql    null without the sink role, or {up}
  *   schema_registry  null where none is set, or {up, requests, partitions_waiting}
+ *   state         null where no current records are kept, or {topic, employees, memory_bytes, partitions_restoring}
  *   loops         [{name, waits_for (nothing, kafka, postgresql, schema-registry), stalled_s (it has had work and
  *                 committed nothing for so long)}, …]
  *   events        {received, scored, dead_lettered, erased, outcome, returned, in_flight, lag}:
@@ -34,6 +35,7 @@ void health_write_model(const struct http_view *view, struct json_writer *json);
 void health_write_events(const struct http_view *view, struct json_writer *json);
 void health_write_challengers(const struct http_view *view, struct json_writer *json);
 void health_write_dead_letters(const struct http_view *view, struct json_writer *json);
+void health_write_state(const struct http_view *view, struct json_writer *json);
 /* Several members: version to draining; p50 and p99. */
 void health_write_service(const struct http_view *view, struct json_writer *json);
 void health_write_quantiles(const struct http_view *view, struct json_writer *json);

@@ -48,6 +48,14 @@ uint64_t metrics_sum_dead_letters(const struct http_view *view, size_t code)
     return total;
 }
 
+uint64_t metrics_sum_alerts(const struct http_view *view, size_t kind)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < view->counters_count; i++)
+        total += atomic_load_explicit(&view->counters[i]->alerts[kind], memory_order_relaxed);
+    return total;
+}
+
 uint64_t metrics_sum_latency(const struct http_view *view, size_t bucket)
 {
     uint64_t total = 0;
@@ -81,14 +89,10 @@ static void write_dead_letters(const struct scrape *scrape, enum metric_id id)
 
 static void write_alerts(const struct scrape *scrape, enum metric_id id)
 {
-    const struct http_view *view = scrape->view;
     metric_write_head(scrape->out, id);
     for (size_t kind = 0; kind < ALERT_KIND_COUNT; kind++) {
         const struct span labels[] = {alert_kind_name((enum alert_kind)kind)};
-        uint64_t sum = 0;
-        for (size_t i = 0; i < view->counters_count; i++)
-            sum += atomic_load_explicit(&view->counters[i]->alerts[kind], memory_order_relaxed);
-        metric_write_uint(scrape->out, id, labels, sum);
+        metric_write_uint(scrape->out, id, labels, metrics_sum_alerts(scrape->view, kind));
     }
 }
 

@@ -12,3 +12,4 @@ unsigned metrics_write(const struct http_view *view, struct buffer *out);
 uint64_t metrics_sum(const struct http_view *view, enum counter_id id);
 uint64_t metrics_sum_latency(const struct http_view *view, size_t bucket);
 uint64_t metrics_sum_dead_letters(const struct http_view *view, size_t code);
+uint64_t metrics_sum_alerts(const struct http_view *view, size_t kind);

@@ -185,6 +185,19 @@ static void write_process(const struct service *service, struct json_writer *jso
         json_write_null(json, "postgresql_up");
 }
 
+/* By kind; null: none are sent. */
+static void write_alerts(const struct http_view *view, struct json_writer *json)
+{
+    if (!view->settings->role_score || !view->settings->alert_topic) {
+        json_write_null(json, "alerts");
+        return;
+    }
+    json_begin_object(json, "alerts");
+    for (size_t kind = 0; kind < ALERT_KIND_COUNT; kind++)
+        json_write_uint(json, alert_kind_name((enum alert_kind)kind).data, metrics_sum_alerts(view, kind));
+    json_end_object(json);
+}
+
 static void write_http(const struct service *service, struct json_writer *json)
 {
     json_begin_object(json, "http");
@@ -210,6 +223,8 @@ void stream_answer(const struct service *service, const struct request *request,
     write_latency(view, &json);
     write_risk(view, model, &json);
     health_write_dead_letters(view, &json);
+    health_write_state(view, &json);
+    write_alerts(view, &json);
     write_http(service, &json);
     health_write_model(view, &json);
     write_models(view, &json);

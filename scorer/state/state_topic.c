@@ -1,4 +1,4 @@
-/* Making topics: see state_topic.h. Called once by each score loop when it connects; takes some 15 s at most. */
+/* Making topics: see state_topic.h. Called once by each score loop when it connects; takes some 30 s at most. */
 #include "scorer/state/state_topic.h"
 
 #include "base/log.h"

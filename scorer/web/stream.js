@@ -39,12 +39,16 @@ function quantile(bounds, counts, share) {
   return "–";
 }
 
-function tiles({ events, events_per_s: rate, lag, latency_us: { bounds }, kafka_up: kafka, postgresql_up: database }, recent) {
+function stateTiles({ employees, partitions_restoring: restoring }) {
+  return [tile("current records", number(employees)), tile("partitions being restored", number(restoring))];
+}
+
+function tiles({ events, events_per_s: rate, lag, latency_us: { bounds }, kafka_up: kafka, postgresql_up: database, state }, recent) {
   const waiting = lag.reduce((sum, { events: left }) => sum + left, 0);
   return [tile("events a second", number(rate.now, 1)), tile("scored", number(events.scored)), tile("dead letters", number(events.dead_lettered)), tile("outcomes", number(events.outcome)),
     tile("erased", number(events.erased)), tile("ignored", number(events.ignored)), tile("waiting", number(waiting)),
     tile("latency, half of them", quantile(bounds, recent.counts, 0.5), recent.when), tile("latency, 99 of 100", quantile(bounds, recent.counts, 0.99), recent.when),
-    tile("Kafka", up(kafka)), tile("PostgreSQL", up(database))];
+    ...(state ? stateTiles(state) : []), tile("Kafka", up(kafka)), tile("PostgreSQL", up(database))];
 }
 
 function latencyCard({ latency_us: { bounds } }, { counts, when }) {
@@ -69,13 +73,18 @@ function deadLetterCard(letters) {
   return card("Dead letters", rows.length ? table("Dead letters by code", ["Code", "Since the start"], rows) : empty("None since the start."), element("p", { class: "hint" }, "A code opens its letters. ", element("a", { href: address("dead-letters") }, "All that are stored")));
 }
 
+function alertCard(alerts) {
+  return card("Alerts", table("Alerts by kind", ["Kind", "Since the start"], Object.entries(alerts).map(([kind, count]) => [kind, number(count)])));
+}
+
 function modelCard(model, models) {
   return card("Model", element("p", {}, model ? `${modelName(model)}, since ${moment(model.loaded_at)}` : "none"), model?.problem ? element("p", { class: "error" }, model.problem) : null, historyCard(models));
 }
 
 function cards(state, recent) {
   const { history } = state.events_per_s;
-  return [card("Events a second", rateChart("Events a second, of late", history)), riskCard(state.risk), latencyCard(state, recent), lagCard(state.lag), deadLetterCard(state.dead_letters), modelCard(state.model, state.models),
+  return [card("Events a second", rateChart("Events a second, of late", history)), riskCard(state.risk), latencyCard(state, recent), lagCard(state.lag), deadLetterCard(state.dead_letters),
+    ...(state.alerts ? [alertCard(state.alerts)] : []), modelCard(state.model, state.models),
     ...(state.challengers.length ? [card("Challengers", challengerTable(state.challengers))] : [])];
 }
 

@@ -189,6 +189,27 @@ def check_mapping(lab, kafka, rows):
     lab.check("a mapping to a field that does not exist is a usage error", status == 2 and '"Shoe"' in err, err.strip()[-160:])
 
 
+def check_debezium(lab, kafka):
+    """A table's messages as the PostgreSQL connector documents them, schema block and all: debezium_messages.jsonl, which says what becomes of each."""
+    messages = [json.loads(line) for line in (ROOT / "tests/system/debezium_messages.jsonl").read_text().splitlines()]
+    topics = [f"debezium-{topic}" for topic in TOPICS]
+    settings = {**dict(zip(("INPUT_TOPIC", "OUTPUT_TOPIC", "DLQ_TOPIC", "OUTCOME_TOPIC"), topics)), "STATE_TOPIC": "debezium-state", "ALERT_TOPIC": "none"}
+    lab.run(BIN / "scorer", "check", "--create-topics", "--partitions", "1", env={**settings, "KAFKA_BOOTSTRAP_SERVERS": kafka, "GROUP_ID": "debezium"})
+    send(kafka, topics[0], [(m["key"] and json.dumps(m["key"]), m["value"] and json.dumps(m["value"]), []) for m in messages])
+    scorer = to_the_end(lab, "debezium", KAFKA_BOOTSTRAP_SERVERS=kafka, GROUP_ID="debezium", ROLES="score", NULL_VALUE="ignore", **settings)
+    found = {p["source"]["offset"]: p for p in (decode_prediction(m.value()) for m in lab.consume(kafka, topics[1]))}
+    ends = {n: "scored" for n in found}
+    ends.update({int(dict(m.headers())["__connect.errors.offset"]): dict(m.headers())["attrition.error.code"].decode() for m in lab.consume(kafka, topics[2])})
+    ends.update({int(dict(m.headers())["attrition.source.offset"]): "outcome" for m in lab.consume(kafka, topics[3])})
+    lab.equal("Debezium's messages: each comes to the end that is documented", {m["what"]: ends.get(n, "ignored") for n, m in enumerate(messages) if ends.get(n, "ignored") != m["end"]}, {})
+    rows = lambda n: {name: value for name, value in messages[n]["value"]["payload"]["after"].items() if name in FIELDS}
+    held = {n: {name: found[n]["attributes"][name] for name in rows(n)} for n in found}
+    wanted = {n: {name: "Manager" if value == UNAVAILABLE else value for name, value in rows(n).items()} for n, m in enumerate(messages) if m["end"] == "scored"}
+    lab.equal("… with the row's values, what was not sent as it was before", held, wanted)
+    lab.equal("… and the source's time", [n for n in found if int(found[n]["occurred_at"].timestamp() * 1000) != messages[n]["value"]["payload"]["source"]["ts_ms"]], [])
+    audit(lab, kafka, scorer)
+
+
 def check_readme(lab, kafka, database):
     """The README's commands as they are printed, and those of docs/EVENTS_AS_JSON.md."""
     lines = [line for name in ("README.md", "docs/EVENTS_AS_JSON.md") for line in (ROOT / name).read_text().splitlines()
@@ -332,5 +353,6 @@ with Lab() as lab:
     lab.equal("PostgreSQL has a row of each", (lab.number(database, "select count(*) from attrition.predictions"), lab.number(database, "select count(*) from attrition.dead_letters"),
                                               lab.number(database, "select count(*) from attrition.outcomes")), (len(rows) * 10, len(FAULTY), 2))
     check_mapping(lab, kafka, rows)
+    check_debezium(lab, kafka)
     check_readme(lab, kafka, database)
     check_registry(lab, kafka, rows[0])

@@ -2,9 +2,10 @@
 """The page's form in a real browser: result, reasons, faults, what-if, and the stream's view while events are scored; without
 serious findings of the accessibility checker, in light and dark and on a phone."""
 import json
+import math
 
 from browser import LOOKS, Visit, launch
-from lab import BIN, Lab
+from lab import BIN, TOPICS, Lab
 from playwright.sync_api import sync_playwright
 
 TOKEN = "a token of this test"
@@ -87,6 +88,22 @@ def keyboard(lab, visit):
     page.go_back()
 
 
+def records(lab, page):
+    """What the view and the service say of current records and alerts."""
+    pairs = lambda of, name, value: page.evaluate(f"() => Object.fromEntries([...document.querySelectorAll('{of}')].map((row) => [row.querySelector('{name}').innerText, row.querySelector('{value}').innerText]))")
+    tiles = pairs("#tiles .tile", "span", "b")
+    lab.equal("current records, and partitions whose records are being read", (tiles.get("current records"), tiles.get("partitions being restored")), ("2,000", "0"))
+    found = page.evaluate("(token) => fetch('/stream', { headers: { Authorization: `Bearer ${token}` } }).then((answer) => answer.json())", TOKEN)
+    lab.equal("the service says the same of records", {name: found["state"][name] for name in ("topic", "employees", "partitions_restoring")},
+              {"topic": "attrition-scorer-state", "employees": 2000, "partitions_restoring": 0})
+    risk, alerts = found["risk"], found["alerts"]
+    at_risk = sum(risk["counts"][math.ceil(risk["bins"] * risk["threshold"]):])
+    lab.check("alerts by kind: one of each employee at risk, the first", alerts["FIRST"] >= at_risk > 0 and alerts == {"FIRST": alerts["FIRST"], "CROSSED_UP": 0, "CROSSED_DOWN": 0, "MOVED": 0}, (at_risk, alerts))
+    shown = page.evaluate("""() => Object.fromEntries([...document.querySelectorAll('.card')]
+        .filter((card) => card.querySelector('h2').innerText === 'Alerts').flatMap((card) => [...card.querySelectorAll('tbody tr')]).map((row) => [row.cells[0].innerText, row.cells[1].innerText]))""")
+    lab.equal("the view shows them", {name: number(count) for name, count in shown.items()}, alerts)
+
+
 def stream(lab, visit, kafka, employees):
     page = visit.page
     page.wait_for_selector("#tiles .tile")
@@ -95,13 +112,14 @@ def stream(lab, visit, kafka, employees):
     page.wait_for_function(f"() => {tile} === '2,000'")
     lab.equal("the view counts what the producer sent", number(page.evaluate(tile)), 2000)
     page.wait_for_function("() => document.querySelectorAll('.card .chart svg').length === 3")
+    records(lab, page)
     lab.check("lag, risks, latency and the model are shown", page.locator(".card").count() >= 6, page.locator(".card h2").all_inner_texts())
     visit.picture("stream")
 
 
-with Lab(STATE_TOPIC="none") as lab, sync_playwright() as playwright:
+with Lab() as lab, sync_playwright() as playwright:
     columns = [field["name"] for field in json.loads((BIN.parents[1] / "schemas/employee_event.avsc").read_text())["fields"][-1]["type"]["fields"]]
-    kafka = lab.embedded_broker()
+    kafka = lab.embedded_broker(topics=(*TOPICS, "attrition-scorer-state", "attrition-alerts"))
     lab.model()
     scorer = lab.scorer("scorer", "--roles=score,http", KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", HTTP_TOKEN=TOKEN,
                         KAFKA_FETCH_WAIT_MAX_MS="10")

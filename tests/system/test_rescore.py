@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """`producer rescore` on a real Kafka: a new model is promoted and everyone has one prediction of it; who left or was erased meanwhile stays
 gone; filters; a run that is killed; and `backfill --partial`, whose rows it finds in the records."""
+import io
 import json
 import re
 import signal
 import subprocess
 import time
 
+import fastavro
 from confluent_kafka import Producer
 from lab import BIN, TOPICS, Lab, decode_prediction, encode_event, schema
 
 STATE, PEOPLE = "attrition-state", 300
+ALERT = schema("alert.avsc")
 NAMES = [field["name"] for field in schema("employee_event.avsc")["fields"][-1]["type"]["fields"]]
 
 
@@ -98,6 +101,42 @@ def check_new_model(lab, kafka):
     lab.equal("event ids", [p["event_id"] for p in again if not re.fullmatch(r"rescore/\d{8}T\d{9}Z/[0-3]-\d+", p["event_id"])], [])
 
 
+def alerts_of(lab, kafka):
+    """In the order of the topic."""
+    return [fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), ALERT, None) for message in lab.consume(kafka, "attrition-alerts")]
+
+
+def check_alerts(lab, kafka, database):
+    """Who was said to be at risk before the run and is not now, or the other way, has one alert; nobody's record has changed."""
+    found = predictions(lab, kafka)
+    before = [p for p in found if not p["event_id"].startswith("rescore/")]
+    again = {p["employee_id"]: p for p in found if p["event_id"].startswith("rescore/")}
+    said = {p["employee_id"]: p["prediction"] for p in reversed(before)}  # the first one's
+    last = {p["employee_id"]: p for p in before}
+    alerts = alerts_of(lab, kafka)
+    said.update({a["employee_id"]: a["after"]["prediction"] for a in alerts if not a["event_id"].startswith("rescore/")})
+    mine = [a for a in alerts if a["event_id"].startswith("rescore/")]
+    crossed = sorted(who for who, p in again.items() if said[who] != p["prediction"])
+    kinds = {a["employee_id"]: a["kind"] for a in mine}
+    lab.equal("alerts: who crosses has one, nobody has two", (len(crossed) > 3, [who for who in crossed if kinds.get(who) != f"CROSSED_{'UP' if said[who] == 'No' else 'DOWN'}"],
+              sorted(who for who, kind in kinds.items() if kind != "MOVED") == crossed, len(kinds)), (True, [], True, len(mine)))
+    lab.equal("alerts: the model alone is their cause", {(a["cause"], str(a["drivers"]), a["before"]["model"]["version"], a["after"]["model"]["version"]) for a in mine}, {("MODEL", "[]", "1", "2")})
+    margins = lambda side: {name: side[name] for name in ("prediction", "probability", "margin", "threshold")}
+    lab.equal("alerts: before and after are the predictions", [a["employee_id"] for a in mine if (margins(a["before"]), margins(a["after"])) != (
+        margins(last[a["employee_id"]]), margins(again[a["employee_id"]]))], [])
+    worst = max(abs(a["model_change"] - (a["after"]["margin"] - a["before"]["margin"])) for a in mine)
+    lab.check("alerts: the model's change is that of the margin", worst <= 1e-12 and all(a["model_change"] for a in mine), f"{len(mine)} alerts, {len(crossed)} crossed; worst {worst:.2g}")
+    lab.wait("alerts: each has a row", lambda: lab.number(database, "SELECT count(*) FROM attrition.alerts_once WHERE cause = 'MODEL'") == len(mine), 20)
+
+
+def check_latest(lab, what, database, gone, count):
+    listed = ", ".join(f"'{who}'" for who in gone)
+    found = lambda: lab.sql(database, f"""SELECT count(*), count(*) FILTER (WHERE employee_id IN ({listed})), count(*) FILTER (WHERE model_version <> '2')
+        FROM attrition.latest_predictions""")[0]
+    lab.wait(f"{what}: the sink has come so far", lambda: found() == [str(count), "0", "0"], 15)
+    lab.equal(f"{what}: latest_predictions holds the others, nobody of these, all of the new model", found(), [str(count), "0", "0"])
+
+
 def check_filters(lab, partial):
     """The partial file has set OverTime, which the records show."""
     wanted = [line.split(",") for line in partial.read_text().splitlines()[1:]]
@@ -111,13 +150,13 @@ def check_filters(lab, partial):
     lab.equal("filters: nobody was scored an hour ago", int(re.search(r"would be sent (\d+)", text).group(1)), 0)
 
 
-def check_gone(lab, kafka, start_scorer):
+def check_gone(lab, kafka, database, start_scorer):
     """The scorer is down: what is sent now comes before the run's events, and is not in the records that the run reads."""
     start = time.time()
     left, erased, changed, hired = (sorted(state_of(lab, kafka))[n:n + 5] for n in (0, 5, 10, 15))
     send(kafka, [(p, event(p, "TERMINATED", int(start * 1000))) for p in left] + [(p, None) for p in erased]
          + [(p, event(p, "CHANGED", int(start * 1000), ["Age"], Age=55)) for p in changed]
-         + [(p, event(p, "TERMINATED", int(start * 1000))) for p in hired] + [(p, event(p, "HIRED", int(start * 1000), Age=33)) for p in hired])
+         + [(p, event(p, "TERMINATED", int(start * 1000))) for p in hired] + [(p, event(p, "HIRED", int(start * 1000) + 1, Age=33)) for p in hired])
     run = subprocess.Popen([BIN / "producer", "rescore", "--wait"], env=lab.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     run.stdout.readline()  # all is sent
     scorer = start_scorer()
@@ -132,15 +171,18 @@ def check_gone(lab, kafka, start_scorer):
     lab.equal("whoever was hired again, too", [mine[p]["attributes"]["Age"] for p in hired], [33] * 5)
     state = state_of(lab, kafka)
     lab.equal("and the records hold no erased one", [p for p in erased if state[p] is not None], [])
+    check_latest(lab, "gone meanwhile", database, left + erased, PEOPLE - 10)
+    lab.equal("gone meanwhile: no alert either", [a["event_id"] for a in alerts_of(lab, kafka) if a["event_id"].startswith(f"rescore/{name}/") and a["employee_id"] in left + erased], [])
     return scorer
 
 
-def check_leavers(lab, kafka, scorer):
+def check_leavers(lab, kafka, database):
     left = [p for p, value in sorted(state_of(lab, kafka).items()) if value is not None][20:30]
     send(kafka, [(p, event(p, "TERMINATED", int(time.time() * 1000))) for p in left])
     lab.wait("terminations are outcomes", lambda: len(lab.consume(kafka, TOPICS[3])) >= 20)
     status, found, text = rescore(lab, "--wait")
     lab.equal("who has left is not asked for: exit status, sent, scored", (status, found.get("sent"), found.get("scored")), (0, PEOPLE - 20, PEOPLE - 20))
+    check_latest(lab, "left since", database, left, PEOPLE - 20)
 
 
 def check_killed(lab, kafka):
@@ -190,9 +232,10 @@ with Lab() as lab:
     lab.model(lab.employees(1500, 7))
     lab.wait("version 2 is in use", lambda: json.loads(scorer.get("/health")[1]).get("model", {}).get("version") == "2")
     check_new_model(lab, kafka)
+    check_alerts(lab, kafka, database)
     check_filters(lab, partial)
     scorer.end()
-    scorer = check_gone(lab, kafka, start)
-    check_leavers(lab, kafka, scorer)
+    scorer = check_gone(lab, kafka, database, start)
+    check_leavers(lab, kafka, database)
     check_killed(lab, kafka)
     lab.audit(scorer)

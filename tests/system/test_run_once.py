@@ -116,6 +116,13 @@ def check_run(lab, what, status, out, scored, **rest):
     return ten
 
 
+def check_state(lab, what, out, employees, again=False):
+    """Each has a record; whoever is at risk an alert that is the first, but for those of a run before."""
+    lab.one_line(f"{what}: current records", out, rf"^Current records: +{employees} employees, 0 partitions being restored$")
+    at_risk = re.search(r"At risk \(prediction Yes\): (\d+) of", out)[1]
+    lab.one_line(f"{what}: alerts by kind", out, r"^Alerts by kind: +" + ("none" if again else f"{at_risk} FIRST") + "$")
+
+
 def plant(table, path):
     lines = table.read_bytes().split(b"\r\n")
     header = lines[0].decode("utf-8-sig").split(",")
@@ -127,15 +134,17 @@ def plant(table, path):
     path.write_bytes(b"\r\n".join(lines))
 
 
-with Lab(STATE_TOPIC="none") as lab:
+with Lab() as lab:
     before = left_behind()
     status, out = make_run(lab)
     check_run(lab, "from nothing", status, out, 5000)
+    check_state(lab, "from nothing", out, 5000)
     lab.one_line("it says that a model is trained, and on what", out, "No model is registered", "training", "synthetic")
     lab.one_line("it says that delivery is at-least-once", out, "at-least-once")
-    status, out = make_run(lab)
-    check_run(lab, "again", status, out, 5000)
+    status, out = make_run(lab, STATE_TOPIC="none")
+    check_run(lab, "again, without current records", status, out, 5000)
     lab.check("again: the model is kept", "training" not in out)
+    lab.check("again: nothing is said of records and alerts", "Current records:" not in out and "Alerts by kind:" not in out)
 
     table = ibm_table()
     employees = len(list(csv.reader(table.open(encoding="utf-8-sig")))) - 1
@@ -162,9 +171,10 @@ with Lab(STATE_TOPIC="none") as lab:
     (lab.dir / "empty.csv").touch()
     (lab.dir / "words.txt").write_text("hello\nworld\n")
     kafka = lab.kafka(topics=("somebody-elses",))  # those of make run are missing: it makes them
-    for what in ("a Kafka that was given", "… again, its topics full of the first run"):
+    for what, again in (("a Kafka that was given", False), ("… again, its topics full of the first run", True)):
         status, out = make_run(lab, KAFKA_BOOTSTRAP_SERVERS=kafka)
         check_run(lab, what, status, out, 5000)
+        check_state(lab, what, out, 5000, again)
         lab.one_line(f"{what}: delivery", out, re.escape(kafka), "exactly-once")
 
     for what, data, pattern in (

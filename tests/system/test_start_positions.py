@@ -248,7 +248,7 @@ def exchanged(lab, _):
     lab.equal("… it ends with status 0", scorer.end(), 0)
 
 
-with Lab(STATE_TOPIC="none") as lab: # new partitions would wait for their records, expired offsets contradict them: test_state_admin.py
+with Lab(STATE_TOPIC="none") as lab: # new partitions would wait for their records, expired offsets contradict them: test_state_admin.py, test_state_offsets.py
     kafka = lab.kafka(topics=("samples",), partitions=1)
     lab.model()
     lab.must(BIN / "producer", "generate", "--count", EVENTS + 1000, "--seed", 3, "--input-topic", "samples", env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
