@@ -136,6 +136,7 @@ def withdrawn(lab, s):
         named = lambda: [line for line in worried() if all(re.search(p, line, re.I) for p in patterns)]
         lab.wait(f"{what}, withdrawn: it says so", named, 20)
         time.sleep(3)  # a storm would show
+        lab.wait(f"{what}, withdrawn: what else runs is drained", lambda: not run.alive(), 30)
         lab.check(f"{what}, withdrawn: it ends, after one more try at most, without a storm", not run.alive() and len(worried()) <= 6, "".join(f"\n#   {line[25:400]}" for line in worried()))
         lab.equal(f"{what}, withdrawn: status", run.popen.poll(), 1)
         sender.end(5)
