@@ -69,7 +69,7 @@ def replace(lab, scorers, names, start, what, reader):
         moment = time.time()
         lab.equal(f"{what}: {name} ends with status 0", scorers[name].end(), 0)
         scorers[name] = start(name)
-        lab.ready(scorers[name])
+        lab.ready(scorers[name], 120)
         ready = time.time()
         time.sleep(2)
         print(f"#   {name}: ready {ready - moment:.1f} s after TERM; {reader.between(moment - 1, time.time())}", flush=True)
@@ -96,7 +96,7 @@ with Lab() as lab:
     earlier = lambda name: lab.scorer(name, INSTANCE_ID=name, ROLES=ROLES[name], program=program, SCHEMAS_DIR=schemas, **settings)
     scorers = {name: earlier(name) for name in ROLES}
     for scorer in scorers.values():
-        lab.ready(scorer)
+        lab.ready(scorer, 120)
     before = versions(scorers)
 
     first_schemas(lab.dir / "first")
