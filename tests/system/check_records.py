@@ -26,6 +26,14 @@ def side_in_state(prediction):
     return prediction and Side(*(prediction[name] for name in Side._fields[:4]), prediction["model_name"], prediction["model_version"])
 
 
+def differences(found, wanted):
+    """Of two records' (occurred_at, attributes, …): what differs, of attributes those alone."""
+    if found[1] and wanted[1]:
+        names = [name for name in wanted[1] if found[1][name] != wanted[1][name]]
+        found, wanted = ((one[0], {name: one[1][name] for name in names}, *one[2:]) for one in (found, wanted))
+    return f"{found}, not {wanted}"
+
+
 class Kept:
     """`committed()`: partition → the group's offset in the input. `erasable`: employees below that number may be erased."""
 
@@ -61,7 +69,7 @@ class Kept:
             found = (record["occurred_at"], record["attributes"], record["source"]["offset"], side_in_state(record["prediction"]),
                      *(record["alerted"] or {}).values())
             if found != wanted:
-                faults.add("altered in the state topic", f"{employee}: {found}, not {wanted}")
+                faults.add("altered in the state topic", f"{employee}: {differences(found, wanted)}")
         for partition, offset in self.committed().items():
             position = positions.get(partition, -1)
             if position < offset or (position > offset and not repeats):

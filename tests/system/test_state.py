@@ -211,10 +211,10 @@ def check_scores(lab, predictions, model):
 
 # --- scorers that are killed ---
 
-def kill_in_restore(lab, name, rng, **env):
+def kill_in_restore(lab, name, count, **env):
     """At the n-th record that it reads back; whether it was killed there."""
     victim = lab.start(name, [FAULTS_BIN / "scorer", "run"], {**env, "HTTP_LISTEN": f"127.0.0.1:{free_port()}",
-                                                                          "FAILPOINT": f"score.restore:{rng.choice((1, 20, 200))}:kill"})
+                                                                          "FAILPOINT": f"score.restore:{count}:kill"})
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and victim.alive():
         time.sleep(0.02)
@@ -237,7 +237,7 @@ def score_with_kills(lab, kafka, rng, **env):
     restoring = 0
     for kill in range(KILLS):
         kill_in_scoring(lab, f"victim-{kill}", rng, **env)
-        restoring += kill_in_restore(lab, f"victim-{kill}-restoring", rng, **env)
+        restoring += kill_in_restore(lab, f"victim-{kill}-restoring", (1, 20, 40, 80)[kill], **env) # the first one has left some eighty
     lab.equal("kills while records are read back", restoring, KILLS)
     last = lab.scorer("last", "--exit-at-end", **env)
     lab.need("the last scorer comes to the end", lambda: not last.alive(), 120)
