@@ -6,7 +6,7 @@ import shutil
 from lab import BIN, ROOT, Lab
 
 VIEWS = ("current_employees", "risk_by_group", "movers", "crossings", "employee_history", "outcomes_once", "predicted_against_actual",
-         "realised_performance", "expected_performance", "drift_against_training", "impact_ratio", "data_quality", "dead_letter_summary", "reviews_of_decisions")
+         "realised_performance", "expected_performance", "expected_against_realised", "drift_against_training", "impact_ratio", "data_quality", "dead_letter_summary", "reviews_of_decisions")
 ADDED = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
         "source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers"
 # $scored, $risk, $margin, $version, $input of n; offsets grow with `at`.
@@ -80,6 +80,7 @@ def plant(lab, url):
 
 
 def found(lab, url):
+    lab.equal("one month is old enough to be checked", lab.number(url, "SELECT attrition.check_performance()"), 1)
     ask = {view: lab.sql(url, query) for view, query in questions().items()}
     lab.equal("every view has its question", [view for view in VIEWS if view not in ask], [])
     lab.equal("nobody who has left is current", lab.sql(url, "SELECT count(*), count(*) FILTER (WHERE employee_id LIKE 'e%') FROM attrition.current_employees"), [["2000", "0"]])
@@ -104,6 +105,7 @@ def found(lab, url):
     expected = lab.sql(url, """SELECT employees, round(expected_exits), round(expected_hits), round(precision::numeric, 6), round(recall::numeric, 6), round(auc::numeric, 6), round(lift::numeric, 6),
         round(precision_high::numeric - precision::numeric, 4), is_enough FROM attrition.expected_performance WHERE attribute = 'all' AND cohort = date_trunc('month', now() - interval '10 months', 'UTC')""")
     lab.equal("expected performance", expected, [["3000", "750", "450", "0.750000", "0.600000", "0.806667", "3.200000", "0.0344", "t"]])
+    lab.equal("… and that they were contradicted", [row[1:] for row in ask["expected_against_realised"]], [["1", "uncalibrated", "600", "750", "0.938", "0.807"]])
     lab.equal("… by group", [(row[0], row[1]) for row in ask["expected_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("by group", [(row[0], row[1]) for row in ask["realised_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("who is there and whose horizon has not passed is censored", lab.sql(url, "SELECT outcome, count(*) FROM attrition.predicted_against_actual WHERE scored_at BETWEEN now() - interval '45 days' AND now() - interval '35 days' GROUP BY 1"), [["censored", "800"]])
