@@ -24,6 +24,10 @@ def questions():
     return dict(re.findall(r"^### `(\w+)`\n.*?```sql\n(.*?)```", text, re.M | re.S))
 
 
+def every_block():
+    return re.findall(r"^```sql\n(.*?)```", (ROOT / "docs/DATABASE.md").read_text(), re.M | re.S)
+
+
 def insert(lab, url, at, scored, risk, many=(1, 1), id="'e' || n", margin="0", version="1", input=PERSON):
     text = ROW
     for name, value in {"id": id, "at": at, "scored": scored, "risk": risk, "margin": margin, "version": version, "input": input,
@@ -85,6 +89,7 @@ def found(lab, url):
     lab.equal("every view has its question", [view for view in VIEWS if view not in ask], [])
     lab.equal("nobody who has left is current", lab.sql(url, "SELECT count(*), count(*) FILTER (WHERE employee_id LIKE 'e%') FROM attrition.current_employees"), [["2000", "0"]])
     lab.equal("those most at risk are found, with reasons", {(row[1], row[2], row[5]) for row in ask["current_employees"]}, {("0.90", "OverTime", "Sales Executive")})
+    lab.equal("… as the table of latest predictions has them", {(row[1], row[2].split(":")[0].split(" ")[0]) for row in lab.sql(url, every_block()[0])}, {("0.90", "OverTime")})
     lab.equal("columns are typed", lab.sql(url, """SELECT pg_typeof("Age"), pg_typeof("JobRole"), pg_typeof("MonthlyIncome") FROM attrition.current_employees LIMIT 1"""), [["integer", "text", "integer"]])
     groups = {(row[0], row[1]): row[2] for row in lab.sql(url, "SELECT attribute, member, employees FROM attrition.risk_by_group")}
     lab.equal("groups are counted", (groups["Gender", "Female"], groups["Gender", "Male"], groups["JobLevel", "1"]), ("1000", "1000", "1000"))
@@ -115,6 +120,17 @@ def found(lab, url):
     lab.equal("and in all", lab.sql(url, "SELECT sum(events), sum(imputed), sum(refused) FROM attrition.data_quality WHERE attribute = 'MonthlyIncome'"), [["6021", "1502", "0"]])
     lab.equal("the missing attribute is found first", ask["data_quality"][0][0], "MonthlyIncome")
     lab.equal("dead letters by code and field", [(row[1], row[2], row[3]) for row in ask["dead_letter_summary"]], [("out_of_range", "Age", "7"), ("missing_required", "Age", "3")])
+
+
+def dashboard(lab, url):
+    """Grafana's: every query answers, as an analyst, and none names a column of the data."""
+    board = json.loads((ROOT / "deploy/grafana/hr.json").read_text())
+    queries = {"attribute": board["templating"]["list"][0]["query"], **{panel["title"]: panel["targets"][0]["rawSql"] for panel in board["panels"]}}
+    ask = lambda sql: lab.sql(url, "SET ROLE attrition_analyst; " + re.sub(r"\$__timeFilter\((\w+)\)", r"\1 BETWEEN now() - interval '1 year' AND now()", sql.replace("${attribute}", "Gender")))
+    empty = {title for title, sql in queries.items() if not ask(sql)}
+    lab.equal(f"of {len(queries)} queries of the dashboard those without an answer: there is no reference to have drifted from", empty, {"Drift against training"})
+    names = {row[0] for row in lab.sql(url, "SELECT name FROM attrition.schema_columns")}
+    lab.equal("columns of the data that it names", {name for name in names for sql in queries.values() if re.search(rf"\b{name}\b", sql)}, set())
 
 
 def bias(lab, url):
@@ -211,9 +227,13 @@ def managed(lab, url):
     lab.sql(url, "CREATE DATABASE plain OWNER plain")
     mine = url.replace("/attrition?", "/plain?").replace("user=postgres", "user=plain")
     lab.must(ROOT / "sql/migrate", mine, env={"SCORER": str(BIN / "scorer")})
-    for view, query in questions().items():
-        lab.sql(mine, query)
-    lab.check("the owner of a database alone can make and ask all views", True)
+    blocks = every_block()
+    lab.check("the document's questions are among its SQL", set(questions().values()) < set(blocks))
+    for block in blocks:
+        lab.sql(mine, block)
+    lab.check(f"the owner of a database alone can run all SQL of the document, {len(blocks)} blocks", True)
+    lab.equal("what is to stay for how long is as the document says", lab.sql(mine, "SELECT table_name, jurisdiction, keep FROM attrition.retention ORDER BY 1, 2"),
+              [["dead_letters", "*", "90 days"], ["predictions", "*", "4 years"], ["predictions", "DE", "6 mons"]])
 
 
 with Lab() as lab:
@@ -222,6 +242,7 @@ with Lab() as lab:
     plant(lab, url)
     found(lab, url)
     pruned(lab, url)
+    dashboard(lab, url)
     bias(lab, url)
     other_domains(lab, *described(lab, url))
     managed(lab, url)
