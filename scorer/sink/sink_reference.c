@@ -1,4 +1,5 @@
-/* The model's training reference, and what came of its scores: see sink_reference.h. Called by sink.c after a batch is stored, on the sink's thread. */
+/* The model's training reference, and what came of its scores: see sink_reference.h. Called by sink.c after a batch is
+ * stored, on the sink's thread. */
 #include "scorer/sink/sink_reference.h"
 
 #include <stdio.h>
