@@ -164,6 +164,57 @@ END
 $$;
 COMMENT ON COLUMN attrition.expected_performance.doubt IS 'Why not to trust the row: too few; unconfirmed (no month of this version up to this one is old enough to be checked); uncalibrated or concept drift (the newest that was checked is contradicted by what came of it). Null: nothing known against it.';
 
+-- impact_ratio for those who left: equality of opportunity (Hardt, Price and Srebro 2016) by the four-fifths rule, with the same interval.
+CREATE VIEW attrition.missed_ratio AS
+WITH compared AS (
+    SELECT
+        r.*,
+        first_value(r.member) OVER highest AS other_member,
+        first_value(r.exits) OVER highest AS other_exits,
+        first_value(r.hits) OVER highest AS other_hits,
+        first_value(r.recall) OVER highest AS other_recall
+    FROM attrition.realised_performance AS r
+    JOIN attrition.schema_columns AS s ON s.name = r.attribute AND s.is_group
+    WHERE r.member <> 'missing' AND r.exits >= (SELECT attrition.minimum_group())
+    WINDOW highest AS (PARTITION BY r.cohort, r.model_name, r.model_version, r.attribute ORDER BY r.recall DESC, r.exits DESC, r.member)
+)
+
+SELECT
+    c.cohort,
+    c.model_name,
+    c.model_version,
+    c.attribute,
+    c.member,
+    c.exits,
+    c.exits - c.hits AS missed,
+    c.recall,
+    c.recall / nullif(c.other_recall, 0) AS recall_ratio,
+    c.other_member AS compared_with,
+    exp(i.log_ratio - i.half_width) AS low,
+    exp(i.log_ratio + i.half_width) AS high,
+    c.recall < 0.8 * c.other_recall AND i.log_ratio + i.half_width < 0 AS disparate
+FROM compared AS c
+CROSS JOIN LATERAL (
+    SELECT
+        ln((c.hits + 0.5::double precision) / (c.exits + 0.5)) - ln((c.other_hits + 0.5::double precision) / (c.other_exits + 0.5)) AS log_ratio,
+        1.959964 * sqrt(1 / (c.hits + 0.5::double precision) - 1 / (c.exits + 0.5) + 1 / (c.other_hits + 0.5) - 1 / (c.other_exits + 0.5)) AS half_width
+) AS i;
+
+COMMENT ON VIEW attrition.missed_ratio IS 'Of those who left: is any group flagged much less often before than another? By month of scoring, model version and group attribute; of months whose horizon has passed.';
+COMMENT ON COLUMN attrition.missed_ratio.cohort IS 'The month of scoring: its start (UTC). A condition on it reads those partitions alone.';
+COMMENT ON COLUMN attrition.missed_ratio.model_name IS 'The model.';
+COMMENT ON COLUMN attrition.missed_ratio.model_version IS 'The version of that model.';
+COMMENT ON COLUMN attrition.missed_ratio.attribute IS 'A group attribute of the schema.';
+COMMENT ON COLUMN attrition.missed_ratio.member IS 'The group. Groups with fewer exits than minimum_group are not here.';
+COMMENT ON COLUMN attrition.missed_ratio.exits IS 'How many of it left within the horizon.';
+COMMENT ON COLUMN attrition.missed_ratio.missed IS 'How many of those were not flagged.';
+COMMENT ON COLUMN attrition.missed_ratio.recall IS 'Share of them that was flagged.';
+COMMENT ON COLUMN attrition.missed_ratio.recall_ratio IS 'That by the recall of compared_with.';
+COMMENT ON COLUMN attrition.missed_ratio.compared_with IS 'The group of the greatest recall.';
+COMMENT ON COLUMN attrition.missed_ratio.low IS 'Lower end of the 95 % interval of the ratio (Katz, with a half added to each count).';
+COMMENT ON COLUMN attrition.missed_ratio.high IS 'Upper end.';
+COMMENT ON COLUMN attrition.missed_ratio.disparate IS 'Below 0.8, and the interval wholly below 1.';
+
 -- For the sink's gauge.
 CREATE FUNCTION attrition.contradicted_versions() RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
