@@ -62,6 +62,7 @@
     GAUGE(SINK_PARTITIONS_ASSIGNED, "attrition_sink_partitions_assigned", "", "Partitions assigned to this process's sink.") \
     GAUGE(PARTITIONS_WAITING, "attrition_partitions_waiting", "", "Input partitions that wait for the schema registry, or, after the input has grown, for their current records to be moved.") \
     GAUGE(POSTGRESQL_UP, "attrition_postgresql_up", "", "1 when the sink's last exchange with PostgreSQL succeeded.") \
+    GAUGE(PERFORMANCE_CONTRADICTED, "attrition_performance_contradicted", "", "Model versions of which the newest month that could be checked came out otherwise than expected (view expected_against_realised); looked up by the sink once an hour, when it stores rows.") \
     GAUGE(KAFKA_UP, "attrition_kafka_up", "", "1 when a broker answered lately.") \
     GAUGE(RESIDENT_BYTES, "attrition_resident_memory_bytes", "", "Memory of the process that is resident, in bytes; --memory-limit bounds it.") \
     COMPUTED(DEAD_LETTERS, "attrition_dead_letters_total", "counter", "code", "Committed dead letters by code.", "The codes: ERRORS.md.") \

@@ -450,7 +450,7 @@ static enum status work(struct sink *sink, struct error *err)
         return STATUS_OK;
     }
     postgresql_worked(sink);
-    sink_reference_store(&sink->reference, sink->store);
+    sink_reference_exchange(&sink->reference, sink->store, sink->counters);
     progress_committed(&sink->progress, now_us());
     sink->lag_stale = true;
     if (sink_batch_take_rewound(sink->batch))

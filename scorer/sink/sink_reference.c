@@ -1,9 +1,13 @@
-/* Training references: see sink_reference.h. Called by sink.c after a batch is stored, on the sink's thread. */
+/* The model's training reference, and what came of its scores: see sink_reference.h. Called by sink.c after a batch is
+ * stored, on the sink's thread. */
 #include "scorer/sink/sink_reference.h"
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+
+enum { LOOK_EVERY_S = 3600 };
 
 /* The stamp's texts are the model's own, which end with a NUL. */
 static enum status store_of(struct sink_store *store, const struct model *model, struct error *err)
@@ -16,7 +20,7 @@ static enum status store_of(struct sink_store *store, const struct model *model,
     return STATUS_OK;
 }
 
-void sink_reference_store(struct sink_reference *reference, struct sink_store *store)
+static void store_reference(struct sink_reference *reference, struct sink_store *store)
 {
     struct error err;
     const struct model *model = reference->models ? model_acquire(reference->models) : NULL;
@@ -33,4 +37,24 @@ void sink_reference_store(struct sink_reference *reference, struct sink_store *s
             reference->loaded_at_us = model->loaded_at_us;
     }
     model_release(model);
+}
+
+static void look_at_checks(struct sink_reference *reference, struct sink_store *store, struct counters *counters)
+{
+    struct error err;
+    uint64_t versions;
+    int64_t now_us = clock_steady_us(&clock_system);
+    if (now_us < reference->next_look_us)
+        return;
+    reference->next_look_us = now_us + (int64_t)LOOK_EVERY_S * 1000 * 1000;
+    if (sink_store_contradicted(store, &versions, &err) == STATUS_OK)
+        counter_set(counters, COUNTER_PERFORMANCE_CONTRADICTED, versions);
+    else
+        log_warn("sink", "attrition_performance_contradicted stays as it is for an hour: %s", err.text);
+}
+
+void sink_reference_exchange(struct sink_reference *reference, struct sink_store *store, struct counters *counters)
+{
+    store_reference(reference, store);
+    look_at_checks(reference, store, counters);
 }

@@ -321,6 +321,18 @@ enum status sink_store_reference(struct sink_store *store, const char *name, con
     return STATUS_OK;
 }
 
+enum status sink_store_contradicted(struct sink_store *store, uint64_t *out, struct error *err)
+{
+    PGresult *result;
+    exchange_start(store);
+    if (sink_connection_query(store->connection, "looking up the checks of performance",
+                              "SELECT attrition.contradicted_versions()", 0, NULL, &result, err) != STATUS_OK)
+        return err->status;
+    *out = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    return STATUS_OK;
+}
+
 /* --- commit --- */
 
 enum status sink_store_upsert(struct sink_store *store, const char *upsert, struct span rows, struct error *err)

@@ -88,6 +88,8 @@ void sink_store_rollback(struct sink_store *store);
 /* The training reference of a model version, in a transaction of its own. STATUS_INVALID: PostgreSQL refuses it. */
 MUST_USE enum status sink_store_reference(struct sink_store *store, const char *name, const char *version,
                                           const char *json, struct error *err);
+/* How many model versions the newest checked month contradicts (expected_against_realised). */
+MUST_USE enum status sink_store_contradicted(struct sink_store *store, uint64_t *out, struct error *err);
 
 /* SQLSTATE of the last failure, or "": the connection itself failed, or no answer came. */
 const char *sink_store_sqlstate(const struct sink_store *store);

@@ -390,6 +390,7 @@ enum statement_kind statement_kind_of(const char *sql)
         {"SELECT set_config(", SELECT_ONE},
         {"SELECT 1", SELECT_ONE},
         {"SELECT attrition.erase_requested(", SELECT_ONE},
+        {"SELECT attrition.contradicted_versions()", SELECT_ONE},
         {"SELECT (SELECT max(version) FROM attrition.migrations)", SELECT_MIGRATIONS},
         {"SELECT coalesce(s.next_offset, -1), coalesce(s.last_offset, -1), ", SELECT_OFFSETS},
         {"BEGIN", BEGIN},

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""What is left of a person after an erasure. A script that has all of the person's records from Kafka searches every table for anything in them, and
-joins what is pseudonymised with every other table; legal holds; who may erase; upgrades from every earlier version with a person in place."""
+"""What is left of a person after an erasure. A script that has all of the person's records from Kafka searches every table and view for anything in
+them, and joins what is pseudonymised with every other table; Kafka itself after compaction and retention; legal holds; who may erase; upgrades from every earlier version with a person in place."""
 import json
+import os
 import re
 
-from lab import ROOT, Lab, decode_prediction, encode_event
+from lab import ROOT, TOPICS, Lab, decode_prediction, encode_event
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+STATE = os.environ.get("STATE_TOPIC") or "attrition-scorer-state"
 EMPLOYEES, VICTIM = 60, 7
 NAME = f"person-{VICTIM}"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -33,41 +36,52 @@ def run_scorer(lab, name, **settings):
     return scorer
 
 
-def tables_of(lab, database):
-    return [row[0] for row in lab.sql(database, "select c.relname from pg_class c where c.relnamespace = 'attrition'::regnamespace and c.relkind in ('r', 'p') "
-                                      "and not c.relispartition order by 1")]
+def relations_of(lab, database, kinds):
+    return [row[0] for row in lab.sql(database, "select c.relname from pg_class c where c.relnamespace = 'attrition'::regnamespace "
+                                      f"and c.relkind = any (string_to_array('{kinds}', null)) and not c.relispartition order by 1")]
 
 
-def dump(lab, database):
-    """Every row of every table as JSON."""
+def dump(lab, database, kinds="rpv"):
+    """Every row of every table and view as JSON."""
     rows = []
-    for table in tables_of(lab, database):
+    for table in relations_of(lab, database, kinds):
         rows += [(table, row[0]) for row in lab.sql(database, f"select to_jsonb(t) from attrition.{table} t")]
     return rows
 
 
 def marks_of(lab, kafka):
-    """What the person's records in Kafka hold that could be known again: name, ids, trace, places, exact times and numbers."""
+    """What the person's records in Kafka hold that could be known again: name, ids, trace, exact times and numbers; and their places."""
     marks = {NAME, TRACE.replace("4736", NAME[-2:].rjust(4, "0").replace("-", "0")).split("-")[1], NAME.encode().hex()}
     places = set()
-    for message in lab.consume(kafka, "attrition-predictions"):
-        if message.key() == NAME.encode() and message.value() is not None:
-            found = decode_prediction(message.value())
-            marks |= {found["event_id"], repr(found["margin"]), repr(found["probability"])}
-            places.add((message.partition(), message.offset()))
-            places.add((found["source"]["partition"], found["source"]["offset"]))
+    for topic in (*TOPICS, "attrition-alerts"):
+        for message in lab.consume(kafka, topic):
+            if message.key() == NAME.encode() and message.value() is not None:
+                places.add((topic, message.partition(), message.offset()))
+                if topic == "attrition-predictions":
+                    found = decode_prediction(message.value())
+                    marks |= {found["event_id"], repr(found["margin"]), repr(found["probability"])}
     return marks, places
+
+
+def places_of(row):
+    """(topic, partition, offset) by which a row could be joined with Kafka."""
+    return {(row.get(f"{name[:-9]}topic"), value, row.get(f"{name[:-9]}offset")) for name, value in row.items() if name.endswith("partition")}
 
 
 def check_search(lab, database, marks, places):
     rows = dump(lab, database)
     found = [(table, mark) for table, row in rows for mark in marks if mark in row]
-    lab.equal(f"none of {len(marks)} marks is in any of {len(rows)} rows of {len(tables_of(lab, database))} tables", found, [])
+    lab.equal(f"none of {len(marks)} marks is in any of {len(rows)} rows of {len(relations_of(lab, database, 'rpv'))} tables and views", found, [])
+    lab.equal(f"nor does any lead to one of {len(places)} places", [(table, place) for table, row in rows for place in places_of(json.loads(row)) & places], [])
+    lab.check("… which the rows of others do", any(places_of(json.loads(row)) & {(topic, partition, offset + 1) for topic, partition, offset in places} for _, row in rows))
+    export = lab.sql(database, f"select attrition.export_employee('{NAME}')")[0][0]
+    lab.check("the export has the receipt alone", [name for name, rows in json.loads(export).items() if rows and name not in ("employee_id", "exported_at")] == ["erasures"]
+              and not any(mark in export for mark in marks - {NAME}), export)
     pseudonyms = [json.loads(row) for table, row in rows if table == "predictions" and json.loads(row)["employee_id"] is None]
     lab.equal("two rows of the person are left, without place, trace and values", [
         {name: row[name] for name in ("source_offset", "source_topic", "output_topic", "output_partition", "output_offset", "traceparent", "input", "reasons")} for row in pseudonyms],
         2 * [{"source_offset": None, "source_topic": None, "output_topic": None, "output_partition": None, "output_offset": None, "traceparent": None, "input": {}, "reasons": []}])
-    others = [json.loads(row) for table, row in rows if table != "predictions" or json.loads(row)["employee_id"] is not None]
+    others = [json.loads(row) for table, row in dump(lab, database, "rp") if table != "predictions" or json.loads(row)["employee_id"] is not None]
     exact = {value for row in others for name, value in row.items() if isinstance(value, (str, float)) and re.search("_at$|margin|probability|event_id", name)}
     joined = [(name, value) for row in pseudonyms for name, value in row.items() if re.search("_at$|margin|probability|event_id", name) and value in exact]
     lab.equal("what is left of the person joins with no other row by time, number or id", joined, [])
@@ -93,13 +107,36 @@ def check_person(lab, kafka, database, settings):
     send(kafka, [(NAME, None), (NAME, event(NAME, 901, "TERMINATED"))])
     scorer = run_scorer(lab, "erasing", **settings)
     check_after = dump(lab, database)
-    lab.equal("of the person only the outcome after the request is there", {table for table, row in check_after if f'"{NAME}"' in row}, {"outcomes"})
+    lab.equal("of the person only the outcome after the request is there", {table for table, row in check_after if f'"{NAME}"' in row}, {"outcomes", "outcomes_once"})
     lab.audit(scorer)
     lab.sql(database, "delete from attrition.outcomes") # it came after the request, and names the person rightly
     check_search(lab, database, marks, places)
     lab.equal("how many were decided, and how, has not changed", statistics(), before)
     lab.equal("the receipt", lab.sql(database, "select employee_id is null, method, predictions, outcomes, dead_letters, reviews from attrition.erasures"), [["t", "pseudonymise", "2", "1", "1", "1"]])
     lab.equal("it is found by who knows the id", lab.number(database, f"select count(*) from attrition.erasures where receipt = attrition.receipt('{NAME}')"), 1)
+
+
+def check_kafka(lab, kafka, settings):
+    """After compaction of the current records, whose segments are closed by records of others, and retention of the rest no topic names the person."""
+    admin = AdminClient({"bootstrap.servers": kafka})
+    topics = [topic for topic in admin.list_topics(timeout=10).topics if not topic.startswith("_")]
+
+    def configure(names, **values):
+        entries = [ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET) for name, value in values.items()]
+        for answer in admin.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries) for name in names]).values():
+            answer.result(30)
+    naming = lambda names: {topic for topic in names for message in lab.consume(kafka, topic, "read_uncommitted")
+                            if NAME.encode() in (message.key() or b"") + (message.value() or b"")}
+    lab.equal("every topic names the person", naming(topics), set(topics))
+    configure([STATE], segment_ms="300", min_cleanable_dirty_ratio="0.001", max_compaction_lag_ms="300", delete_retention_ms="100")
+    others = [f"person-{n}" for n in range(EMPLOYEES) if n != VICTIM]
+    for n in range(8):
+        send(kafka, [(NAME, None)] * (not n) + [(name, event(name, 2000 + 100 * n)) for name in others])
+        run_scorer(lab, f"later-{n}", **settings)
+        if not naming([STATE]):
+            break
+    configure([topic for topic in topics if topic != STATE], segment_ms="300", retention_ms="1000")
+    lab.wait("after compaction and retention no record of any topic names the person", lambda: not naming(topics), 60)
 
 
 def fails(lab, database, sql, *patterns):
@@ -257,7 +294,7 @@ def check_retention(lab, database):
 def check_upgrades(lab, database):
     """A person pseudonymised halfway by each version that could, and a receipt with the name: after the upgrade neither leads back."""
     files = sorted((ROOT / "sql").glob("0*.sql"))
-    for last in range(5, 16): # before 5 nothing could be stored
+    for last in range(5, len(files)): # before 5 nothing could be stored
         old = lab.dir / f"sql-{last}"
         old.mkdir()
         for file in (*files[:last], ROOT / "sql/migrate", ROOT / "sql/psql"):
@@ -266,7 +303,11 @@ def check_upgrades(lab, database):
         lab.sql(database, f"create database upgrade_{last}")
         url = database.replace("/attrition?", f"/upgrade_{last}?") if "/attrition?" in database else re.sub(r"(//[^/]*/)\w+", rf"\g<1>upgrade_{last}", database)
         lab.must(old / "migrate", url, env={"SCORER": "none"})
-        if last >= 6:
+        if last >= 16: # the version does it itself
+            insert(lab, url, "gone", 3)
+            request(lab, url, "gone", 50)
+            lab.sql(url, "select attrition.erase_requested('pseudonymise'); insert into attrition.erasures (employee_id, cluster_id, output_partition, output_offset) values ('waits', 'd', 0, 50)")
+        elif last >= 6:
             lab.sql(url, "insert into attrition.erasures (employee_id, cluster_id, output_partition, output_offset) values ('gone', 'c', 0, 50), ('waits', 'd', 0, 50); update attrition.erasures set erased_at = now(), "
                     "method = 'pseudonymise' where employee_id = 'gone'")
             trace = ", traceparent" if last >= 7 else ""
@@ -276,7 +317,7 @@ def check_upgrades(lab, database):
         lab.must(ROOT / "sql/migrate", url, env={"SCORER": "none"})
         if last >= 6:
             left = lab.sql(url, "select output_offset is null, traceparent is null, input, probability from attrition.predictions")
-            lab.equal(f"from migration {last}: what was pseudonymised halfway is so wholly", left, [["t", "t", "{}", "0.123"]])
+            lab.equal(f"from migration {last}: what was pseudonymised halfway is so wholly", left, [["t", "t", "{}", "0.25" if last >= 16 else "0.123"]])
             lab.equal(f"from migration {last}: receipts name nobody, requests do", lab.sql(url, "select coalesce(employee_id, '-'), receipt is not null from attrition.erasures order by 1"), [["-", "t"], ["waits", "t"]])
         lab.sql(database, f"drop database upgrade_{last}")
     lab.check("upgrades from each version from 5 on", True)
@@ -286,8 +327,10 @@ with Lab() as lab:
     fields = json.loads((ROOT / "schemas/employee_event.avsc").read_text())["fields"][-1]["type"]["fields"]
     EMPTY = {field["name"]: None for field in fields}
     lab.model()
-    kafka, database = lab.kafka(), lab.postgres()
-    check_person(lab, kafka, database, dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, ERASURE="pseudonymise", INSTANCE_ID="forgetting", ROLES="score,sink"))
+    kafka, database = lab.kafka("kafka", "log.cleaner.backoff.ms=200", "log.retention.check.interval.ms=300"), lab.postgres()
+    settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, ERASURE="pseudonymise", INSTANCE_ID="forgetting", ROLES="score,sink")
+    check_person(lab, kafka, database, settings)
+    check_kafka(lab, kafka, settings)
     lab.sql(database, "truncate attrition.predictions, attrition.latest_predictions, attrition.erasures")
     check_holds(lab, database)
     check_rights(lab, database)

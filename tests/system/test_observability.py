@@ -53,6 +53,7 @@ with Lab() as lab:
 
     kafka, database = lab.embedded_broker(), lab.postgres()
     lab.model()
+    lab.sql(database, "INSERT INTO attrition.performance_checks SELECT '2026-01-01', 'attrition', v, 900, 90, 60, .6, .7, 30, 3e-7, 1e-4, true, now() FROM (VALUES ('1'), ('2')) AS m (v)")
     scorer = lab.scorer("scorer", KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", DATABASE_URL=database, KAFKA_FETCH_WAIT_MAX_MS="10")
     lab.ready(scorer)
     employees = lab.dir / "poisoned"
@@ -61,6 +62,7 @@ with Lab() as lab:
     lab.need("events are scored and written", lambda: scorer.counter("sink_predictions_total") > 400, 60, scorer)
     lab.check("some became dead letters", scorer.counter("events_dead_lettered_total") > 0, scorer.counter("events_dead_lettered_total"))
 
+    lab.wait("the sink looks up which versions turned out otherwise", lambda: scorer.counter("performance_contradicted") == 2, 30, scorer)
     status, metrics = scorer.get("/metrics")
     status, out, err = lab.run(promtool, "check", "metrics", input=metrics)
     lab.check("promtool accepts the metrics", status == 0, (out + err).strip())

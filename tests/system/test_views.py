@@ -6,7 +6,7 @@ import shutil
 from lab import BIN, ROOT, Lab
 
 VIEWS = ("current_employees", "risk_by_group", "movers", "crossings", "employee_history", "outcomes_once", "predicted_against_actual",
-         "realised_performance", "expected_performance", "drift_against_training", "impact_ratio", "data_quality", "dead_letter_summary", "reviews_of_decisions")
+         "realised_performance", "expected_performance", "expected_against_realised", "drift_against_training", "impact_ratio", "missed_ratio", "data_quality", "dead_letter_summary", "reviews_of_decisions")
 ADDED = "event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version, channel, " \
         "source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers"
 # $scored, $risk, $margin, $version, $input of n; offsets grow with `at`.
@@ -22,6 +22,10 @@ PERSON = """jsonb_build_object('Age', 25 + n / 20 % 30, 'Gender', (ARRAY['Female
 def questions():
     text = (ROOT / "docs/DATABASE.md").read_text()
     return dict(re.findall(r"^### `(\w+)`\n.*?```sql\n(.*?)```", text, re.M | re.S))
+
+
+def every_block():
+    return re.findall(r"^```sql\n(.*?)```", (ROOT / "docs/DATABASE.md").read_text(), re.M | re.S)
 
 
 def insert(lab, url, at, scored, risk, many=(1, 1), id="'e' || n", margin="0", version="1", input=PERSON):
@@ -80,10 +84,12 @@ def plant(lab, url):
 
 
 def found(lab, url):
+    lab.equal("one month is old enough to be checked", lab.number(url, "SELECT attrition.check_performance()"), 1)
     ask = {view: lab.sql(url, query) for view, query in questions().items()}
     lab.equal("every view has its question", [view for view in VIEWS if view not in ask], [])
     lab.equal("nobody who has left is current", lab.sql(url, "SELECT count(*), count(*) FILTER (WHERE employee_id LIKE 'e%') FROM attrition.current_employees"), [["2000", "0"]])
     lab.equal("those most at risk are found, with reasons", {(row[1], row[2], row[5]) for row in ask["current_employees"]}, {("0.90", "OverTime", "Sales Executive")})
+    lab.equal("… as the table of latest predictions has them", {(row[1], row[2].split("=")[0]) for row in lab.sql(url, every_block()[0])}, {("0.90", "OverTime")})
     lab.equal("columns are typed", lab.sql(url, """SELECT pg_typeof("Age"), pg_typeof("JobRole"), pg_typeof("MonthlyIncome") FROM attrition.current_employees LIMIT 1"""), [["integer", "text", "integer"]])
     groups = {(row[0], row[1]): row[2] for row in lab.sql(url, "SELECT attribute, member, employees FROM attrition.risk_by_group")}
     lab.equal("groups are counted", (groups["Gender", "Female"], groups["Gender", "Male"], groups["JobLevel", "1"]), ("1000", "1000", "1000"))
@@ -104,6 +110,7 @@ def found(lab, url):
     expected = lab.sql(url, """SELECT employees, round(expected_exits), round(expected_hits), round(precision::numeric, 6), round(recall::numeric, 6), round(auc::numeric, 6), round(lift::numeric, 6),
         round(precision_high::numeric - precision::numeric, 4), is_enough FROM attrition.expected_performance WHERE attribute = 'all' AND cohort = date_trunc('month', now() - interval '10 months', 'UTC')""")
     lab.equal("expected performance", expected, [["3000", "750", "450", "0.750000", "0.600000", "0.806667", "3.200000", "0.0344", "t"]])
+    lab.equal("… and that they were contradicted", [row[1:] for row in ask["expected_against_realised"]], [["1", "uncalibrated", "600", "750", "0.938", "0.807"]])
     lab.equal("… by group", [(row[0], row[1]) for row in ask["expected_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("by group", [(row[0], row[1]) for row in ask["realised_performance"]], [("Female", "1500"), ("Male", "1500"), ("all", "3000")])
     lab.equal("who is there and whose horizon has not passed is censored", lab.sql(url, "SELECT outcome, count(*) FROM attrition.predicted_against_actual WHERE scored_at BETWEEN now() - interval '45 days' AND now() - interval '35 days' GROUP BY 1"), [["censored", "800"]])
@@ -115,12 +122,27 @@ def found(lab, url):
     lab.equal("dead letters by code and field", [(row[1], row[2], row[3]) for row in ask["dead_letter_summary"]], [("out_of_range", "Age", "7"), ("missing_required", "Age", "3")])
 
 
+def dashboard(lab, url):
+    """Grafana's: every query answers, as an analyst, and none names a column of the data."""
+    board = json.loads((ROOT / "deploy/grafana/hr.json").read_text())
+    queries = {"attribute": board["templating"]["list"][0]["query"], **{panel["title"]: panel["targets"][0]["rawSql"] for panel in board["panels"]}}
+    ask = lambda sql: lab.sql(url, "SET ROLE attrition_analyst; " + re.sub(r"\$__timeFilter\((\w+)\)", r"\1 BETWEEN now() - interval '1 year' AND now()", sql.replace("${attribute}", "Gender")))
+    empty = {title for title, sql in queries.items() if not ask(sql)}
+    lab.equal(f"of {len(queries)} queries of the dashboard those without an answer: there is no reference to have drifted from", empty, {"Drift against training"})
+    names = {row[0] for row in lab.sql(url, "SELECT name FROM attrition.schema_columns")}
+    lab.equal("columns of the data that it names", {name for name in names for sql in queries.values() if re.search(rf"\b{name}\b", sql)}, set())
+
+
 def bias(lab, url):
     planted = lab.sql(url, questions()["impact_ratio"])
     lab.equal("the planted bias is found", [(row[1], row[2], row[4]) for row in planted if row[0] == "Gender"], [("Male", "Female", "0.50")])
     lab.check("with an interval around it", all(float(row[5]) < 0.5 < float(row[6]) < 0.65 for row in planted if row[0] == "Gender"))
     lab.check("and in pairs", {row[1].split(" × ")[1] for row in planted if row[0] == "Age × Gender"} == {"Male"})
     lab.equal("none of one attribute where none was planted", [row for row in planted if row[0] == "Age"], [])
+    lab.equal("of those who left no group was missed more often", lab.sql(url, questions()["missed_ratio"]), [])
+    lab.sql(url, "UPDATE attrition.predictions SET probability = 0.3 WHERE employee_id LIKE 'e%' AND event_id LIKE '%-1' AND probability = 0.8 AND input ->> 'Gender' = 'Male' AND (input ->> 'Age')::integer % 2 = 0")
+    missed = lab.sql(url, questions()["missed_ratio"])
+    lab.equal("men who left and were missed are found", [row[1:6] for row in missed if row[0] == "Gender"], [["Male", "Female", "300", "225", "0.50"]])
     lab.sql(url, "UPDATE attrition.latest_predictions SET probability = CASE WHEN substr(event_id, 5, length(event_id) - 6)::integer % 10 < 3 THEN 0.9 ELSE 0.1 END")
     lab.equal("none at all where none was planted", lab.sql(url, questions()["impact_ratio"]), [])
     lab.sql(url, "UPDATE attrition.latest_predictions SET probability = 0.1")
@@ -209,9 +231,13 @@ def managed(lab, url):
     lab.sql(url, "CREATE DATABASE plain OWNER plain")
     mine = url.replace("/attrition?", "/plain?").replace("user=postgres", "user=plain")
     lab.must(ROOT / "sql/migrate", mine, env={"SCORER": str(BIN / "scorer")})
-    for view, query in questions().items():
-        lab.sql(mine, query)
-    lab.check("the owner of a database alone can make and ask all views", True)
+    blocks = every_block()
+    lab.check("the document's questions are among its SQL", set(questions().values()) < set(blocks))
+    for block in blocks:
+        lab.sql(mine, block)
+    lab.check(f"the owner of a database alone can run all SQL of the document, {len(blocks)} blocks", True)
+    lab.equal("what is to stay for how long is as the document says", lab.sql(mine, "SELECT table_name, jurisdiction, keep FROM attrition.retention ORDER BY 1, 2"),
+              [["dead_letters", "*", "90 days"], ["predictions", "*", "4 years"], ["predictions", "DE", "6 mons"]])
 
 
 with Lab() as lab:
@@ -220,6 +246,7 @@ with Lab() as lab:
     plant(lab, url)
     found(lab, url)
     pruned(lab, url)
+    dashboard(lab, url)
     bias(lab, url)
     other_domains(lab, *described(lab, url))
     managed(lab, url)
