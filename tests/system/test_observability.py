@@ -10,6 +10,7 @@ import urllib.request
 
 from lab import BIN, ROOT, Lab, free_port
 import yaml  # after lab, which goes on in the tests' own environment
+from tls import Authority
 
 DEPLOY = ROOT / "deploy"
 
@@ -54,7 +55,8 @@ with Lab() as lab:
     kafka, database = lab.embedded_broker(), lab.postgres()
     lab.model()
     lab.sql(database, "INSERT INTO attrition.performance_checks SELECT '2026-01-01', 'attrition', v, 900, 90, 60, .6, .7, 30, 3e-7, 1e-4, true, now() FROM (VALUES ('1'), ('2')) AS m (v)")
-    scorer = lab.scorer("scorer", KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", DATABASE_URL=database, KAFKA_FETCH_WAIT_MAX_MS="10")
+    scorer = lab.scorer("scorer", KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", DATABASE_URL=database, KAFKA_FETCH_WAIT_MAX_MS="10",
+                        MLFLOW_TRACKING_SERVER_CERT_PATH=Authority(lab.dir, "tracking").file)
     lab.ready(scorer)
     employees = lab.dir / "poisoned"
     produce = [BIN / "producer", "generate", "--count", 500, "--poison", "0.05"]

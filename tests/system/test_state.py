@@ -10,11 +10,11 @@ import struct
 import time
 from datetime import datetime, timezone
 
-import fastavro
+from lab import BIN, TOPICS, Lab, decode_prediction, frame_id, free_port
+import fastavro  # after lab, which goes on in the tests' own environment
 from check_records import read_state
 from current_records import EVENT, FIELDS, NAMES, NOTHING, Model
 from faults import FAULTS_BIN
-from lab import BIN, TOPICS, Lab, decode_prediction, frame_id, free_port
 from confluent_kafka import Producer
 
 EVENTS, EMPLOYEES, KILLS = int(os.environ.get("STATE_EVENTS", 20000)), int(os.environ.get("STATE_EMPLOYEES", 600)), 4
