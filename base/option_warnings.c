@@ -83,18 +83,20 @@ static void warn_of_config(const struct options *options, struct buffer *out)
         option_note_open_file("--config", path, is_secret, out);
 }
 
-/* Without DATABASE_URL, libpq's own variables say where PostgreSQL is. */
+/* Without DATABASE_URL, libpq's own variables say where PostgreSQL is, for those who ask it. */
 static void warn_of_database(const struct options *options, enum option_id id, struct buffer *out)
 {
     struct conninfo_tls tls;
     const char *text = options->values[id].text;
-    if (!option_is_of(&option_rows[id], options->program) || (!text && id != OPTION_DATABASE_URL))
+    const struct subcommand *subcommand = options_subcommand(options);
+    bool by_libpq = id == OPTION_DATABASE_URL && subcommand && option_row_names(&option_rows[id], subcommand->name);
+    if (!option_is_of(&option_rows[id], options->program) || (!text && !by_libpq))
         return;
     conninfo_read_tls(text ? text : "", &tls);
     if (tls.is_unverified)
         buffer_printf(out,
                       "%s: any server can pass for PostgreSQL there; add sslmode=verify-full and sslrootcert=FILE\n",
-                      option_rows[id].environment);
+                      text ? option_rows[id].environment : "PGHOST");
 }
 
 const char *option_kafka_property(const struct options *options, const char *variable, const char *name)

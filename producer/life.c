@@ -142,7 +142,8 @@ static double exits_per_year(const struct lives *lives, const struct employee *e
                            bias_margin(lives->settings.planted, time_ms, employee->cells));
 }
 
-/* Waiting has no memory: where a bias begins first, the wait begins again there at the new rate. */
+/* Waiting has no memory: where a bias begins first, the wait begins again there at the new rate, and where a year ends
+ * first, with the next one. */
 static void employee_schedule(struct lives *lives, struct employee *employee)
 {
     double exits, all, due_ms = employee->due_ms, next_ms = due_ms;
@@ -152,7 +153,7 @@ static void employee_schedule(struct lives *lives, struct employee *employee)
         all = exits + lives->life->total_per_year;
         due_ms = next_ms + random_exponential(&employee->random) / all * YEAR_MS;
         next_ms = (double)bias_next_ms(lives->settings.planted, time_ms) - (double)lives->settings.start_ms;
-    } while (due_ms > next_ms);
+    } while (due_ms > next_ms && next_ms < employee->year_ms);
     double point = random_uniform(&employee->random) * all;
     if (due_ms >= employee->year_ms) {
         employee->due_ms = employee->year_ms;

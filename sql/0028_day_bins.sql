@@ -316,11 +316,14 @@ $$;
 CREATE FUNCTION attrition.count_due_days() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN CASE WHEN current_setting('transaction_read_only')::boolean THEN 0 ELSE attrition.count_days('infinity') END;
+    IF current_setting('transaction_read_only')::boolean OR NOT pg_try_advisory_xact_lock(hashtext('attrition.count_days')) THEN
+        RETURN 0;
+    END IF;
+    RETURN attrition.count_days('infinity');
 END
 $$;
 REVOKE ALL ON FUNCTION attrition.count_due_days() FROM PUBLIC;
-COMMENT ON FUNCTION attrition.count_due_days IS 'Counts days that are over and were not counted yet; for analysts too. Returns how many.';
+COMMENT ON FUNCTION attrition.count_due_days IS 'Counts days that are over and were not counted yet, unless somebody is at it; for analysts too. Returns how many.';
 
 CREATE FUNCTION attrition.drift_between(day_from timestamptz, day_to timestamptz)
 RETURNS TABLE (model_name text, model_version text, attribute text, is_score boolean, days bigint, events bigint, psi double precision,
@@ -329,7 +332,7 @@ RETURNS TABLE (model_name text, model_version text, attribute text, is_score boo
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     WITH merged AS MATERIALIZED (
         SELECT b.model_name, b.model_version, b.attribute, b.is_score, count(*) AS days, sum(b.events)::bigint AS events,
-            sum(b.missing) AS missing, attrition.sum_bins(b.bins) AS bins, sum(b.distance * b.events) / sum(b.events) AS distance
+            sum(b.missing) AS missing, attrition.sum_bins(b.bins) AS bins, sum(b.distance * b.events) / sum(b.events) FILTER (WHERE b.distance IS NOT NULL) AS distance
         FROM (
             SELECT s.model_name, s.model_version, s.attribute, s.is_score, s.events, s.missing, s.bins, s.distance
             FROM attrition.day_values AS s
@@ -337,8 +340,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
             UNION ALL
             SELECT c.model_name, c.model_version, c.attribute, c.is_score, c.events, c.missing, c.bins, c.distance
             FROM attrition.value_days AS d
-            CROSS JOIN LATERAL attrition.counts_of_rows(d.rows_from, d.day_end, false) AS c
-            WHERE d.rows_from >= day_from AND d.rows_from < day_to AND c.bins IS NOT NULL
+            CROSS JOIN LATERAL (
+                SELECT r.*, max(r.events) OVER (PARTITION BY r.channel, r.model_name, r.model_version) AS most
+                FROM attrition.counts_of_rows(d.rows_from, d.day_end, false) AS r
+            ) AS c
+            WHERE d.rows_from >= day_from AND d.rows_from < day_to AND c.bins IS NOT NULL AND c.most >= attrition.minimum_group()
         ) AS b
         GROUP BY 1, 2, 3, 4
     )
@@ -352,7 +358,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     CROSS JOIN LATERAL attrition.stability_index(m.bins, c.counts) AS i
     WHERE EXISTS (SELECT FROM merged AS x WHERE x.model_name = r.model_name AND x.model_version = r.model_version)
 $$;
-COMMENT ON FUNCTION attrition.drift_between IS 'drift_against_training of the days from day_from on and before day_to together; mean_distance: of the days'' distances, by events.';
+COMMENT ON FUNCTION attrition.drift_between IS 'drift_against_training of the days from day_from on and before day_to together, without those of a version that had fewer events than minimum_group and those counted before migration 28; mean_distance: of the days'' distances, by events.';
 
 -- As before; who may read the figures may have them counted.
 ALTER FUNCTION attrition.grant_roles() RENAME TO grant_roles_until_27;

@@ -11,6 +11,7 @@ BEGIN
     EXCEPTION WHEN lock_not_available THEN
         may_name := false;
     END;
+    PERFORM set_config('lock_timeout', '10s', true); -- tables that maintain() changes are waited for
     new.employees := ARRAY(
         SELECT DISTINCT CASE
             WHEN NOT may_name THEN attrition.receipt(u.id)

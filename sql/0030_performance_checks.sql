@@ -220,9 +220,9 @@ CREATE FUNCTION attrition.contradicted_versions() RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT count(*) FROM attrition.expected_against_realised AS c
     WHERE c.finding IN ('concept drift', 'uncalibrated')
-        AND c.cohort = (SELECT max(x.cohort) FROM attrition.performance_checks AS x)
+        AND c.cohort = (SELECT max(x.cohort) FROM attrition.performance_checks AS x WHERE x.is_enough)
 $$;
-COMMENT ON FUNCTION attrition.contradicted_versions IS 'How many model versions the newest month that was checked contradicts.';
+COMMENT ON FUNCTION attrition.contradicted_versions IS 'How many model versions the newest month with enough exits contradicts.';
 
 ALTER FUNCTION attrition.maintain() RENAME TO maintain_until_29;
 COMMENT ON FUNCTION attrition.maintain_until_29 IS 'What maintain does but for the checks of performance; it calls this.';
@@ -244,3 +244,21 @@ END
 $$;
 REVOKE ALL ON FUNCTION attrition.maintain() FROM PUBLIC;
 COMMENT ON FUNCTION attrition.maintain IS 'Checks the months whose horizon has passed, makes the partitions of the months ahead, counts the days that are over, applies retention, computes groups and figures; to be run once a day by the owner.';
+
+-- Rights of this migration beside those of the ones before.
+REVOKE ALL ON FUNCTION attrition.contradicted_versions() FROM PUBLIC;
+ALTER FUNCTION attrition.grant_roles() RENAME TO grant_roles_until_29;
+COMMENT ON FUNCTION attrition.grant_roles_until_29 IS 'Rights of the roles on what migrations 1 to 29 made; grant_roles calls it.';
+CREATE FUNCTION attrition.grant_roles() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM attrition.grant_roles_until_29();
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'attrition_writer') THEN
+        GRANT EXECUTE ON FUNCTION attrition.contradicted_versions() TO attrition_writer;
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION attrition.grant_roles() FROM PUBLIC;
+COMMENT ON FUNCTION attrition.grant_roles IS 'Rights of the roles that exist; sql/migrate calls it at its end.';

@@ -29,7 +29,8 @@ static const char standing_sql[] =
     "SELECT s.employee_id, s.input, CASE "
     "WHEN EXISTS (SELECT FROM attrition.erasures AS g WHERE g.employee_id = s.employee_id AND g.erased_at IS NULL) "
     "THEN 'erased' WHEN x.had_left THEN 'left' WHEN $1::timestamptz + $2::interval > now() THEN 'censored' "
-    "ELSE 'kept' END, x.leaves, s.scored_at < $1::timestamptz - $2::interval, s.model, u.exits "
+    "ELSE 'kept' END, x.leaves, CASE WHEN $3::boolean THEN s.occurred_at ELSE s.scored_at END "
+    "< $1::timestamptz - $2::interval, s.model, u.exits "
     "FROM unseen AS u LEFT JOIN standing AS s ON true LEFT JOIN (SELECT t.employee_id, "
     "coalesce(bool_or(e.exited_at >= t.occurred_at AND e.exited_at <= $1::timestamptz), false) AS had_left, "
     "coalesce(bool_or(e.exited_at > $1::timestamptz AND e.exited_at <= $1::timestamptz + $2::interval), false) "
@@ -210,7 +211,7 @@ void log_table_report(const struct log_table_date *date)
                  date->as_of, date->unknown);
     if (date->stale)
         log_warn("trainer",
-                 "as of %s: %zu records were scored more than a horizon before: is there a gap in the prediction log?",
+                 "as of %s: %zu records are from more than a horizon before: is there a gap in the prediction log?",
                  date->as_of, date->stale);
     if (date->unseen_exits)
         log_warn("trainer",

@@ -1,4 +1,5 @@
-/* Questions to the database for `scorer report`: one month's, in one snapshot, read only. */
+/* Questions to the database for `scorer report`: one month's, in one snapshot, read
+ * only but for attrition.count_due_days, which is called first. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* What the database knows of the model beside its predictions. What a model file says of its training data (metadata
  * attrition.distributions) is stored for drift_against_training; how many versions expected_against_realised
- * contradicts is looked up for the metric. Never in the way of the records: what fails is said once. One owner, the
+ * contradicts is looked up for the metric. Never in the way of the records: what fails is logged. One owner, the
  * sink. */
 #pragma once
 

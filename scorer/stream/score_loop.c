@@ -88,6 +88,13 @@ static void count_received(struct score_loop *loop, size_t count)
     count_in_flight(loop);
 }
 
+static void note_state(struct score_loop *loop)
+{
+    size_t bytes = state_bytes(loop->state), count = state_count(loop->state);
+    counter_set(loop->counters, COUNTER_STATE_EMPLOYEES, count);
+    counter_set(loop->counters, COUNTER_STATE_BYTES, bytes);
+}
+
 static void count_committed(struct score_loop *loop)
 {
     const struct result_counts *counts = &loop->committed;
@@ -95,6 +102,8 @@ static void count_committed(struct score_loop *loop)
     if (dead_letter_summary_add(&loop->dead_letter_summary, counts->received, counts->dead_letters, now,
                                 &loop->dead_letter_text))
         log_error("score", "%s", loop->dead_letter_text.data);
+    if (loop->state)
+        note_state(loop); /* before the events that made them count */
     result_counts_commit(counts, loop->counters);
     loop->committed = (struct result_counts){0};
     count_in_flight(loop);
@@ -314,13 +323,6 @@ static void note_progress(struct score_loop *loop, int64_t now)
                   : kafka_up() && !slow ? WAITS_FOR_NOTHING
                                         : WAITS_FOR_KAFKA,
                   now);
-}
-
-static void note_state(struct score_loop *loop)
-{
-    size_t bytes = state_bytes(loop->state), count = state_count(loop->state);
-    counter_set(loop->counters, COUNTER_STATE_EMPLOYEES, count);
-    counter_set(loop->counters, COUNTER_STATE_BYTES, bytes);
 }
 
 /* New employees have no room in memory. */

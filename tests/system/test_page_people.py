@@ -288,7 +288,7 @@ def looks(lab, scorer, browser):
 
 
 def two_tabs(lab, scorer, browser):
-    """Each tab has its own token, purpose and form; of two that move the alias, the second learns of it."""
+    """Each tab has its own token, purpose and form."""
     visit = Visit(browser, scorer, token="token-of-all", purpose="a test", at="#/what-if?id=e1")
     first, second = visit.page, visit.context.new_page()
     first.wait_for_selector("#result-body:not([hidden])")

@@ -39,7 +39,7 @@ def stays_waiting(lab, what, scorer, alone):
     for _ in range(24):
         time.sleep(0.5)
         samples.append(waits(scorer))
-    lab.check(f"{what}: it goes on waiting, and shows it all the time", all(samples), samples)
+    lab.check(f"{what}: it goes on waiting, and shows it, but for a moment after a rebalance", samples.count(False) <= 2, samples)
     lab.check(f"{what}: scoring goes on", scorer.counter("events_scored_total") > scored, scored)
     lab.equal(f"{what}: ready beside a score loop; the sink alone is not", (scorer.get("/health/ready")[0], alone.get("/health/ready")[0]), (200, 503))
     for who in (scorer, alone):
@@ -51,7 +51,7 @@ def stays_waiting(lab, what, scorer, alone):
 def goes_on(lab, what, scorer, alone):
     lab.wait(f"{what}, writes are taken again: not degraded any more", lambda: json.loads(scorer.get("/health")[1])["status"] == "ok" and scorer.counters()["attrition_postgresql_up"] == 1, 60, scorer)
     lab.wait("… the other sink too", lambda: alone.get("/health/ready")[0] == 200, 60, alone)
-    lab.one_line("… which the log says", scorer.text(), "info", "PostgreSQL works again")
+    lab.wait("… which the log says", lambda: scorer.text().rfind("PostgreSQL works again") > scorer.text().rfind("25006"), 10, scorer)
 
 
 with Lab() as lab:

@@ -42,7 +42,7 @@ class Readers:
             client.request("GET", path, headers={"X-Purpose": "a test"})
             answer = client.getresponse()
             return answer.status, answer.read().decode()
-        except OSError as failure:
+        except (OSError, http.client.HTTPException) as failure:
             return 0, str(failure)
         finally:
             client.close()
