@@ -34,7 +34,8 @@ void log_table_header(const struct schema *schema, struct buffer *out);
 /* Appends a row for everyone whose record, as it had been scored by the date and was in force then (by_occurrence: as
  * it was in force then), is known; the label is whether they left within the horizon after it. Left out, and counted:
  * who had left by then; all, where the horizon has not passed; whose erasure is pending; records that `train` would
- * refuse under this schema. Every number and text reads back as it was scored. as_of: a time as PostgreSQL reads it, UTC without a zone. */
+ * refuse under this schema. Every number and text reads back as it was scored. as_of: a time as PostgreSQL reads it,
+ * UTC without a zone. */
 MUST_USE enum status log_table_add(struct log_reader *rows, const struct schema *schema, const char *as_of,
                                    const struct log_table_rules *rules, struct buffer *out, struct log_table_date *date,
                                    struct error *err);

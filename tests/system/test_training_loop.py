@@ -108,7 +108,7 @@ def point_in_time(lab, url):
     lab.check("what was left out is counted", "12 rows, 1 of them left within the horizon, by 2 model versions; left out: 1 had left before, 0 censored" in done.stderr and
               "1 to be erased, 1 refused by the schema" in done.stderr, done.stderr)
     for what, words in (("the refused one's fault", "JobRole"), ("attributes of another schema", "1 records have attributes that the schema no longer has"),
-                        ("a gap in the log", "2 records were scored more than a horizon before"), ("exits of nobody", "1 exits within the horizon are of people without a record")):
+                        ("a gap in the log", "2 records are from more than a horizon before"), ("exits of nobody", "1 exits within the horizon are of people without a record")):
         lab.check(f"said: {what}", words in done.stderr, done.stderr)
     day = lab.sql(url, "SELECT (now() - interval '30 days')::date")[0][0]
     both = table(lab, url, "--as-of", day, "--as-of", "2025-01-01", "--out", lab.dir / "both.csv")
