@@ -88,7 +88,7 @@ static void warn_of_database(const struct options *options, enum option_id id, s
 {
     struct conninfo_tls tls;
     const char *text = options->values[id].text;
-    const struct subcommand *subcommand = options_subcommand(options);
+    const struct subcommand *subcommand = options->subcommand;
     bool by_libpq = id == OPTION_DATABASE_URL && subcommand && option_row_names(&option_rows[id], subcommand->name);
     if (!option_is_of(&option_rows[id], options->program) || (!text && !by_libpq))
         return;
