@@ -130,10 +130,10 @@ static void find_file(const struct options *options, const struct row *row, char
     out[0] = '\0';
     if (row->property && option_program_has_properties(options->program))
         find_kafka_file(options, row, out);
+    else if (row->is_conninfo)
+        text = option_conninfo(options, row->option);
     else if (!row->property && option_is_of(&option_rows[row->option], options->program))
         text = secret_text((struct secret){.text = value->text, .file = value->file});
-    if (!text && row->is_conninfo && row->option == OPTION_DATABASE_URL)
-        text = ""; /* libpq's own variables */
     if (text && row->is_conninfo) {
         conninfo_read_tls(text, &tls);
         snprintf(out, PATH_MAX, "%s", row->is_authority ? tls.authorities : tls.certificate);

@@ -309,9 +309,9 @@
            .help = "a day or time (UTC without a zone) at which the records of the log are taken; default: the last one whose horizon has passed") \
     OPTION(CHALLENGER_ALIAS, .flag = "challenger-alias", .fallback = "challenger", .programs = T, .only = "retrain", .metavar = "ALIAS", \
            .help = "alias that the new version gets; --alias names the version in use, which stays") \
-    OPTION(HORIZON, .flag = "horizon", .type = OPTION_DURATION, .fallback = "180d", .minimum = "1s", .maximum = "36600d", .programs = T, .only = "table retrain", .metavar = "WHICH", \
+    OPTION(HORIZON, .flag = "horizon", .type = OPTION_DURATION, .fallback = "180d", .minimum = "1s", .maximum = "36600d", .programs = T, .only = "table retrain", .metavar = "TIME", \
            .help = "how long after its date an exit makes a record positive; the label is known when it has passed") \
-    OPTION(KNOWN_SINCE, .flag = "known-since", .type = OPTION_WORD, .words = {"scored", "occurred"}, .fallback = "scored", .programs = T, .only = "table retrain", .metavar = "TIME", \
+    OPTION(KNOWN_SINCE, .flag = "known-since", .type = OPTION_WORD, .words = {"scored", "occurred"}, .fallback = "scored", .programs = T, .only = "table retrain", .metavar = "WHICH", \
            .help = "from when on a record counts as known: when it was scored, or when it occurred, for a history that was sent later") \
     OPTION(THRESHOLD, .flag = "threshold", .fallback = "max-f1", .programs = T, .metavar = "RULE", \
            .help = "max-f1, recall=0.8, precision=0.6, share=0.1 (of all rows called), cost=5:1 (a missed one costs five false alarms) or a number from 0 to 1") \

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/conninfo.h"
+#include "base/secret.h"
 
 static struct span host_of(const char *url)
 {
@@ -83,20 +84,29 @@ static void warn_of_config(const struct options *options, struct buffer *out)
         option_note_open_file("--config", path, is_secret, out);
 }
 
-/* Without DATABASE_URL, libpq's own variables say where PostgreSQL is, for those who ask it. */
+const char *option_conninfo(const struct options *options, enum option_id id)
+{
+    const struct option_row *row = &option_rows[id];
+    const struct option_value *value = &options->values[id];
+    bool by_libpq =
+        id == OPTION_DATABASE_URL && options->subcommand && option_row_names(row, options->subcommand->name);
+    if (!option_is_of(row, options->program))
+        return NULL;
+    const char *text = secret_text((struct secret){.text = value->text, .file = value->file});
+    return text ? text : by_libpq ? "" : NULL;
+}
+
 static void warn_of_database(const struct options *options, enum option_id id, struct buffer *out)
 {
     struct conninfo_tls tls;
-    const char *text = options->values[id].text;
-    const struct subcommand *subcommand = options->subcommand;
-    bool by_libpq = id == OPTION_DATABASE_URL && subcommand && option_row_names(&option_rows[id], subcommand->name);
-    if (!option_is_of(&option_rows[id], options->program) || (!text && !by_libpq))
+    const char *text = option_conninfo(options, id);
+    if (!text)
         return;
-    conninfo_read_tls(text ? text : "", &tls);
+    conninfo_read_tls(text, &tls);
     if (tls.is_unverified)
         buffer_printf(out,
                       "%s: any server can pass for PostgreSQL there; add sslmode=verify-full and sslrootcert=FILE\n",
-                      text ? option_rows[id].environment : "PGHOST");
+                      *text ? option_rows[id].environment : "PGHOST");
 }
 
 const char *option_kafka_property(const struct options *options, const char *variable, const char *name)

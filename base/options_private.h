@@ -102,6 +102,10 @@ void option_warnings(const struct options *options, struct buffer *out);
 /* certificates.c: which certificates expire soon, as warnings in the log. */
 void option_log_certificates(const struct options *options);
 
+/* A database's connection string; "": libpq's own variables say where it is, to a subcommand that asks it; NULL: it is
+ * not asked. The text is secret_text's. */
+const char *option_conninfo(const struct options *options, enum option_id id);
+
 /* A Kafka property by its name in our variables or in librdkafka's; NULL: not given. */
 const char *option_kafka_property(const struct options *options, const char *variable, const char *name);
 
