@@ -92,8 +92,9 @@ const char *option_conninfo(const struct options *options, enum option_id id)
         id == OPTION_DATABASE_URL && options->subcommand && option_row_names(row, options->subcommand->name);
     if (!option_is_of(row, options->program))
         return NULL;
-    const char *text = secret_text((struct secret){.text = value->text, .file = value->file});
-    return text ? text : by_libpq ? "" : NULL;
+    const struct secret secret = {.text = value->text, .file = value->file};
+    const char *text = secret_text(secret);
+    return !text && by_libpq ? "" : text;
 }
 
 static void warn_of_database(const struct options *options, enum option_id id, struct buffer *out)
