@@ -5,27 +5,12 @@ way does not name."""
 import re
 import time
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from lab import TOPICS, Lab, decode_prediction
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition  # after lab, which goes on in the tests' own environment
 from confluent_kafka.admin import AdminClient
-from lab import TOPICS, Lab, decode_prediction, encode_event, schema
+from record_events import STATE, drain, refused, send, sent, settings
 
 GROUP, PEOPLE = "attrition-scorer", 20
-NAMES = [field["name"] for field in schema("employee_event.avsc")["fields"][-1]["type"]["fields"]]
-sent = []
-
-
-def send(kafka, kind, people, changed=None, **attributes):
-    """An event of each; their ids."""
-    producer, ids = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"}), []
-    for n in people:
-        ids.append(f"e{len(sent)}")
-        sent.append(ids[-1])
-        event = {"event_id": ids[-1], "event_type": kind, "employee_id": f"p{n}", "occurred_at": 1_700_000_000_000 + len(sent) * 1000, "changed": changed,
-                 "attributes": {**dict.fromkeys(NAMES), **attributes}}
-        producer.produce(TOPICS[0], key=f"p{n}", value=encode_event(event))
-    if producer.flush(30):
-        raise RuntimeError("Kafka has not acknowledged the events")
-    return ids
 
 
 def ends(lab, kafka):
@@ -38,21 +23,6 @@ def ends(lab, kafka):
         code = dict(message.headers())["attrition.error.code"].decode()
         letters[code] = letters.get(code, 0) + 1
     return found, letters
-
-
-def drain(lab, name, **env):
-    scorer = lab.scorer(name, "--exit-at-end", **env)
-    lab.need(f"{name}: it comes to the end", lambda: not scorer.alive(), 90)
-    lab.equal(f"{name}: exit status", scorer.popen.returncode, 0)
-
-
-def refused(lab, name, *patterns, **env):
-    """Its message."""
-    scorer = lab.scorer(name, "--exit-at-end", **env)
-    lab.need(f"{name}: it ends", lambda: not scorer.alive(), 90)
-    lab.equal(f"{name}: exit status", scorer.popen.returncode, 1)
-    lab.one_line(f"{name}: it says why, and what to do", scorer.text(), "the current records in attrition-scorer-state", *patterns)
-    return scorer.text()
 
 
 def move_offset(lab, client, partition, offset):
@@ -87,7 +57,7 @@ def off_and_on(lab, kafka, client, env):
     drain(lab, "off", STATE_TOPIC="none", **env)
     found, letters = ends(lab, kafka)
     lab.equal("off: whole events are scored, partial ones dead letters", ({len(found[e]) for e in whole + meanwhile}, [e for e in partial if e in found], letters), ({1}, [], {"partial": 5}))
-    text = refused(lab, "on again", f"those at offset {PEOPLE} of", f"committed {PEOPLE + 10} ", "STATE_TOPIC=none", "To handle the events since then again", **env)
+    text = refused(lab, "on again", f"the current records in {STATE}", f"those at offset {PEOPLE} of", f"committed {PEOPLE + 10} ", "STATE_TOPIC=none", "To handle the events since then again", **env)
     do_as_printed(lab, client, text)
     after = send(kafka, "CHANGED", range(10), ["Age"], Age=50)
     drain(lab, "on as printed", **env)
@@ -108,7 +78,7 @@ def moved(lab, kafka, client, env, twice):
     """Offsets that have expired, that were set forwards, and backwards: the way back leads to where the records are."""
     forget_offsets(lab, client)
     position = len(sent)
-    text = refused(lab, "expired", f"those at offset {position} of", "committed 0 ", "have expired", "To go on where the records are", **env)
+    text = refused(lab, "expired", f"the current records in {STATE}", f"those at offset {position} of", "committed 0 ", "have expired", "To go on where the records are", **env)
     do_as_printed(lab, client, text)
     new = send(kafka, "CHANGED", range(PEOPLE - 5, PEOPLE), ["DistanceFromHome"], DistanceFromHome=9)
     drain(lab, "expired, as printed", **env)
@@ -116,20 +86,20 @@ def moved(lab, kafka, client, env, twice):
 
     forget_offsets(lab, client)
     new = send(kafka, "CHANGED", range(PEOPLE - 5, PEOPLE), ["DistanceFromHome"], DistanceFromHome=9)
-    text = refused(lab, "expired, latest", f"committed {len(sent)} ", "To handle the events since then again", **{**env, "KAFKA_AUTO_OFFSET_RESET": "latest"})
+    text = refused(lab, "expired, latest", f"the current records in {STATE}", f"committed {len(sent)} ", "To handle the events since then again", **{**env, "KAFKA_AUTO_OFFSET_RESET": "latest"})
     do_as_printed(lab, client, text)
     drain(lab, "expired, latest, as printed", **env)
     nothing_twice(lab, kafka, "expired, latest", new, twice)
 
     new = send(kafka, "CHANGED", range(PEOPLE - 5, PEOPLE), ["DistanceFromHome"], DistanceFromHome=9)
     move_offset(lab, client, 0, len(sent) - 2)
-    text = refused(lab, "forwards", f"those at offset {len(sent) - 5} of", f"committed {len(sent) - 2} ", "were reset", "To handle the events since then again", **env)
+    text = refused(lab, "forwards", f"the current records in {STATE}", f"those at offset {len(sent) - 5} of", f"committed {len(sent) - 2} ", "were reset", "To handle the events since then again", **env)
     do_as_printed(lab, client, text)
     drain(lab, "forwards, as printed", **env)
     nothing_twice(lab, kafka, "forwards", new, twice)
 
     move_offset(lab, client, 0, 3)
-    text = refused(lab, "backwards", f"those at offset {len(sent)} of", "committed 3 ", "To go on where the records are", **env)
+    text = refused(lab, "backwards", f"the current records in {STATE}", f"those at offset {len(sent)} of", "committed 3 ", "To go on where the records are", **env)
     do_as_printed(lab, client, text)
     new = send(kafka, "CHANGED", range(PEOPLE - 5, PEOPLE), ["DistanceFromHome"], DistanceFromHome=9)
     drain(lab, "backwards, as printed", **env)
@@ -161,8 +131,7 @@ with Lab() as lab:
     lab.model()
     kafka = lab.kafka(partitions=1)
     client = AdminClient({"bootstrap.servers": kafka})
-    env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score", "MODEL_URI": "models:/attrition@production", "KAFKA_AUTO_OFFSET_RESET": "earliest",
-           "INSTANCE_ID": "one", "KAFKA_SESSION_TIMEOUT_MS": "6000"}
+    env = settings(kafka)
     twice = off_and_on(lab, kafka, client, env)
     moved(lab, kafka, client, env, twice)
     beside(lab, kafka, client, env, twice)

@@ -3,24 +3,12 @@
 than the input; held back by somebody's open transaction. The scorer waits or ends, says what to do, and loses nothing."""
 import json
 
-from confluent_kafka import Producer
+from lab import BIN, TOPICS, Lab, decode_prediction
+from confluent_kafka import Producer  # after lab, which goes on in the tests' own environment
 from confluent_kafka.admin import AdminClient, NewTopic
-from lab import BIN, TOPICS, Lab, decode_prediction, encode_event, schema
+from record_events import STATE, drain, refused, send, sent, settings
 
-STATE, PEOPLE = "attrition-scorer-state", 40
-NAMES = [field["name"] for field in schema("employee_event.avsc")["fields"][-1]["type"]["fields"]]
-sent = []
-
-
-def send(kafka, kind, people, changed=None, **attributes):
-    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
-    for n in people:
-        sent.append(f"e{len(sent)}")
-        event = {"event_id": sent[-1], "event_type": kind, "employee_id": f"p{n}", "occurred_at": 1_700_000_000_000 + len(sent) * 1000, "changed": changed,
-                 "attributes": {**dict.fromkeys(NAMES), **attributes}}
-        producer.produce(TOPICS[0], key=f"p{n}", value=encode_event(event))
-    if producer.flush(30):
-        raise RuntimeError("Kafka has not acknowledged the events")
+PEOPLE = 40
 
 
 def handled(lab, kafka):
@@ -33,19 +21,6 @@ def check_all(lab, what, kafka, letters=0):
     """Each event has one end."""
     ids, codes = handled(lab, kafka)
     lab.equal(f"{what}: each event has one end", (len(ids), len(set(ids)), len(codes)), (len(sent) - letters, len(sent) - letters, letters))
-
-
-def drain(lab, name, **env):
-    scorer = lab.scorer(name, "--exit-at-end", **env)
-    lab.need(f"{name}: it comes to the end", lambda: not scorer.alive(), 90)
-    lab.equal(f"{name}: exit status", scorer.popen.returncode, 0)
-
-
-def refused(lab, name, *patterns, **env):
-    scorer = lab.scorer(name, **env)
-    lab.need(f"{name}: it ends", lambda: not scorer.alive(), 90)
-    lab.equal(f"{name}: exit status", scorer.popen.returncode, 1)
-    lab.one_line(f"{name}: it says why, and what to do", scorer.text(), "error", *patterns)
 
 
 def make(client, partitions):
@@ -130,8 +105,7 @@ with Lab() as lab:
     lab.model()
     kafka = lab.kafka(partitions=1)
     client = AdminClient({"bootstrap.servers": kafka})
-    env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score", "MODEL_URI": "models:/attrition@production", "KAFKA_AUTO_OFFSET_RESET": "earliest",
-           "INSTANCE_ID": "one", "KAFKA_SESSION_TIMEOUT_MS": "6000"}
+    env = settings(kafka)
     send(kafka, "SNAPSHOT", range(PEOPLE), Age=30)
     check_transaction(lab, kafka, env)
     check_deleted(lab, kafka, client, env)
