@@ -22,6 +22,11 @@ def decode(value, schema):
     return {**found, "occurred_at": round(found["occurred_at"].timestamp() * 1000)}
 
 
+def alerts_of(lab, kafka):
+    """In the order of the topic."""
+    return [decode(message.value(), ALERT) for message in lab.consume(kafka, "attrition-alerts")]
+
+
 def decode_event(value):
     return value and decode(value, EVENT)
 

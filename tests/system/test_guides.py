@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 """docs/PUBLISHING.md and docs/CONSUMING.md, run as they stand there: every example of the one is scored, every example of the other reads it, and
 each mistake has the code that the guide says."""
-import io
 import json
 import re
 
-import fastavro
-from confluent_kafka import Producer
+from lab import TOPICS, Lab, decode_prediction
+from confluent_kafka import Producer  # after lab, which goes on in the tests' own environment
+from current_records import alerts_of
 from guides import CONSUMING, PUBLISHING, Guide, blocks
-from lab import TOPICS, Lab, decode_prediction, schema
-
-ALERT = schema("alert.avsc")
 
 
 def check_publishing(lab, guide):
@@ -42,10 +39,6 @@ def check_consuming(lab, guide, kafka):
     lab.equal("kcat and decode show the same", {line["employee_id"]["string"]: line["probability"] for line in lines if line and line["employee_id"]["string"] in risks},
               {employee: risk for employee, (_, risk, _) in risks.items()})
     lab.equal("… and the erasure", lines.count(None), 1)
-
-
-def alerts_of(lab, kafka):
-    return [fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), ALERT, None) for message in lab.consume(kafka, "attrition-alerts")]
 
 
 def check_alerts(lab, guide, kafka):

@@ -4,7 +4,6 @@ daily care work, and the schema is that of a database migrated from nothing. MIG
 import difflib
 import os
 import shutil
-import subprocess
 
 from lab import ROOT, Lab
 
@@ -41,7 +40,7 @@ def schema_of(lab, url):
 def try_from(lab, url, level):
     database = of(url, f"from_{level}")
     lab.sql(url, f"CREATE DATABASE from_{level} TEMPLATE base")
-    subprocess.run(["psql", "-Xqv", "ON_ERROR_STOP=1", database], input=ROWS, text=True, check=True, stdout=subprocess.DEVNULL)
+    lab.must("psql", "-Xqv", "ON_ERROR_STOP=1", database, input=ROWS)
     lab.must(ROOT / "sql/migrate", database)
     found = {table: lab.number(database, f"SELECT count(*) FROM attrition.{table}") for table in KEPT}
     lab.equal(f"from migration {level}: rows", found, KEPT)

@@ -1,20 +1,17 @@
 #!/usr/bin/env python3
 """`producer rescore` on a real Kafka: a new model is promoted and everyone has one prediction of it; who left or was erased meanwhile stays
 gone; filters; a run that is killed; and `backfill --partial`, whose rows it finds in the records."""
-import io
 import json
 import re
 import signal
 import subprocess
 import time
 
-import fastavro
-from confluent_kafka import Producer
-from lab import BIN, TOPICS, Lab, decode_prediction, encode_event, schema
+from lab import BIN, TOPICS, Lab, decode_prediction, encode_event
+from confluent_kafka import Producer  # after lab, which goes on in the tests' own environment
+from current_records import NAMES, alerts_of
 
 STATE, PEOPLE = "attrition-state", 300
-ALERT = schema("alert.avsc")
-NAMES = [field["name"] for field in schema("employee_event.avsc")["fields"][-1]["type"]["fields"]]
 
 
 def predictions(lab, kafka, prefix=""):
@@ -99,11 +96,6 @@ def check_new_model(lab, kafka):
     lab.equal("with the record's attributes and time", wrong, [])
     lab.check("partial rows among them", sum(latest[p["employee_id"]]["event_id"] == p["event_id"] for p in again) == 0)
     lab.equal("event ids", [p["event_id"] for p in again if not re.fullmatch(r"rescore/\d{8}T\d{9}Z/[0-3]-\d+", p["event_id"])], [])
-
-
-def alerts_of(lab, kafka):
-    """In the order of the topic."""
-    return [fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), ALERT, None) for message in lab.consume(kafka, "attrition-alerts")]
 
 
 def check_alerts(lab, kafka, database):

@@ -10,7 +10,7 @@ import struct
 import time
 from datetime import datetime, timezone
 
-from lab import BIN, TOPICS, Lab, decode_prediction, frame_id, free_port
+from lab import BIN, TOPICS, Lab, decode_prediction, frame_id
 import fastavro  # after lab, which goes on in the tests' own environment
 from check_records import read_state
 from current_records import EVENT, FIELDS, NAMES, NOTHING, Model
@@ -213,8 +213,7 @@ def check_scores(lab, predictions, model):
 
 def kill_in_restore(lab, name, count, **env):
     """At the n-th record that it reads back; whether it was killed there."""
-    victim = lab.start(name, [FAULTS_BIN / "scorer", "run"], {**env, "HTTP_LISTEN": f"127.0.0.1:{free_port()}",
-                                                                          "FAILPOINT": f"score.restore:{count}:kill"})
+    victim = lab.scorer(name, program=FAULTS_BIN / "scorer", FAILPOINT=f"score.restore:{count}:kill", **env)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and victim.alive():
         time.sleep(0.02)
