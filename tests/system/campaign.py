@@ -33,7 +33,7 @@ class Seed:
     def __init__(self, number, shape, attempt=1):
         self.number, self.shape, self.attempt, self.began = number, shape, attempt, time.monotonic()
         self.log = LOGS / f"campaign-{number}.log"
-        env = {**os.environ, "FAULTS_LAST": os.environ.get("FAULTS_LAST") or "1", **shape, "FAULTS_SEED": str(number)}
+        env = {**os.environ, "FAULTS_LAST": os.environ.get("FAULTS_LAST") or "1", **shape, "FAULTS_SEED": str(number), "FAULTS_ATTEMPTS": "1"}
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen([sys.executable, lab.ROOT / "tests/system/test_faults.py"], env=env, stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=subprocess.STDOUT)

@@ -126,9 +126,9 @@ class Run:
     # --- progress ---
 
     def offsets(self):
-        """(sum of the group's committed offsets, events behind them); None while Kafka does not say."""
+        """(sum of the group's committed offsets, records behind them, those of open transactions too); None while Kafka does not say."""
         from confluent_kafka import Consumer, KafkaException, TopicPartition
-        consumer = Consumer({"bootstrap.servers": self.servers.kafka, "group.id": self.group, "log_level": 0})
+        consumer = Consumer({"bootstrap.servers": self.servers.kafka, "group.id": self.group, "isolation.level": "read_uncommitted", "log_level": 0})
         try:
             partitions = consumer.list_topics(self.names[0], 5).topics[self.names[0]].partitions
             committed = consumer.committed([TopicPartition(self.names[0], p) for p in partitions], 5)
@@ -138,6 +138,30 @@ class Run:
             return None
         finally:
             consumer.close()
+
+    def open_transactions(self):
+        """(partition, offset at which readers of committed records stop) of the input, where a transaction is open."""
+        from confluent_kafka import Consumer, KafkaException, TopicPartition
+        ends = {}
+        for isolation in ("read_committed", "read_uncommitted"):
+            consumer = Consumer({"bootstrap.servers": self.servers.kafka, "group.id": self.group, "isolation.level": isolation, "log_level": 0})
+            try:
+                partitions = consumer.list_topics(self.names[0], 5).topics[self.names[0]].partitions
+                ends[isolation] = {(p, consumer.get_watermark_offsets(TopicPartition(self.names[0], p), 5)[1]) for p in partitions}
+            except KafkaException:
+                return set()
+            finally:
+                consumer.close()
+        return ends["read_committed"] - ends["read_uncommitted"]
+
+    def trouble(self):
+        """What is wrong with the surroundings, or nothing. A transaction of the traffic that Kafka does not end holds up every reader."""
+        trouble, before = self.servers.trouble(), self.open_transactions()
+        if trouble or not before:
+            return trouble
+        self.rest(2 * TRANSACTION_S)
+        held = before & self.open_transactions()
+        return f"transactions of the traffic stay open, partition and offset: {sorted(held)}" if held else None
 
     def handled(self, topic):
         """Partition → the offset before which nobody needs the topic's records any more: scored, or stored."""
@@ -171,7 +195,7 @@ class Run:
                     del looks[loop]
             return not looks
         if not self.wait(moved, PATIENCE):
-            trouble = self.servers.trouble()
+            trouble = self.trouble()
             if trouble:
                 raise Broken(f"{trouble} after {what}")
             self.problems.append(f"the {' and the '.join(looks)} did not move on within {PATIENCE:.0f} s after {what}: {self.health()}")
@@ -240,7 +264,7 @@ class Run:
             left[0] = self.offsets()
             return left[0] is not None and left[0][1] == 0
         if not self.wait(drained, seconds):
-            trouble = self.servers.trouble()
+            trouble = self.trouble()
             if trouble:
                 raise Broken(f"{trouble} at the end")
             self.problems.append(f"not at the end within {seconds:.0f} s: {left[0] and left[0][1]} offsets left, ready {self.health()}")
