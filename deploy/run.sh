@@ -115,7 +115,7 @@ check_given() {
         [ "$rows" -le $((partitions_most * events_per_partition)) ] || die "$rows rows are more than the embedded broker can hold ($((partitions_most * events_per_partition))); start a real Kafka (make kafka) and set KAFKA_BOOTSTRAP_SERVERS"
         return 0
     fi
-    found=$("$bin/scorer" check 2>/dev/null | sed -n 's/^wrong  kafka *//p' || true)
+    found=$(TRACKING_TIMEOUT=${TRACKING_TIMEOUT:-3s} "$bin/scorer" check 2>/dev/null | sed -n 's/^wrong  kafka *//p' || true)
     [ -z "$found" ] || die "KAFKA_BOOTSTRAP_SERVERS=$KAFKA_BOOTSTRAP_SERVERS cannot be used: $found; start it, or unset the variable for the embedded broker"
 }
 
@@ -343,23 +343,23 @@ summary() {
         die "the summary could not be read from the database (see above)"
     [ "$rejected" -eq 0 ] || { say; say "Rejected rows: $rejects, why: $rejects.txt"; }
     say
-    further
     [ "$unaccounted" -eq 0 ]
 }
 
-# How to go on from here, with what is still there: ONCE ends the scorer and a private PostgreSQL. A given DATABASE_URL may
-# hold a password, so it stays in its variable.
+# How to go on from here, with what is still there: after ONCE, or with events missing, scorer and private PostgreSQL end. A given
+# DATABASE_URL may hold a password, so it stays in its variable.
 further() {
-    local shown="sql/psql"
-    if [ -n "$ONCE" ] && [ -n "$private" ]; then
-        say "Scorer, database and all that was started end now; without ONCE=1 they stay up to look further."
+    local shown="sql/psql" ending=$ONCE
+    [ -n "$complete" ] || ending=1
+    if [ -n "$ending" ] && [ -n "$private" ]; then
+        say "Scorer, database and all that was started end now${complete:+; without ONCE=1 they stay up to look further}."
         return
     fi
     [ -z "$private" ] || shown="psql \"$DATABASE_URL\""
     say "To look further:"
     say "  $shown -c 'select * from attrition.risk_by_department'"
     say "  $shown -c 'select employee_id, probability, reasons from attrition.latest_predictions order by probability desc limit 20'"
-    [ -z "$ONCE" ] || return 0
+    [ -z "$ending" ] || return 0
     if curl -fs -o /dev/null "http://$HTTP_LISTEN/"; then say "Page:     http://$HTTP_LISTEN/"; fi
     say "Health:   http://$HTTP_LISTEN/health    Counters: http://$HTTP_LISTEN/metrics"
 }
@@ -379,6 +379,7 @@ send
 complete=1
 await_ends || complete=
 summary || complete=
+further
 [ -n "$complete" ] || die "not every event is accounted for"
 [ -z "$ONCE" ] || exit 0
 say

@@ -46,7 +46,7 @@ FROM attrition.latest_predictions WHERE scored_at >= :'since' HAVING count(*) > 
 
 \echo
 \echo The ten employees most at risk, and why (contribution to the log-odds):
-SELECT format('%s  employee %s  %s  %s', lpad(rank::text, 3), rpad(employee_id, 8), lpad(to_char(100 * probability, 'FM990.0') || ' %', 7),
+SELECT format('%s  employee %s  %s  %s', lpad(rank::text, 3), rpad(employee_id, greatest(8, length(employee_id))), lpad(to_char(100 * probability, 'FM990.0') || ' %', 7),
     coalesce(nullif(pg_temp.reasons(reasons, input), ''), 'no reasons: the model has no reference, or REASONS=0'))
 FROM (
     SELECT row_number() OVER (ORDER BY probability DESC, employee_id) AS rank, *

@@ -85,6 +85,16 @@ def reports(lab):
 
     status, out, err = lab.run(BIN / "scorer", "decode", "--writer-schema", REPORTS / "avro_double_income/writer.avsc", REPORTS / "avro_double_income/in.hex")
     lab.one_line("a double where an int is: named with both types", out + err, r"unresolvable.*attributes\.MonthlyIncome.*double")
+    second = json.loads(out.splitlines()[1])
+    lab.equal("… and the line without a value decodes", (second["employee_id"], second["attributes"]["MonthlyIncome"]), ("7001", None))
+    writer = fastavro.parse_schema(json.loads((REPORTS / "avro_double_income/writer.avsc").read_text()))
+    event = fastavro.schemaless_reader(io.BytesIO(bytes.fromhex((REPORTS / "avro_double_income/in.hex").read_text().split()[1])), writer, None)
+    path = lab.dir / "double.avro"
+    with open(path, "wb") as file:
+        fastavro.writer(file, writer, [{**event, "employee_id": str(n), "attributes": {**event["attributes"], "MonthlyIncome": value}} for n, value in enumerate((None, 5200.5, 5200.0))])
+    sent = Sent(lab, path)
+    lab.equal("an Avro file with such doubles: 5200.0 is 5200", {id: event["attributes"]["MonthlyIncome"] for id, event in sent.events.items()}, {"0": None, "2": 5200})
+    lab.one_line("… and 5200.5 is refused by record and field", rejected(lab, path), r"double.avro:2: .*MonthlyIncome.*wrong_type")
 
 
 def avro(path, rows, kind="event", codec="null"):

@@ -6,14 +6,9 @@ import csv
 import gzip
 import re
 import shutil
-import socket
-import subprocess
-import time
-from pathlib import Path
 
 from lab import BIN, ROOT, Lab, ibm_table
-
-SUMMARY = ("Events:", "Dead letters by code:", "Events per second:", "Latency per event:", "most at risk", "http://127.0.0.1:")
+from make_run import SUMMARY, check_ended_well, left_behind, make_run, most_at_risk, numbers
 
 # physical line, column, new text, code expected
 PLANTED = (
@@ -24,33 +19,6 @@ PLANTED = (
     (50, "YearsInCurrentRole", "70", "rule"),
 )
 SHORT_LINE = 30
-LISTENERS = []
-
-
-def make_run(lab, **env):
-    """As a user would; stdout and stderr together."""
-    done = subprocess.run(["make", "--no-print-directory", f"BUILD={BIN.parent}", "run", "ONCE=1", *(f"{k}={v}" for k, v in env.items())],
-                          cwd=ROOT, env=lab.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
-    return done.returncode, done.stdout
-
-
-def numbers(out):
-    """The summary's line of events: name → number."""
-    line = next((line for line in out.splitlines() if line.startswith("Events:  ")), "")
-    return {name: int(number) for number, name in re.findall(r"(\d+) ([a-z ]+)", line)}
-
-
-def left_behind():
-    """Processes and directories of a run."""
-    found = [str(path) for path in Path("/tmp").glob("attrition-run.*")]
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(b"/tmp/attrition-run." in word for word in words):
-            found.append(b" ".join(words).decode())
-    return found
 
 
 def registry_alias(lab):
@@ -75,40 +43,11 @@ def check_own_registry(lab, table):
         lab.env["MLFLOW_TRACKING_URI"] = given
 
 
-def silent_port():
-    """Of a listener that never answers, as long as the test runs."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    LISTENERS.append(listener)
-    return listener.getsockname()[1]
-
-
-def check_refusals(lab):
-    """What was given and cannot be used: one clear message, in seconds, and nothing is started or trained."""
-    for what, env, *patterns in (
-            ("a broker that is not there", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "no broker answers", "127.0.0.1:1", "embedded broker"),
-            ("a database that is not there", {"DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "DATABASE_URL", "refused"),
-            ("a model that is not there", {"MODEL_URI": "models:/sk@champion"}, "models:/sk@champion cannot be used"),
-            ("a version that is not there", {"MODEL_URI": "models:/sk/7"}, "MODEL_URI=models:/sk/7 cannot be used"),
-            ("an MLflow server that is silent", {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{silent_port()}"}, "cannot be used .see above.: train"),
-    ):
-        began = time.monotonic()
-        status, out = make_run(lab, **env)
-        lab.check(f"{what}: it fails", status != 0, f"status {status} after {time.monotonic() - began:.1f} s")
-        lab.one_line(f"{what}: one clear line", out, *patterns)
-        lab.check(f"{what}: nothing is trained or started", "training" not in out and "Scorer:" not in out)
-
-
 def check_run(lab, what, status, out, scored, **rest):
-    if not lab.equal(f"{what}: exit status", status, 0):
-        print("\n".join("#   " + line for line in out.splitlines()[-25:]))
-    found = numbers(out)
-    lab.equal(f"{what}: events scored", found.get("scored"), scored)
-    lab.equal(f"{what}: events unaccounted for", found.get("unaccounted for"), 0)
-    lab.equal(f"{what}: dead letters", found.get("dead letters"), 0)
-    lab.equal(f"{what}: ignored", found.get("ignored"), 0)
-    lab.check(f"{what}: rows in predictions", re.search(rf"Rows in predictions:\s+{scored}$", out, re.M), scored)
+    check_ended_well(lab, what, status, out, scored)
+    lab.equal(f"{what}: dead letters, ignored", [numbers(out).get(name) for name in ("dead letters", "ignored")], [0, 0])
     lab.equal(f"{what}: what the summary lacks", [part for part in SUMMARY if part not in out], [])
-    ten = [line for line in out.splitlines() if re.match(r"\s*\d+  employee ", line)]
+    ten = most_at_risk(out)
     lab.equal(f"{what}: employees most at risk, each with reasons in words",
               sum(bool(re.search(r"(raised|lowered) by [A-Z][\w -]+: .+ \([+-]\d+\.\d\d\)", line)) for line in ten), 10)
     for name, wanted in rest.items():
@@ -187,7 +126,6 @@ with Lab() as lab:
         lab.check(f"{what}: it fails", status != 0, status)
         lab.one_line(f"{what}: one clear line", out, "DATA=", pattern)
 
-    check_refusals(lab)
     check_own_registry(lab, table)
     lab.env["MLFLOW_TRACKING_URI"] = str(lab.dir / "no-models")
     unlabelled = lab.dir / "unlabelled.csv"
