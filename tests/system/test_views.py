@@ -90,6 +90,8 @@ def found(lab, url):
     lab.equal("nobody who has left is current", lab.sql(url, "SELECT count(*), count(*) FILTER (WHERE employee_id LIKE 'e%') FROM attrition.current_employees"), [["2000", "0"]])
     lab.equal("those most at risk are found, with reasons", {(row[1], row[2], row[5]) for row in ask["current_employees"]}, {("0.90", "OverTime", "Sales Executive")})
     lab.equal("… as the table of latest predictions has them", {(row[1], row[2].split("=")[0]) for row in lab.sql(url, every_block()[0])}, {("0.90", "OverTime")})
+    reasons = [{"feature": "A", "contribution": 12345.678}, {"feature": "B", "contribution": -1000.125}, {"feature": "C", "contribution": 0.004}]
+    lab.equal("why: contributions of any size", lab.sql(url, f"SELECT attrition.why('{json.dumps(reasons)}', '{{\"A\": 7}}')"), [["A=7 (+12345.68), B=missing (-1000.13), C=missing (+0.00)"]])
     lab.equal("columns are typed", lab.sql(url, """SELECT pg_typeof("Age"), pg_typeof("JobRole"), pg_typeof("MonthlyIncome") FROM attrition.current_employees LIMIT 1"""), [["integer", "text", "integer"]])
     groups = {(row[0], row[1]): row[2] for row in lab.sql(url, "SELECT attribute, member, employees FROM attrition.risk_by_group")}
     lab.equal("groups are counted", (groups["Gender", "Female"], groups["Gender", "Male"], groups["JobLevel", "1"]), ("1000", "1000", "1000"))
