@@ -26,6 +26,7 @@
 #include "scorer/http/connections.h"
 #include "scorer/http/database.h"
 #include "scorer/http/delivery.h"
+#include "scorer/http/figures.h"
 #include "scorer/http/head_check.h"
 #include "scorer/http/listen.h"
 #include "scorer/http/list_totals.h"
@@ -37,12 +38,10 @@
 #include "scorer/http/tokens.h"
 #include "scorer/http/work_pool.h"
 
-/* From 1.0 on it refuses by itself what lines_flaw looks for. */
-enum { LIBRARY_IS_STRICT = MHD_VERSION >= 0x01000000 };
-
 enum {
-    IDLE_S = 10,           /* nothing is heard of a client */
-    REQUEST_US = 30000000, /* from the first byte of a request to the last of its answer */
+    LIBRARY_IS_STRICT = MHD_VERSION >= 0x01000000, /* refuses by itself what lines_flaw looks for */
+    IDLE_S = 10,                                   /* nothing is heard of a client */
+    REQUEST_US = 30000000,                         /* from the first byte of a request to the last of its answer */
     COMPUTE_US = 10000000, /* from a complete request to its scores, its turn included; route_late names it */
     LAST_US = 1000000,     /* the same, once the service ends */
     QUEUE_MOST = 256,      /* requests that wait for their turn */
@@ -604,6 +603,7 @@ static void release(struct http *http)
     work_pool_free(http->pool);
     work_pool_free(http->readers);
     work_pool_free(http->registry);
+    figures_free(http->service.figures);
     database_free(http->service.reads);
     database_free(http->service.writes);
     list_totals_free(http->service.totals);
@@ -646,6 +646,8 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
         status = work_pool_new(settings->http_threads, QUEUE_MOST, &http->pool, err);
     if (status == STATUS_OK && !settings->probes_only)
         status = databases_new(settings, &http->service.reads, &http->service.writes, err);
+    if (status == STATUS_OK && !settings->probes_only)
+        status = figures_new(settings, &http->service.figures, err);
     if (status == STATUS_OK && !settings->probes_only)
         status = work_pool_new(DATABASE_CONNECTIONS, QUEUE_MOST, &http->readers, err);
     if (status == STATUS_OK && !settings->probes_only)
