@@ -633,9 +633,12 @@ bool input_consumer_moved(const struct input_consumer *input)
 }
 
 /* By the group's committed offsets, because other members handle partitions too, and one that died holds its own until
- * its session ends. */
+ * its session ends. Not before its own partitions are ready: lost current records are found by whoever has nothing to
+ * handle, too. */
 bool input_consumer_at_end(struct input_consumer *input)
 {
+    if (input->pending.list)
+        return false;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(input->position_count);
     for (int32_t p = 0; p < input->position_count; p++)
         rd_kafka_topic_partition_list_add(list, input->settings->input_topic, p);

@@ -96,8 +96,8 @@ def attempt():
 
 for _ in range(int(setting("FAULTS_ATTEMPTS"))):
     broken = attempt()
-    if not broken:
+    if not isinstance(broken, Broken):  # a program that does not end in its time is not begun once more
         break
-else:
+if broken:
     print(f"not ok - the surroundings failed, nothing is known of the scorer: {broken}")
     sys.exit(3)
