@@ -130,8 +130,17 @@ static void close_slot(struct connection_slot *slot)
 
 /* --- what went wrong --- */
 
+/* Its asker pauses after each failure, so that each is logged. */
+static bool is_patient(const struct database *database)
+{
+    return database->limit_s == PATIENT_S;
+}
+
+/* True: to be logged. */
 static bool change_state(struct database *database, bool unavailable)
 {
+    if (is_patient(database))
+        return unavailable;
     pthread_mutex_lock(&database->mutex);
     bool changed = database->unavailable != unavailable;
     database->unavailable = unavailable;
@@ -145,7 +154,7 @@ static bool is_logged(const struct asking *asking, const char *state)
     struct database *database = asking->database;
     int64_t now_us = clock_steady_us(&clock_system);
     pthread_mutex_lock(&database->mutex);
-    bool logged = !strcmp(database->refusal, state) && database->refused == asking->doing &&
+    bool logged = !is_patient(database) && !strcmp(database->refusal, state) && database->refused == asking->doing &&
                   now_us - database->refused_us < REFUSAL_US;
     if (!logged) {
         snprintf(database->refusal, sizeof database->refusal, "%s", state);
@@ -176,6 +185,9 @@ static bool fail_late(const struct asking *asking)
     answer_detail(asking->answer, 503, "PostgreSQL has not answered within %d s: ask for less, or again later",
                   asking->database->limit_s);
     asking->answer->retry_after_s = 5;
+    if (is_patient(asking->database))
+        log_warn("http", "PostgreSQL (%s): %s was cancelled, or takes longer than %d s", asking->database->option,
+                 asking->doing, asking->database->limit_s);
     close_slot(asking->slot);
     return false;
 }

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "scorer/http/work_pool.h"
 
@@ -19,13 +18,15 @@ enum {
     WAIT_STALE_US = 2 * 1000 * 1000,
     WAIT_MISSING_US = 6 * 1000 * 1000,
     TURN_US = 20 * 1000,
+    PAUSE_US = 10 * 1000 * 1000, /* after a failure */
 };
 
 struct figures_work {
     struct figures *figures;
-    const char *name, *sql;
-    bool runs;      /* or waits for its turn. Guarded, like what follows */
-    uint64_t turns; /* that have ended */
+    const char *doing, *sql;
+    bool runs;         /* or waits for its turn. Guarded, like what follows */
+    uint64_t turns;    /* that have ended */
+    int64_t paused_us; /* it has failed, and is not begun again before, by the steady clock; 0: it has not */
 };
 
 struct figures {
@@ -38,11 +39,11 @@ struct figures {
 };
 
 static const struct figures_work part_table[FIGURES_PARTS] = {
-    [FIGURES_GROUPS] = {.name = "the groups of the day", .sql = "SELECT attrition.groups_json('{}')"},
-    [FIGURES_PERFORMANCE] = {.name = "performance", .sql = "SELECT attrition.figures_json('performance')"},
-    [FIGURES_CALIBRATION] = {.name = "calibration", .sql = "SELECT attrition.figures_json('calibration')"},
-    [FIGURES_DRIFT] = {.name = "drift", .sql = "SELECT attrition.figures_json('drift')"},
-    [FIGURES_FAIRNESS] = {.name = "fairness", .sql = "SELECT attrition.figures_json('fairness')"},
+    [FIGURES_GROUPS] = {.doing = "computing the groups of the day", .sql = "SELECT attrition.groups_json('{}')"},
+    [FIGURES_PERFORMANCE] = {.doing = "computing performance", .sql = "SELECT attrition.figures_json('performance')"},
+    [FIGURES_CALIBRATION] = {.doing = "computing calibration", .sql = "SELECT attrition.figures_json('calibration')"},
+    [FIGURES_DRIFT] = {.doing = "computing drift", .sql = "SELECT attrition.figures_json('drift')"},
+    [FIGURES_FAIRNESS] = {.doing = "computing fairness", .sql = "SELECT attrition.figures_json('fairness')"},
 };
 
 enum status figures_new(const struct settings *settings, struct figures **out, struct error *err)
@@ -89,14 +90,13 @@ static void compute(void *job)
     struct request request = {.given_up = is_closing, .context = figures};
     struct answer answer = {0};
     struct database_rows *rows = NULL;
-    if (!database_query(figures->database, &request, "computing figures", work->sql, 0, NULL, &rows, &answer) &&
-        !figures->closing)
-        log_warn("http", "%s could not be computed: %.*s", work->name, (int)answer.body.bytes, answer.body.data);
+    bool computed = database_query(figures->database, &request, work->doing, work->sql, 0, NULL, &rows, &answer);
     database_rows_free(rows);
     buffer_free(&answer.body);
     pthread_mutex_lock(&figures->mutex);
     work->runs = false;
     work->turns++;
+    work->paused_us = computed ? 0 : clock_steady_us(&clock_system) + PAUSE_US;
     pthread_mutex_unlock(&figures->mutex);
 }
 
@@ -115,7 +115,7 @@ void figures_sql(const char *call, const char *select, struct buffer *sql)
 static bool start(struct figures *figures, struct figures_work *work, uint64_t *turn)
 {
     pthread_mutex_lock(&figures->mutex);
-    if (!work->runs)
+    if (!work->runs && clock_steady_us(&clock_system) >= work->paused_us)
         work->runs = work_pool_add(figures->pool, compute, work);
     bool waits = work->runs && figures->waiters < WAITERS_MOST;
     figures->waiters += waits;
@@ -169,9 +169,11 @@ bool figures_query(struct figures *figures, enum figures_part part, struct datab
 
 const char *figures_missing(struct figures *figures, enum figures_part part)
 {
+    const struct figures_work *work = &figures->parts[part];
     pthread_mutex_lock(&figures->mutex);
-    bool runs = figures->parts[part].runs;
+    bool runs = work->runs, failed = work->paused_us;
     pthread_mutex_unlock(&figures->mutex);
-    return runs ? "these figures are being computed: ask again, nothing else has to be done"
-                : "these figures are not computed yet: attrition.maintain() does it, once a day";
+    return runs     ? "these figures are being computed: ask again, nothing else has to be done"
+           : failed ? "these figures could not be computed: the log says why; a question 10 s later tries again"
+                    : "these figures are not computed yet: attrition.maintain() does it, once a day";
 }
