@@ -30,7 +30,6 @@
 #include "scorer/http/head_check.h"
 #include "scorer/http/listen.h"
 #include "scorer/http/list_totals.h"
-#include "scorer/http/media_type.h"
 #include "scorer/http/open_inference.h"
 #include "scorer/http/stream_remote.h"
 #include "scorer/http/routes.h"
@@ -38,10 +37,12 @@
 #include "scorer/http/tokens.h"
 #include "scorer/http/work_pool.h"
 
+/* From 1.0 on it refuses by itself what lines_flaw looks for. */
+enum { LIBRARY_IS_STRICT = MHD_VERSION >= 0x01000000 };
+
 enum {
-    LIBRARY_IS_STRICT = MHD_VERSION >= 0x01000000, /* refuses by itself what lines_flaw looks for */
-    IDLE_S = 10,                                   /* nothing is heard of a client */
-    REQUEST_US = 30000000,                         /* from the first byte of a request to the last of its answer */
+    IDLE_S = 10,           /* nothing is heard of a client */
+    REQUEST_US = 30000000, /* from the first byte of a request to the last of its answer */
     COMPUTE_US = 10000000, /* from a complete request to its scores, its turn included; route_late names it */
     LAST_US = 1000000,     /* the same, once the service ends */
     QUEUE_MOST = 256,      /* requests that wait for their turn */
@@ -228,19 +229,15 @@ static bool is_preflight(const struct exchange *exchange)
 
 static void check_body(struct exchange *exchange)
 {
-    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding");
-    exchange->declared = length != NULL;
-    if (length && strtoull(length, NULL, 10) > BODY_MAX)
-        answer_detail(&exchange->answer, 413, "the body is larger than 1 MiB");
-    else if (strcmp(exchange->method, "POST"))
-        return;
-    else if (header(exchange, "Inference-Header-Content-Length"))
-        answer_detail(&exchange->answer, 415, "the binary tensor extension is not supported: send tensors as JSON");
-    else if (!media_type_fits(header(exchange, "Content-Type"), header(exchange, "Origin"), exchange->request.path))
-        answer_detail(&exchange->answer, 415, "the body must be %s in UTF-8 (Content-Type)",
-                      media_types_of(exchange->request.path));
-    else if (coding && strcasecmp(coding, "identity"))
-        answer_detail(&exchange->answer, 415, "compressed bodies are not supported");
+    const struct body_headers headers = {
+        .length = header(exchange, "Content-Length"),
+        .type = header(exchange, "Content-Type"),
+        .coding = header(exchange, "Content-Encoding"),
+        .origin = header(exchange, "Origin"),
+        .tensors = header(exchange, "Inference-Header-Content-Length"),
+    };
+    exchange->declared = headers.length != NULL;
+    body_check(&exchange->request, &headers, &exchange->answer);
 }
 
 static void check_route(struct exchange *exchange, const char *allow)
