@@ -29,7 +29,8 @@ void figures_free(struct figures *figures); /* gives up what is under way; NULL 
 void figures_sql(const char *call, const char *select, struct buffer *sql);
 
 /* As database_query, with a statement of figures_sql. What is not current is brought up to date: the answer waits for
- * that for 2 s, or 6 s where nothing is kept, and is what is kept then. */
+ * that for 2 s, or 6 s where nothing is kept, and is what is kept then. What has failed is begun again by a question 10
+ * s later at the earliest. */
 MUST_USE bool figures_query(struct figures *figures, enum figures_part part, struct database *database,
                             const struct request *request, const char *doing, const char *sql, int count,
                             const char *const *values, struct database_rows **out, struct answer *answer);
