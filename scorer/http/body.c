@@ -1,11 +1,36 @@
 /* Keeping and reading bodies: see body.h. On the server's threads. */
 #include "scorer/http/body.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "scorer/http/media_type.h"
+
+static void refuse_large(struct answer *answer)
+{
+    answer_detail(answer, 413, "the body is larger than 1 MiB");
+}
+
+void body_check(const struct request *request, const struct body_headers *headers, struct answer *answer)
+{
+    if (headers->length && strtoull(headers->length, NULL, 10) > BODY_MAX)
+        refuse_large(answer);
+    else if (strcmp(request->method, "POST"))
+        return;
+    else if (headers->tensors)
+        answer_detail(answer, 415, "the binary tensor extension is not supported: send tensors as JSON");
+    else if (!media_type_fits(headers->type, headers->origin, request->path))
+        answer_detail(answer, 415, "the body must be %s in UTF-8 (Content-Type)", media_types_of(request->path));
+    else if (headers->coding && strcasecmp(headers->coding, "identity"))
+        answer_detail(answer, 415, "compressed bodies are not supported");
+}
+
 void body_keep(atomic_size_t *held, struct buffer *body, struct span piece, struct answer *answer)
 {
     size_t bytes = body->bytes + piece.bytes, all = atomic_fetch_add(held, piece.bytes) + piece.bytes;
     if (bytes > BODY_MAX)
-        answer_detail(answer, 413, "the body is larger than 1 MiB");
+        refuse_large(answer);
     else if (bytes > BODY_SMALL && all > BODIES_MOST)
         answer_unavailable(answer, "too many large requests are under way: send it again later");
     else

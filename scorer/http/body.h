@@ -1,4 +1,4 @@
-/* The body of a request: keeping it as it comes, and reading it as JSON. */
+/* The body of a request: whether it may come, keeping it as it comes, and reading it as JSON. */
 #pragma once
 
 #include <jansson.h>
@@ -10,6 +10,13 @@
 /* Of one request; of all that are under way together, from where on large ones are refused, and what is large. */
 enum { BODY_MAX = 1 << 20, BODIES_MOST = 64 << 20, BODY_SMALL = 64 << 10 };
 
+/* What is said of it before it comes; NULL: not there. */
+struct body_headers {
+    const char *length, *type, *coding, *origin, *tensors;
+};
+
+/* Whether it may come, by its headers; else the answer says why not (413, 415). */
+void body_check(const struct request *request, const struct body_headers *headers, struct answer *answer);
 /* One more piece, or the answer says why not (413, 503). `held`: the bytes of all bodies; body->bytes are to be taken
  * off when the request is over. */
 void body_keep(atomic_size_t *held, struct buffer *body, struct span piece, struct answer *answer);

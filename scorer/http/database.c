@@ -16,7 +16,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { QUERY_LIMIT_US = 8 * 1000 * 1000, PIECE_MS = 50, REFUSAL_US = 60 * 1000 * 1000, SQLSTATE_BYTES = 6 };
+enum {
+    REQUEST_S = 8,       /* the longest question of a request */
+    PATIENT_S = 20 * 60, /* … and of database_patient_new */
+    PIECE_MS = 50,
+    REFUSAL_US = 60 * 1000 * 1000,
+    SQLSTATE_BYTES = 6
+};
 
 struct connection_slot {
     PGconn *handle; /* NULL: not connected */
@@ -27,6 +33,7 @@ struct database {
     struct secret conninfo;
     const char *option;
     bool read_only;
+    int limit_s;           /* of one question */
     pthread_mutex_t mutex; /* guards what follows */
     struct connection_slot slots[DATABASE_CONNECTIONS];
     bool unavailable; /* said so in the log */
@@ -54,8 +61,8 @@ static PGresult *result_of(const struct database_rows *rows)
 
 /* --- the connections --- */
 
-static enum status database_new(struct secret conninfo, const char *option, bool read_only, struct database **out,
-                                struct error *err)
+static enum status database_new(struct secret conninfo, const char *option, bool read_only, int limit_s,
+                                struct database **out, struct error *err)
 {
     if (conninfo_check(option, secret_text(conninfo), err) != STATUS_OK)
         return err->status;
@@ -63,6 +70,7 @@ static enum status database_new(struct secret conninfo, const char *option, bool
     database->conninfo = conninfo;
     database->option = option;
     database->read_only = read_only;
+    database->limit_s = limit_s;
     pthread_mutex_init(&database->mutex, NULL);
     *out = database;
     return STATUS_OK;
@@ -71,8 +79,14 @@ static enum status database_new(struct secret conninfo, const char *option, bool
 enum status databases_new(const struct settings *settings, struct database **reads, struct database **writes,
                           struct error *err)
 {
-    enum status status = database_new(settings->database_read_url, "DATABASE_READ_URL", true, reads, err);
-    return status == STATUS_OK ? database_new(settings->database_url, "DATABASE_URL", false, writes, err) : status;
+    enum status status = database_new(settings->database_read_url, "DATABASE_READ_URL", true, REQUEST_S, reads, err);
+    return status == STATUS_OK ? database_new(settings->database_url, "DATABASE_URL", false, REQUEST_S, writes, err)
+                               : status;
+}
+
+enum status database_patient_new(const struct settings *settings, struct database **out, struct error *err)
+{
+    return database_new(settings->database_url, "DATABASE_URL", false, PATIENT_S, out, err);
 }
 
 void database_free(struct database *database)
@@ -116,8 +130,17 @@ static void close_slot(struct connection_slot *slot)
 
 /* --- what went wrong --- */
 
+/* Its asker pauses after each failure, so that each is logged. */
+static bool is_patient(const struct database *database)
+{
+    return database->limit_s == PATIENT_S;
+}
+
+/* True: to be logged. */
 static bool change_state(struct database *database, bool unavailable)
 {
+    if (is_patient(database))
+        return unavailable;
     pthread_mutex_lock(&database->mutex);
     bool changed = database->unavailable != unavailable;
     database->unavailable = unavailable;
@@ -131,7 +154,7 @@ static bool is_logged(const struct asking *asking, const char *state)
     struct database *database = asking->database;
     int64_t now_us = clock_steady_us(&clock_system);
     pthread_mutex_lock(&database->mutex);
-    bool logged = !strcmp(database->refusal, state) && database->refused == asking->doing &&
+    bool logged = !is_patient(database) && !strcmp(database->refusal, state) && database->refused == asking->doing &&
                   now_us - database->refused_us < REFUSAL_US;
     if (!logged) {
         snprintf(database->refusal, sizeof database->refusal, "%s", state);
@@ -159,7 +182,12 @@ static bool fail_unavailable(const struct asking *asking, const char *text)
 
 static bool fail_late(const struct asking *asking)
 {
-    answer_unavailable(asking->answer, "PostgreSQL has not answered within 8 s: ask for less, or again later");
+    answer_detail(asking->answer, 503, "PostgreSQL has not answered within %d s: ask for less, or again later",
+                  asking->database->limit_s);
+    asking->answer->retry_after_s = 5;
+    if (is_patient(asking->database))
+        log_warn("http", "PostgreSQL (%s): %s was cancelled, or takes longer than %d s", asking->database->option,
+                 asking->doing, asking->database->limit_s);
     close_slot(asking->slot);
     return false;
 }
@@ -300,15 +328,18 @@ static bool set_up(const struct asking *asking)
 {
     static const char sql[] =
         "SELECT set_config(s.name, v.value, false) FROM pg_catalog.pg_settings AS s JOIN (VALUES "
-        "('statement_timeout', '8s'), ('client_connection_check_interval', '500ms'), ('extra_float_digits', '1'), "
+        "('statement_timeout', $3), ('client_connection_check_interval', '500ms'), ('extra_float_digits', '1'), "
         "('jit', 'off'), ('random_page_cost', '1.1'), ('max_parallel_workers_per_gather', $2), "
         "('default_transaction_isolation', 'read committed'), ('timezone', 'UTC'), ('search_path', 'pg_catalog'), "
         "('default_transaction_read_only', $1)) "
         "AS v (name, value) ON lower(s.name) = v.name";
     bool read_only = asking->database->read_only;
-    const char *const values[] = {read_only ? "on" : NULL, read_only ? "0" : NULL}; /* NULL: as its owner has set it */
+    char limit[16];
+    snprintf(limit, sizeof limit, "%ds", asking->database->limit_s);
+    /* NULL: as its owner has set it */
+    const char *const values[] = {read_only ? "on" : NULL, read_only ? "0" : NULL, limit};
     PGresult *result;
-    if (!ask(asking, sql, 2, values, &result))
+    if (!ask(asking, sql, 3, values, &result))
         return false;
     PQclear(result);
     if (change_state(asking->database, false))
@@ -327,7 +358,7 @@ bool database_query(struct database *database, const struct request *request, co
         .request = request,
         .answer = answer,
         .doing = doing,
-        .end_us = clock_steady_us(&clock_system) + QUERY_LIMIT_US,
+        .end_us = clock_steady_us(&clock_system) + database->limit_s * INT64_C(1000000),
     };
     PGresult *result = NULL;
     if (asking.slot->handle) {
@@ -360,9 +391,9 @@ struct span database_rows_text(const struct database_rows *rows, size_t row, siz
     return (struct span){PQgetvalue(result, (int)row, (int)column), (size_t)PQgetlength(result, (int)row, (int)column)};
 }
 
-void database_answer_json(const struct database_rows *rows, const char *missing, struct answer *answer)
+void database_answer_json(const struct database_rows *rows, size_t column, const char *missing, struct answer *answer)
 {
-    struct span json = database_rows_text(rows, 0, 0);
+    struct span json = database_rows_text(rows, 0, column);
     if (!json.data) {
         answer_unavailable(answer, missing);
         return;

@@ -18,6 +18,8 @@ struct database_rows;
  * the settings; on failure too what was made is the caller's. */
 MUST_USE enum status databases_new(const struct settings *settings, struct database **reads, struct database **writes,
                                    struct error *err);
+/* DATABASE_URL, for work that no request waits for to its end: a question of it may take 20 minutes, not 8 s. */
+MUST_USE enum status database_patient_new(const struct settings *settings, struct database **out, struct error *err);
 void database_free(struct database *database); /* NULL is fine; nobody may be asking */
 
 /* Texts as parameters. False: the answer says why (503). The rows are the caller's; a statement without rows has none.
@@ -29,5 +31,5 @@ void database_rows_free(struct database_rows *rows);
 size_t database_rows_count(const struct database_rows *rows);
 /* SPAN_NULL: null. Lives as long as the rows. */
 struct span database_rows_text(const struct database_rows *rows, size_t row, size_t column);
-/* The first value as the answer's body; 503 with `missing` where it is null. */
-void database_answer_json(const struct database_rows *rows, const char *missing, struct answer *answer);
+/* This value of the first row as the answer's body; 503 with `missing` where it is null. */
+void database_answer_json(const struct database_rows *rows, size_t column, const char *missing, struct answer *answer);

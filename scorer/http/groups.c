@@ -1,10 +1,10 @@
 /* GET /groups: expected and realised exits by one or two attributes. See docs/HTTP.md. On the readers' threads. What
- * may be shown is decided by the database (sql/0020_http_service.sql), once a day; through DATABASE_URL, since the
- * first question of a day may have it computed. */
+ * may be shown is decided by the database (sql/0020_http_service.sql), once a day (figures.h); through DATABASE_URL,
+ * since only who writes may have it computed. */
 #include <string.h>
 
 #include "scorer/http/csv_cells.h"
-#include "scorer/http/database.h"
+#include "scorer/http/figures.h"
 #include "scorer/http/parameters.h"
 #include "scorer/http/service.h"
 
@@ -66,26 +66,27 @@ static const struct csv_column csv_columns[] = {
 };
 enum {
     CSV_COLUMNS = sizeof csv_columns / sizeof *csv_columns,
-    ROW_COMPUTED = 0,
-    ROW_MEMBERS,
+    ROW_CURRENT = 0,
+    ROW_JSON,
+    ROW_MEMBERS = ROW_JSON,
     ROW_SHOWN = ROW_MEMBERS + 2
 };
 
 static void build(bool csv, struct buffer *sql)
 {
-    buffer_add_text(sql, "SELECT ");
+    struct buffer select = {0};
+    buffer_add_text(&select, "SELECT kept.json ->> 'is_current'");
     if (csv) {
-        buffer_add_text(sql, "CASE WHEN f.computed IS NOT NULL THEN 'x' END, g.value -> 'members' ->> $1::text, "
-                             "g.value -> 'members' ->> $2::text");
-        csv_add_sql(sql, csv_columns, CSV_COLUMNS);
-        buffer_printf(sql,
-                      " FROM %s AS f (computed) LEFT JOIN LATERAL json_array_elements(f.computed -> 'groups') WITH "
-                      "ORDINALITY AS g ON true ORDER BY g.ordinality",
-                      groups_of);
+        buffer_add_text(&select, ", g.value -> 'members' ->> $1::text, g.value -> 'members' ->> $2::text");
+        csv_add_sql(&select, csv_columns, CSV_COLUMNS);
+        buffer_add_text(&select, " FROM kept LEFT JOIN LATERAL json_array_elements(kept.json -> 'groups') WITH "
+                                 "ORDINALITY AS g ON true ORDER BY g.ordinality");
     } else {
-        buffer_add_text(sql, groups_of);
+        buffer_add_text(&select, ", kept.json FROM kept");
     }
-    buffer_add_u8(sql, '\0');
+    buffer_add_u8(&select, '\0');
+    figures_sql(groups_of, select.data, sql);
+    buffer_free(&select);
 }
 
 /* Where every group is withheld, there is one row without a group. */
@@ -106,14 +107,6 @@ static void write_csv(const struct database_rows *rows, const char *const by[2],
     answer->status = 200;
 }
 
-static void answer_rows(const struct database_rows *rows, bool csv, const char *const by[2], struct answer *answer)
-{
-    if (csv && database_rows_text(rows, 0, ROW_COMPUTED).data)
-        write_csv(rows, by, answer);
-    else
-        database_answer_json(rows, "groups are not computed yet: attrition.maintain() does it, once a day", answer);
-}
-
 void groups_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     static const char *const names[] = {"by", NULL};
@@ -130,8 +123,12 @@ void groups_answer(const struct service *service, const struct request *request,
     const char *const values[] = {schema->columns[columns[0]].name,
                                   columns[1] < 0 ? NULL : schema->columns[columns[1]].name};
     build(csv, &sql);
-    if (database_query(service->writes, request, "reading groups", sql.data, 2, values, &rows, answer))
-        answer_rows(rows, csv, values, answer);
+    bool read = figures_query(service->figures, FIGURES_GROUPS, service->writes, request, "reading groups", sql.data, 2,
+                              values, &rows, answer);
+    if (read && csv && database_rows_text(rows, 0, ROW_CURRENT).data)
+        write_csv(rows, values, answer);
+    else if (read)
+        database_answer_json(rows, ROW_JSON, figures_missing(service->figures, FIGURES_GROUPS), answer);
     database_rows_free(rows);
     buffer_free(&sql);
 }

@@ -26,10 +26,10 @@
 #include "scorer/http/connections.h"
 #include "scorer/http/database.h"
 #include "scorer/http/delivery.h"
+#include "scorer/http/figures.h"
 #include "scorer/http/head_check.h"
 #include "scorer/http/listen.h"
 #include "scorer/http/list_totals.h"
-#include "scorer/http/media_type.h"
 #include "scorer/http/open_inference.h"
 #include "scorer/http/stream_remote.h"
 #include "scorer/http/routes.h"
@@ -229,19 +229,15 @@ static bool is_preflight(const struct exchange *exchange)
 
 static void check_body(struct exchange *exchange)
 {
-    const char *length = header(exchange, "Content-Length"), *coding = header(exchange, "Content-Encoding");
-    exchange->declared = length != NULL;
-    if (length && strtoull(length, NULL, 10) > BODY_MAX)
-        answer_detail(&exchange->answer, 413, "the body is larger than 1 MiB");
-    else if (strcmp(exchange->method, "POST"))
-        return;
-    else if (header(exchange, "Inference-Header-Content-Length"))
-        answer_detail(&exchange->answer, 415, "the binary tensor extension is not supported: send tensors as JSON");
-    else if (!media_type_fits(header(exchange, "Content-Type"), header(exchange, "Origin"), exchange->request.path))
-        answer_detail(&exchange->answer, 415, "the body must be %s in UTF-8 (Content-Type)",
-                      media_types_of(exchange->request.path));
-    else if (coding && strcasecmp(coding, "identity"))
-        answer_detail(&exchange->answer, 415, "compressed bodies are not supported");
+    const struct body_headers headers = {
+        .length = header(exchange, "Content-Length"),
+        .type = header(exchange, "Content-Type"),
+        .coding = header(exchange, "Content-Encoding"),
+        .origin = header(exchange, "Origin"),
+        .tensors = header(exchange, "Inference-Header-Content-Length"),
+    };
+    exchange->declared = headers.length != NULL;
+    body_check(&exchange->request, &headers, &exchange->answer);
 }
 
 static void check_route(struct exchange *exchange, const char *allow)
@@ -604,6 +600,7 @@ static void release(struct http *http)
     work_pool_free(http->pool);
     work_pool_free(http->readers);
     work_pool_free(http->registry);
+    figures_free(http->service.figures);
     database_free(http->service.reads);
     database_free(http->service.writes);
     list_totals_free(http->service.totals);
@@ -646,6 +643,8 @@ enum status http_new(const struct http_view *view, struct http **out, struct err
         status = work_pool_new(settings->http_threads, QUEUE_MOST, &http->pool, err);
     if (status == STATUS_OK && !settings->probes_only)
         status = databases_new(settings, &http->service.reads, &http->service.writes, err);
+    if (status == STATUS_OK && !settings->probes_only)
+        status = figures_new(settings, &http->service.figures, err);
     if (status == STATUS_OK && !settings->probes_only)
         status = work_pool_new(DATABASE_CONNECTIONS, QUEUE_MOST, &http->readers, err);
     if (status == STATUS_OK && !settings->probes_only)

@@ -8,6 +8,7 @@
 struct access_log;
 struct database;
 struct event_sender;
+struct figures;
 struct list_totals;
 struct route;
 struct stream_rates;
@@ -26,7 +27,8 @@ struct service {
     struct buffer samples;        /* JSON list of sample employees */
     struct database *reads;       /* DATABASE_READ_URL; NULL, like the other: this process answers probes alone */
     struct list_totals *totals;   /* of lists that were counted */
-    struct database *writes;      /* DATABASE_URL: who saw whom, and the groups of the day */
+    struct database *writes;      /* DATABASE_URL: who saw whom, and figures that are kept */
+    struct figures *figures;      /* brings those up to date */
 };
 
 /* The routes. Each fills the answer; none waits for anything, but those that ask PostgreSQL, on threads of their own.

@@ -5,6 +5,7 @@ import { moment, percent } from "./words.js";
 
 const SHOWN = 8;
 const RETRY_S = 4;
+const RETRY_MOST_S = 300;
 
 export const empty = (text, ...more) => element("div", { class: "state" }, element("p", {}, text), ...more);
 const wrong = (title, text, ...more) => element("div", { class: "state wrong", role: "status" }, element("p", {}, element("b", {}, title)), element("p", { class: "hint" }, text), ...more);
@@ -62,16 +63,25 @@ export function csvButton(name, read) {
   return [save, said];
 }
 
-// A section that loads by itself: show(answer) gives its content.
+// A section that loads by itself: show(answer) gives its content. What is not current is asked for again, after growing pauses.
 export function panel(context, title, load, show, { notFound, className = "card", level = "h2" } = {}) {
   const body = element("div", { "aria-busy": "true" }, element("p", { class: "hint loading" }, "Loading …"));
   const section = element("section", { class: className }, title ? element(level, {}, title) : null, body);
+  let stale = null; // when what is shown was computed, where that is not current
+  let pause = RETRY_S;
   const run = async () => {
     try {
       const answer = await load({ signal: context.signal });
-      if (!context.signal.aborted) body.replaceChildren(...[show(answer)].flat().filter(Boolean));
+      if (context.signal.aborted) return;
+      const isStale = answer.is_current === false;
+      if (!isStale || stale !== answer.computed_at) body.replaceChildren(...[show(answer)].flat().filter(Boolean));
+      stale = isStale ? answer.computed_at : null;
+      if (!isStale) return;
+      context.later(run, pause * 1000);
+      pause = Math.min(2 * pause, RETRY_MOST_S);
     } catch (error) {
       if (error.name === "AbortError" || context.signal.aborted) return;
+      stale = null;
       body.replaceChildren(problem(context, error, run, notFound));
     } finally {
       body.removeAttribute("aria-busy");

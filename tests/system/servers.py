@@ -42,6 +42,15 @@ def send_signal(pids, number):
             pass
 
 
+def kill_postgres(lab, name="pg"):
+    """The one that `lab.postgres` has started, with all its processes."""
+    postmaster = int((lab.dir / name / "data/postmaster.pid").read_text().split()[0])
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    pids = [postmaster, *map(int, children)]
+    send_signal(pids, signal.SIGKILL)
+    lab.wait("PostgreSQL is killed", lambda: {state_of(pid) for pid in pids} == {"X"}, 20)
+
+
 class Disk:
     """A file system of its own under the test's directory; a plain directory where nothing may be mounted."""
 

@@ -39,11 +39,13 @@ def ask(scorer, path):
 
 
 def every_answer(lab, scorer):
-    """{(attribute, …): {(member, …): group}}"""
+    """{(attribute, …): {(member, …): group}}, once those of the day are computed"""
     tables = {}
+    is_current = lambda status, answer: status == 200 and answer["is_current"]
+    lab.need("the groups of the day are computed", lambda: is_current(*ask(scorer, "/groups?by=Age")), 60, scorer)
     for by in [(a,) for a in ATTRIBUTES] + list(itertools.combinations(ATTRIBUTES, 2)):
         status, answer = ask(scorer, "/groups?by=" + ",".join(by))
-        assert status == 200, answer
+        assert is_current(status, answer), answer
         tables[by] = {tuple(group["members"][a] for a in by): group for group in answer["groups"]}
         assert list(answer["by"]) == list(by) and answer["withheld"] >= 0
     return tables

@@ -198,6 +198,33 @@ def clocks(lab, scorer, browser, url):
     visit.close()
 
 
+def computed_meanwhile(lab, visit):
+    """Figures that are being computed: none at first, then those of yesterday, twice, then today's."""
+    answers = []
+
+    def answer(route):
+        answers.append(route.fetch())
+        if len(answers) == 1:
+            route.fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "these figures are being computed"})
+        else:
+            route.fulfill(response=answers[-1], json={**answers[-1].json(), "is_current": len(answers) > 3})
+
+    visit.page.click("#go-people")
+    visit.settled()
+    visit.page.route("**/groups?**", answer)
+    visit.page.click("#go-teams")
+    visit.wait_text("main", "these figures are being computed. Asked again in 1 s.")
+    visit.wait_text("main", "today's figures are not there yet")
+    visit.page.evaluate("document.querySelector('main table').id = 'kept'")
+    lab.wait("asked again by itself", lambda: visit.page.wait_for_timeout(500) or len(answers) == 3, 30)
+    lab.check("what is the same stays as it is", visit.page.query_selector("#kept"))
+    visit.page.wait_for_function("() => document.querySelector('main table') && !document.querySelector('main').innerText.includes('not there yet')")
+    lab.equal("figures that come later are shown by themselves", (len(answers), visit.page.query_selector("#kept")), (4, None))
+    visit.page.wait_for_timeout(5000)
+    lab.equal("then it is not asked any more", len(answers), 4)
+    visit.page.unroute("**/groups?**")
+
+
 def teams(lab, visit):
     visit.page.click("#go-teams")
     visit.wait_text("main", "Expected and realised")
@@ -210,6 +237,7 @@ def teams(lab, visit):
     visit.page.wait_for_function("() => location.hash.includes('Age')")
     visit.settled()
     lab.check("by two attributes", "Sales" in visit.text() or "withheld" in visit.text())
+    computed_meanwhile(lab, visit)
     visit.page.click("#go-model")
     visit.wait_text("main", "linear (logistic regression)")
     visit.settled()

@@ -4,15 +4,13 @@ wrong, the open pages say so and recover by themselves, and nothing is lost."""
 import collections
 import http.client
 import json
-import signal
 import threading
 import time
-from pathlib import Path
 
 from lab import BIN, ROOT, TOPICS, Lab
 from browser import Visit, launch  # after lab, which goes on in the tests' own environment
 from playwright.sync_api import sync_playwright
-from servers import send_signal
+from servers import kill_postgres
 
 READERS, RATE, EMPLOYEES = 200, 50, 600
 PATHS = ("/employees?limit=20", "/employees?where=Department=Sales&trend=true", "/alerts?limit=5", "/employees/E0000001", "/groups?by=Department", "/model/quality?part=drift")
@@ -57,12 +55,6 @@ class Readers:
         for thread in self.threads:
             thread.join(90)
         return all(not thread.is_alive() for thread in self.threads)
-
-
-def kill_postgres(lab):
-    postmaster = int((lab.dir / "pg/data/postmaster.pid").read_text().split()[0])
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    send_signal([postmaster, *map(int, children)], signal.SIGKILL)
 
 
 def outage(lab, scorer, readers, visits):
