@@ -121,7 +121,7 @@ static enum status add_part(const struct report_part *part, struct report_databa
         page_element(out, "p class=\"soft\"", "%s", part->note);
         return STATUS_OK;
     }
-    if (report_query(database, part->sql, &rows, err) != STATUS_OK)
+    if (report_query(database, part->source, part->sql, &rows, err) != STATUS_OK)
         return error_prefix(err, "%s", part->title);
     if (part->kind == REPORT_CARDS)
         add_cards(rows, out);
@@ -138,7 +138,7 @@ static enum status add_part(const struct report_part *part, struct report_databa
 static enum status find_empty(struct report_database *database, bool *empty, struct error *err)
 {
     struct report_rows *rows;
-    if (report_query(database, report_counts_sql, &rows, err) != STATUS_OK)
+    if (report_query(database, NULL, report_counts_sql, &rows, err) != STATUS_OK)
         return err->status;
     *empty = true;
     for (size_t c = 0; c < report_columns(rows); c++)

@@ -1,7 +1,8 @@
 /* The page of a month, part by part: what is asked and how it is shown. See report_parts.h. Pure data.
  *
  * Statements ask views of docs/DATABASE.md where there is one, always restricted to the month by the column that prunes
- * partitions. No column of the data is named: attributes come as rows. */
+ * partitions. What a picture and its table share is read once, by a source of JSON that both take apart ($3). No column
+ * of the data is named: attributes come as rows. */
 #include "scorer/report/report_parts.h"
 
 /* clang-format off */
@@ -37,17 +38,19 @@ static const char cards_sql[] =
     "done' FROM e UNION ALL SELECT 'Latency', coalesce(to_char(p.latency / 1000.0, 'FM999,999,999,990.0') || ' ms', '–'), "
     "'99 of 100 events of the stream were scored within it' FROM p";
 
-static const char volume_sql[] =
-    "SELECT extract(day FROM d.day)::integer, v.n, v.flagged FROM attrition.scored_days AS d CROSS JOIN LATERAL "
-    "(SELECT count(*) AS n, count(*) FILTER (WHERE probability >= threshold) AS flagged "
-    "FROM attrition.predictions WHERE scored_at >= d.day AND scored_at < d.day_end) AS v "
-    "WHERE d.day >= $1 AND d.day < $2 ORDER BY 1";
+static const char days_source[] =
+    "SELECT coalesce(json_agg(d), '[]') FROM (SELECT extract(day FROM s.day)::integer AS day, coalesce(v.n, 0) AS n, coalesce(v.flagged, 0) "
+    "AS flagged, v.risk, v.share FROM attrition.scored_days AS s LEFT JOIN (SELECT date_trunc('day', scored_at, 'UTC') AS day, "
+    "count(*) AS n, count(*) FILTER (WHERE probability >= threshold) AS flagged, avg(probability) AS risk, "
+    "avg((probability >= threshold)::integer) AS share FROM attrition.predictions "
+    "WHERE scored_at >= $1 AND scored_at < $2 GROUP BY 1) AS v ON v.day = s.day WHERE s.day >= $1 AND s.day < $2) AS d";
 
-static const char risk_sql[] =
-    "SELECT extract(day FROM d.day)::integer, v.risk, v.flagged FROM attrition.scored_days AS d CROSS JOIN "
-    "LATERAL (SELECT avg(probability) AS risk, avg((probability >= threshold)::integer) AS flagged "
-    "FROM attrition.predictions WHERE scored_at >= d.day AND scored_at < d.day_end) AS v "
-    "WHERE d.day >= $1 AND d.day < $2 ORDER BY 1";
+#define DAYS \
+    "FROM json_to_recordset($3) AS d (day integer, n bigint, flagged bigint, risk double precision, share numeric) ORDER BY 1"
+
+static const char volume_sql[] = "SELECT day, n, flagged " DAYS;
+
+static const char risk_sql[] = "SELECT day, risk, share " DAYS;
 
 static const char channels_sql[] =
     "SELECT channel AS \"channel\", " NUMBER("count(*)") " AS \"predictions\", "
@@ -57,76 +60,41 @@ static const char channels_sql[] =
     "FROM attrition.predictions WHERE scored_at >= $1 AND scored_at < $2 "
     "GROUP BY channel ORDER BY count(*) DESC";
 
-static const char
-    quality_sql[] =
-        "SELECT sum(missing + refused) > 0.05 * sum(events) AS flag, attribute AS \"attribute\", " NUMBER(
-            "sum("
-            "events)") " AS \"events\", " SHARE("sum(missing) / sum(events)") " AS \"without a value\", " SHARE("sum("
-                                                                                                                "impute"
-                                                                                                                "d) / "
-                                                                                                                "sum("
-                                                                                                                "events"
-                                                                                                                ")") " "
-                                                                                                                     "A"
-                                                                                                                     "S"
-                                                                                                                     " "
-                                                                                                                     "\"scored "
-                                                                                                                     "w"
-                                                                                                                     "i"
-                                                                                                                     "t"
-                                                                                                                     "h"
-                                                                                                                     "o"
-                                                                                                                     "u"
-                                                                                                                     "t"
-                                                                                                                     " "
-                                                                                                                     "i"
-                                                                                                                     "t"
-                                                                                                                     "\", " SHARE(
-                                                                                                                         "s"
-                                                                                                                         "u"
-                                                                                                                         "m"
-                                                                                                                         "("
-                                                                                                                         "r"
-                                                                                                                         "e"
-                                                                                                                         "f"
-                                                                                                                         "u"
-                                                                                                                         "s"
-                                                                                                                         "e"
-                                                                                                                         "d"
-                                                                                                                         ")"
-                                                                                                                         " "
-                                                                                                                         "/"
-                                                                                                                         " "
-                                                                                                                         "s"
-                                                                                                                         "u"
-                                                                                                                         "m"
-                                                                                                                         "("
-                                                                                                                         "e"
-                                                                                                                         "v"
-                                                                                                                         "e"
-                                                                                                                         "n"
-                                                                                                                         "t"
-                                                                                                                         "s"
-                                                                                                                         ")") " AS "
-                                                                                                                              "\"refused\" FROM attrition.data_quality WHERE day >= $1 AND day < $2 GROUP BY attribute HAVING sum(missing) + "
-                                                                                                                              "sum(refused) > 0 ORDER BY sum(missing + refused) / sum(events) DESC, attribute";
+static const char quality_sql[] =
+    "SELECT sum(missing + refused) > 0.05 * sum(events) AS flag, attribute AS \"attribute\", " NUMBER("sum(events)")
+    " AS \"events\", " SHARE("sum(missing) / sum(events)") " AS \"without a value\", " SHARE("sum(imputed) / sum(events)")
+    " AS \"scored without it\", " SHARE("sum(refused) / sum(events)") " AS \"refused\" FROM attrition.data_quality "
+    "WHERE day >= $1 AND day < $2 GROUP BY attribute HAVING sum(missing) + sum(refused) > 0 "
+    "ORDER BY sum(missing + refused) / sum(events) DESC, attribute";
+
+static const char drift_source[] =
+    "SELECT coalesce(json_agg(d), '[]') FROM attrition.drift_against_training AS d WHERE day >= $1 AND day < $2";
+
+#define DRIFT "FROM json_populate_recordset(NULL::attrition.drift_against_training, $3) "
 
 static const char drift_sql[] =
     "SELECT bool_or(has_drifted) AS flag, CASE WHEN is_score THEN 'the risk itself' ELSE attribute END AS "
     "\"attribute\", " NUMBER("sum(events)") " AS \"events\", " DECIMALS("max(psi)", "2") " AS \"highest index\", "
     DECIMALS("max(psi_by_chance)", "2") " AS \"by chance up to\", " DECIMALS("max(distance)", "2") " AS \"greatest "
     "distance\", count(*) FILTER (WHERE has_drifted) AS \"days that drifted\", coalesce(to_char(min(day) FILTER "
-    "(WHERE has_drifted), 'YYYY-MM-DD'), '') AS \"since\" FROM attrition.drift_against_training "
-    "WHERE day >= $1 AND day < $2 GROUP BY attribute, is_score ORDER BY count(*) FILTER (WHERE has_drifted) DESC, "
+    "(WHERE has_drifted), 'YYYY-MM-DD'), '') AS \"since\" " DRIFT "GROUP BY attribute, is_score ORDER BY count(*) FILTER (WHERE has_drifted) DESC, "
     "max(psi) DESC";
 
 static const char drift_days_sql[] =
     "SELECT extract(day FROM day)::integer, max(psi) FILTER (WHERE NOT is_score), max(psi) FILTER (WHERE "
-    "is_score) FROM attrition.drift_against_training WHERE day >= $1 AND day < $2 "
-    "GROUP BY day ORDER BY day";
+    "is_score) " DRIFT "GROUP BY day ORDER BY day";
 
 /* Cohorts of the last twelve months, from before the month's end. */
 #define COHORTS "cohort >= $1 - interval '11 months' AND cohort < $2 AND attribute = 'all'"
+
+static const char performance_source[] =
+    "SELECT json_build_object('expected', (SELECT json_agg(e) FROM attrition.expected_performance AS e WHERE " COHORTS
+    "), 'realised', (SELECT json_agg(r) FROM attrition.realised_performance AS r WHERE " COHORTS "))";
+
+#define PERFORMANCE \
+    "FROM json_populate_recordset(NULL::attrition.expected_performance, ($3 ->> 'expected')::json) AS e " \
+    "LEFT JOIN json_populate_recordset(NULL::attrition.realised_performance, ($3 ->> 'realised')::json) AS r " \
+    "USING (cohort, model_name, model_version) "
 
 static const char performance_sql[] =
     "SELECT to_char(e.cohort, 'YYYY-MM') AS \"scored in\", e.model_version AS \"version\", " NUMBER("e.employees")
@@ -134,51 +102,51 @@ static const char performance_sql[] =
     RANGE("e.precision", "e.precision_low", "e.precision_high") " AS \"expected precision\", "
     RANGE("r.precision", "r.precision_low", "r.precision_high") " AS \"precision\", " DECIMALS("e.recall", "2") " "
     "AS \"expected recall\", " DECIMALS("r.recall", "2") " AS \"recall\", " DECIMALS("e.auc", "3") " AS \"expected "
-    "AUC\", " DECIMALS("r.auc", "3") " AS \"AUC\", " DECIMALS("r.calibration", "2") " AS \"exits by expected\" "
-    "FROM (SELECT * FROM attrition.expected_performance WHERE " COHORTS ") AS e LEFT JOIN (SELECT * "
-    "FROM attrition.realised_performance WHERE " COHORTS ") AS r USING (cohort, model_name, model_version) "
+    "AUC\", " DECIMALS("r.auc", "3") " AS \"AUC\", " DECIMALS("r.calibration", "2") " AS \"exits by expected\" " PERFORMANCE
     "ORDER BY e.cohort DESC, e.model_name, e.model_version";
 
 static const char exits_sql[] =
-    "SELECT to_char(e.cohort, 'YYYY-MM'), sum(e.expected_exits), sum(r.exits) "
-    "FROM (SELECT * FROM attrition.expected_performance WHERE " COHORTS ") AS e LEFT JOIN (SELECT * "
-    "FROM attrition.realised_performance WHERE " COHORTS ") AS r USING (cohort, model_name, model_version) "
+    "SELECT to_char(e.cohort, 'YYYY-MM'), sum(e.expected_exits), sum(r.exits) " PERFORMANCE
     "GROUP BY e.cohort ORDER BY e.cohort";
 
 /* As attrition.impact_ratio, whose people are those of now, for the people of the month, without pairs. */
+static const char ratios_source[] =
+    "WITH rates AS (SELECT c.place, c.name AS attribute, CASE WHEN jsonb_typeof(v.value) = 'number' AND c.bands IS "
+    "NOT NULL THEN c.band_names[1 + width_bucket(v.value::double precision, c.bands)] WHEN jsonb_typeof(v.value) = "
+    "'number' AND c.value_labels IS NOT NULL THEN coalesce(c.value_labels[1 + (v.value::double precision - "
+    "c.lowest)::integer], v.value #>> '{}') ELSE v.value #>> '{}' END AS member, count(*) AS employees, count(*) "
+    "FILTER (WHERE a.flagged) AS flagged, avg(a.flagged::integer) AS rate FROM attrition.predicted_against_actual AS "
+    "a "
+    "JOIN attrition.schema_columns AS c ON c.is_group CROSS JOIN LATERAL (SELECT a.input -> c.name AS value) AS v "
+    "WHERE "
+    "a.cohort >= $1 AND a.cohort < $2 AND coalesce(jsonb_typeof(v.value), 'null') <> 'null' GROUP BY 1, 2, 3), sized "
+    "AS (SELECT r.*, (SELECT attrition.minimum_group()) AS least, count(*) FILTER (WHERE employees < (SELECT "
+    "attrition.minimum_group())) OVER (PARTITION BY attribute) AS small, sum(employees) FILTER (WHERE employees < "
+    "(SELECT attrition.minimum_group())) OVER (PARTITION BY attribute) AS in_small, row_number() OVER (PARTITION BY "
+    "attribute ORDER BY employees, member) AS rank FROM rates AS r), compared AS (SELECT s.*, first_value(member) "
+    "OVER "
+    "highest AS other, first_value(employees) OVER highest AS other_employees, first_value(flagged) OVER highest AS "
+    "other_flagged, first_value(rate) OVER highest AS other_rate FROM sized AS s WHERE employees >= least AND NOT "
+    "(small > 0 AND rank = small + 1 AND (small = 1 OR in_small < least)) WINDOW highest AS (PARTITION BY attribute "
+    "ORDER BY rate DESC, employees DESC, member)), ratios AS (SELECT c.*, ln((flagged + 0.5) / (employees + 0.5)) - "
+    "ln((other_flagged + 0.5) / (other_employees + 0.5)) AS log_ratio, 1.959964 * sqrt(1 / (flagged + 0.5) - 1 / "
+    "(employees + 0.5) + 1 / (other_flagged + 0.5) - 1 / (other_employees + 0.5)) AS half FROM compared AS c WHERE "
+    "other_rate > 0) SELECT coalesce(json_agg(r), '[]') FROM ratios AS r";
+
 #define RATIOS \
-    "WITH rates AS (SELECT c.place, c.name AS attribute, CASE WHEN jsonb_typeof(v.value) = 'number' AND c.bands IS " \
-    "NOT NULL THEN c.band_names[1 + width_bucket(v.value::double precision, c.bands)] WHEN jsonb_typeof(v.value) = " \
-    "'number' AND c.value_labels IS NOT NULL THEN coalesce(c.value_labels[1 + (v.value::double precision - " \
-    "c.lowest)::integer], v.value #>> '{}') ELSE v.value #>> '{}' END AS member, count(*) AS employees, count(*) " \
-    "FILTER (WHERE a.flagged) AS flagged, avg(a.flagged::integer) AS rate FROM attrition.predicted_against_actual AS " \
-    "a " \
-    "JOIN attrition.schema_columns AS c ON c.is_group CROSS JOIN LATERAL (SELECT a.input -> c.name AS value) AS v " \
-    "WHERE " \
-    "a.cohort >= $1 AND a.cohort < $2 AND coalesce(jsonb_typeof(v.value), 'null') <> 'null' GROUP BY 1, 2, 3), sized " \
-    "AS (SELECT r.*, (SELECT attrition.minimum_group()) AS least, count(*) FILTER (WHERE employees < (SELECT " \
-    "attrition.minimum_group())) OVER (PARTITION BY attribute) AS small, sum(employees) FILTER (WHERE employees < " \
-    "(SELECT attrition.minimum_group())) OVER (PARTITION BY attribute) AS in_small, row_number() OVER (PARTITION BY " \
-    "attribute ORDER BY employees, member) AS rank FROM rates AS r), compared AS (SELECT s.*, first_value(member) " \
-    "OVER " \
-    "highest AS other, first_value(employees) OVER highest AS other_employees, first_value(flagged) OVER highest AS " \
-    "other_flagged, first_value(rate) OVER highest AS other_rate FROM sized AS s WHERE employees >= least AND NOT " \
-    "(small > 0 AND rank = small + 1 AND (small = 1 OR in_small < least)) WINDOW highest AS (PARTITION BY attribute " \
-    "ORDER BY rate DESC, employees DESC, member)), ratios AS (SELECT c.*, ln((flagged + 0.5) / (employees + 0.5)) - " \
-    "ln((other_flagged + 0.5) / (other_employees + 0.5)) AS log_ratio, 1.959964 * sqrt(1 / (flagged + 0.5) - 1 / " \
-    "(employees + 0.5) + 1 / (other_flagged + 0.5) - 1 / (other_employees + 0.5)) AS half FROM compared AS c WHERE " \
-    "other_rate > 0) "
+    "FROM json_to_recordset($3) AS r (place integer, attribute text, member text, employees bigint, rate numeric, other text, " \
+    "other_rate numeric, log_ratio numeric, half numeric) "
 
 static const char fairness_sql[] =
-    RATIOS "SELECT member <> other AND rate < 0.8 * other_rate AND log_ratio + half < 0 AS flag, attribute || ': ' "
+    "SELECT member <> other AND rate < 0.8 * other_rate AND log_ratio + half < 0 AS flag, attribute || ': ' "
     "|| member AS \"group\", " NUMBER("employees") " AS \"people\", " SHARE("rate") " AS \"flagged\", CASE WHEN "
     "member = other THEN '1 (the most)' ELSE "
     RANGE("rate / other_rate", "exp(log_ratio - half)", "exp(log_ratio + half)") " END AS \"impact ratio\", other "
-    "AS \"compared with\" FROM ratios ORDER BY 1 DESC, place, rate / other_rate";
+    "AS \"compared with\" " RATIOS "ORDER BY 1 DESC, place, rate / other_rate";
 
 static const char ratios_sql[] =
-    RATIOS "SELECT attribute || ': ' || member, rate / other_rate, exp(log_ratio - half), exp(log_ratio + half) "
-    "FROM ratios WHERE member <> other ORDER BY place, rate / other_rate LIMIT 24";
+    "SELECT attribute || ': ' || member, rate / other_rate, exp(log_ratio - half), exp(log_ratio + half) " RATIOS
+    "WHERE member <> other ORDER BY place, rate / other_rate LIMIT 24";
 
 static const char versions_sql[] =
     "SELECT model_name || ' ' || model_version AS \"model\", coalesce(string_agg(DISTINCT model_alias, ', '), '') "
@@ -189,14 +157,31 @@ static const char versions_sql[] =
     "WHERE scored_at >= $1 AND scored_at < $2 GROUP BY model_name, model_version "
     "ORDER BY min(scored_at)";
 
+/* attrition.movers looks up what stood before each row in all of a person's history. Which rows changed the model is found by one
+ * look for each person, at what stood when the month began; place is the order of events, and steps those that came to stand. */
 static const char changes_sql[] =
+    "WITH rows AS MATERIALIZED (SELECT employee_id, occurred_at, source_offset, scored_at, coalesce(output_topic, '') AS topic, "
+    "output_partition, output_offset, model_name, model_version FROM attrition.predictions "
+    "WHERE scored_at >= $1 AND scored_at < $2 AND channel = 'STREAM' AND employee_id IS NOT NULL), stood AS (SELECT b.* "
+    "FROM (SELECT DISTINCT employee_id FROM rows) AS p CROSS JOIN LATERAL (SELECT q.employee_id, q.occurred_at, "
+    "q.source_offset, q.scored_at, coalesce(q.output_topic, '') AS topic, q.output_partition, q.output_offset, q.model_name, "
+    "q.model_version FROM attrition.predictions AS q WHERE q.employee_id = p.employee_id AND q.channel = 'STREAM' "
+    "AND q.scored_at < $1 ORDER BY q.occurred_at DESC, q.source_offset DESC LIMIT 1) AS b), placed AS (SELECT r.*, "
+    "rank() OVER (PARTITION BY employee_id ORDER BY occurred_at, source_offset) AS place "
+    "FROM (SELECT * FROM rows UNION ALL SELECT * FROM stood) AS r), reached AS (SELECT p.*, max(place) OVER (in_order "
+    "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS most FROM placed AS p WINDOW in_order AS (PARTITION BY employee_id "
+    "ORDER BY scored_at, topic, output_partition, output_offset)), steps AS (SELECT r.*, lag(model_name) OVER in_order AS "
+    "name_before, lag(model_version) OVER in_order AS version_before FROM reached AS r WHERE most IS NULL OR place > most "
+    "WINDOW in_order AS (PARTITION BY employee_id ORDER BY scored_at, topic, output_partition, output_offset)), "
+    "changed AS MATERIALIZED (SELECT DISTINCT employee_id, scored_at FROM steps WHERE scored_at >= $1 "
+    "AND (name_before, version_before) <> (model_name, model_version)) "
     "SELECT model_name_before || ' ' || model_version_before || ' → ' || model_name || ' ' || model_version AS "
     "\"change of model\", " NUMBER("count(DISTINCT employee_id)") " AS \"people\", "
     DECIMALS("avg(risk_change)", "4") " AS \"mean change of risk\", " DECIMALS("avg(abs(risk_change))", "4") " AS "
     "\"mean size of it\", " DECIMALS("avg(model_change)", "4") " AS \"raw score, by the model\", "
     DECIMALS("avg(record_change)", "4") " AS \"by the records\", count(*) FILTER (WHERE decision <> "
     "decision_before AND risk_change > 0) AS \"newly flagged\", count(*) FILTER (WHERE decision <> "
-    "decision_before AND risk_change < 0) AS \"no longer flagged\" FROM attrition.movers "
+    "decision_before AND risk_change < 0) AS \"no longer flagged\" FROM attrition.movers JOIN changed USING (employee_id, scored_at) "
     "WHERE scored_at >= $1 AND scored_at < $2 AND (model_name_before, model_version_before) <> (model_name, "
     "model_version) GROUP BY model_name_before, model_version_before, model_name, model_version "
     "ORDER BY min(scored_at)";
@@ -237,10 +222,12 @@ const struct report_part report_parts[] = {
     {.kind = REPORT_HEADING, .title = "Volume", .note = "Every prediction of the month, by the day (UTC) it was made."},
     {.kind = REPORT_DAYS,
      .title = "Predictions a day",
+     .source = days_source,
      .sql = volume_sql,
      .plot = {.name_y = "predictions", .first = "all", .second = "flagged", .bars = true}},
     {.kind = REPORT_DAYS,
      .title = "Risk a day",
+     .source = days_source,
      .sql = risk_sql,
      .plot = {.name_y = "share", .first = "mean risk", .second = "share flagged"}},
     {.kind = REPORT_TABLE, .title = "By channel", .note = "No predictions.", .sql = channels_sql},
@@ -264,11 +251,13 @@ const struct report_part report_parts[] = {
              "chance does not explain it."},
     {.kind = REPORT_DAYS,
      .title = "Stability index a day",
+     .source = drift_source,
      .sql = drift_days_sql,
      .plot = {.name_y = "index", .first = "highest attribute", .second = "the risk itself", .limit = 0.25}},
     {.kind = REPORT_TABLE,
      .title = "By attribute",
      .note = "Nothing to compare with: training_references has no row for the versions in use, or nothing was scored.",
+     .source = drift_source,
      .sql = drift_sql,
      .flagged = "drifted on at least one day",
      .unflagged = "Nothing drifted."},
@@ -280,9 +269,14 @@ const struct report_part report_parts[] = {
          "ones count exits within the horizon, and are there once it has passed. Intervals of 95 %."},
     {.kind = REPORT_PAIRS,
      .title = "Exits by month of scoring",
+     .source = performance_source,
      .sql = exits_sql,
      .plot = {.first = "expected", .second = "realised"}},
-    {.kind = REPORT_TABLE, .title = "By month of scoring", .note = "Too few people to say.", .sql = performance_sql},
+    {.kind = REPORT_TABLE,
+     .title = "By month of scoring",
+     .note = "Too few people to say.",
+     .source = performance_source,
+     .sql = performance_sql},
 
     {.kind = REPORT_HEADING,
      .title = "Fairness",
@@ -291,11 +285,13 @@ const struct report_part report_parts[] = {
              "groups."},
     {.kind = REPORT_RATIOS,
      .title = "Impact ratios",
+     .source = ratios_source,
      .sql = ratios_sql,
      .plot = {.name_y = "flagged, by the group flagged most", .limit = 0.8}},
     {.kind = REPORT_TABLE,
      .title = "By group",
      .note = "The schema marks no groups, groups are too small, or nobody was flagged.",
+     .source = ratios_source,
      .sql = fairness_sql,
      .flagged = "below four fifths, and not by chance",
      .unflagged = "No group is below four fifths beyond chance."},

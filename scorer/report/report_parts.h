@@ -16,6 +16,7 @@ enum report_part_kind {
 struct report_part {
     enum report_part_kind kind;
     const char *title, *note;        /* of a heading; the note of a table is said where it has no rows */
+    const char *source;              /* parts that follow each other: what they share, asked once (report_query) */
     const char *sql;                 /* its columns are named as people see them */
     const char *flagged, *unflagged; /* tables whose first column, "flag", is not shown: what is said of how many are */
     struct report_plot plot;

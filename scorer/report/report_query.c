@@ -3,16 +3,19 @@
 #include "scorer/report/report_query.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "base/database_reader.h"
 
-enum { TIMESTAMPTZ = 1184 }; /* PostgreSQL's own number of the type */
+enum { JSON = 114, TIMESTAMPTZ = 1184 }; /* PostgreSQL's own numbers of the types */
 
 struct report_database {
     PGconn *connection;
     const struct report_month *month;
+    const char *source; /* whose value follows */
+    PGresult *value;
 };
 
 struct report_rows {
@@ -21,15 +24,24 @@ struct report_rows {
 
 static const char reading[] = "reading the month (run sql/migrate on the database?)";
 
-/* Days that are over are counted first, where the user may have it done: the figures are then read instead of the rows.
- * Compiling takes longer than these statements do. */
+/* Compiling takes longer than these statements do. */
 static const char *const preparations[] = {
-    "DO $$ BEGIN PERFORM attrition.count_due_days(); "
-    "EXCEPTION WHEN insufficient_privilege OR undefined_function THEN NULL; END $$",
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "SET LOCAL timezone = 'UTC'",
     "SET LOCAL jit = off",
 };
+
+/* The month's days that are over are counted first, where the user may have it done: the figures are then read instead
+ * of the rows. */
+static enum status count_days(PGconn *connection, const struct report_month *month, struct error *err)
+{
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "DO $$ BEGIN PERFORM attrition.count_due_days('%s', '%s'); "
+             "EXCEPTION WHEN insufficient_privilege OR undefined_function THEN NULL; END $$",
+             month->begin, month->end);
+    return database_reader_run(connection, reading, sql, err);
+}
 
 enum status report_database_open(const char *conninfo, const struct report_month *month, struct report_database **out,
                                  struct error *err)
@@ -38,6 +50,8 @@ enum status report_database_open(const char *conninfo, const struct report_month
     database->month = month;
     enum status status =
         database_reader_connect(conninfo, "attrition-report", "connecting", &database->connection, err);
+    if (status == STATUS_OK)
+        status = count_days(database->connection, month, err);
     for (size_t p = 0; status == STATUS_OK && p < sizeof preparations / sizeof *preparations; p++)
         status = database_reader_run(database->connection, reading, preparations[p], err);
     if (status == STATUS_OK)
@@ -51,16 +65,38 @@ void report_database_close(struct report_database *database)
 {
     if (!database)
         return;
+    PQclear(database->value);
     PQfinish(database->connection);
     free(database);
 }
 
-enum status report_query(struct report_database *database, const char *sql, struct report_rows **out, struct error *err)
+static enum status ask(struct report_database *database, const char *sql, PGresult **out, struct error *err)
 {
-    static const Oid types[] = {TIMESTAMPTZ, TIMESTAMPTZ};
-    const char *const values[] = {database->month->begin, database->month->end};
-    PGresult *result = PQexecParams(database->connection, sql, 2, types, values, NULL, NULL, 0);
-    if (database_reader_result(database->connection, reading, result, &result, err) != STATUS_OK)
+    static const Oid types[] = {TIMESTAMPTZ, TIMESTAMPTZ, JSON};
+    const char *const values[] = {database->month->begin, database->month->end,
+                                  database->source ? PQgetvalue(database->value, 0, 0) : "[]"};
+    PGresult *result = PQexecParams(database->connection, sql, 3, types, values, NULL, NULL, 0);
+    return database_reader_result(database->connection, reading, result, out, err);
+}
+
+static enum status read_source(struct report_database *database, const char *source, struct error *err)
+{
+    PGresult *value;
+    if (!source || source == database->source)
+        return STATUS_OK;
+    if (ask(database, source, &value, err) != STATUS_OK)
+        return err->status;
+    PQclear(database->value);
+    database->value = value;
+    database->source = source;
+    return STATUS_OK;
+}
+
+enum status report_query(struct report_database *database, const char *source, const char *sql,
+                         struct report_rows **out, struct error *err)
+{
+    PGresult *result;
+    if (read_source(database, source, err) != STATUS_OK || ask(database, sql, &result, err) != STATUS_OK)
         return err->status;
     *out = mem_zeroed(1, sizeof **out);
     (*out)->result = result;

@@ -24,9 +24,11 @@ void report_database_close(struct report_database *database);
 /* An answer: a table of texts. Free with report_rows_free. */
 struct report_rows;
 
-/* $1 and $2 of the statement are the month's begin and end. */
-MUST_USE enum status report_query(struct report_database *database, const char *sql, struct report_rows **out,
-                                  struct error *err);
+/* $1 and $2 of the statements are the month's begin and end; $3 of sql is the one value, JSON, that source gives, which
+ * is asked once while calls give the same one. source may be NULL; it is compared as a pointer, and has to outlive the
+ * database. */
+MUST_USE enum status report_query(struct report_database *database, const char *source, const char *sql,
+                                  struct report_rows **out, struct error *err);
 void report_rows_free(struct report_rows *rows);
 
 size_t report_rows_count(const struct report_rows *rows);

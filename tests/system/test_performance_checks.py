@@ -54,6 +54,19 @@ def check_shift(lab, url):
     lab.check("the shift was there: the share that should leave is twice that of before", shares[1] > 1.8 * shares[0], shares)
 
 
+def few_people(lab, url):
+    """A month of four people leaves nothing and is not read again; with a fifth, or where four are enough, it is due."""
+    lab.sql(url, f"TRUNCATE attrition.performance_checks; DELETE FROM attrition.predictions WHERE employee_id NOT IN (SELECT 'quiet-{MONTHS - 1}-' || n FROM generate_series(1, 4) AS n)")
+    rows = lab.sql(url, "BEGIN; SELECT attrition.check_performance(); SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_xact_user_tables WHERE relname = 'outcomes'; COMMIT")
+    lab.equal("four people: nothing is checked, and no outcome is read for it", rows, [["0"], ["0"]])
+    lab.equal("where four are enough the month is due", lab.sql(url, """BEGIN; UPDATE attrition.settings SET value = '4' WHERE name = 'minimum_group';
+        SELECT attrition.check_performance(); ROLLBACK"""), [["1"]])
+    lab.sql(url, """CREATE TABLE public.late AS SELECT * FROM attrition.predictions LIMIT 1; UPDATE public.late SET event_id = 'late', employee_id = 'late';
+        INSERT INTO attrition.predictions SELECT * FROM public.late""")
+    lab.equal("with a fifth, stored late, it is checked", lab.number(url, "SELECT attrition.check_performance()"), 1)
+    lab.equal("… five people", lab.number(url, "SELECT employees FROM attrition.performance_checks"), 5)
+
+
 with Lab() as lab:
     url = lab.postgres()
     lab.must(ROOT / "sql/migrate", url, env={"SCORER": str(BIN / "scorer")})
@@ -80,3 +93,4 @@ with Lab() as lab:
     lines = [row[0] for row in lab.sql(url, "SET ROLE attrition_owner; SELECT attrition.maintain()")]
     lab.check("maintain() checks what is due", "performance: 1 months checked" in lines, lines)
     lab.equal("… with the same answer, for analysts too", lab.sql(url, "SET ROLE attrition_analyst; SELECT finding FROM attrition.expected_against_realised"), [["as expected"]])
+    few_people(lab, url)

@@ -149,11 +149,40 @@ def refused(lab, url):
     lab.check("so is one that is not migrated", "run sql/migrate" in err, err.strip()[-160:])
 
 
+def once(lab):
+    """What a picture and its table share."""
+    asked = [line for line in open(f"{lab.dir}/pg.log", encoding="utf-8", errors="replace") if "execute <unnamed>" in line]
+    for view in ("expected_performance AS", "realised_performance AS", "drift_against_training AS", "predicted_against_actual", "scored_days"):
+        lab.equal(f"statements that read {view.split()[0]}", sum(f"attrition.{view} " in line for line in asked), 1)
+
+
+STEPS = """INSERT INTO attrition.predictions (event_id, employee_id, occurred_at, scored_at, prediction, probability, threshold, margin, base, latency_us, model_name, model_version,
+    channel, source_topic, source_partition, source_offset, cluster_id, output_topic, output_partition, output_offset, input, reasons, challengers)
+    SELECT 'step' || event, 's' || person, '{month}'::timestamptz + occurred * interval '1 day', '{month}'::timestamptz + scored * interval '1 day', CASE WHEN risk >= 0.5 THEN 'Yes' ELSE 'No' END, risk,
+    0.5, ln(risk / (1 - risk)), 0, 9, 'attrition', version, 'STREAM', 'in', 0, event, 'c', 'out', 0, 100000 + row_number() OVER (), '{{}}', '[]', '[]'
+    FROM (VALUES {rows}) AS v (event, person, occurred, scored, risk, version)"""
+
+
+def changes(lab, url):
+    """Whose model changed, where events come late, again, or long after the one before."""
+    month = month_before(NOW, 3)
+    rows = [(1, 1, -60, -60, .2, 1), (2, 1, 2, 2, .5, 2),                   # the one before is of two months before
+            (3, 2, 2, 2, .2, 1), (4, 2, 1, 3, .9, 2), (5, 2, 4, 4, .3, 1),  # the other version's came too late to stand
+            (6, 3, 2, 2, .2, 1), (7, 3, 1, 3, .9, 2), (8, 3, 4, 4, .4, 2),  # likewise, and then it changed
+            (9, 4, 2, 2, .2, 1), (10, 4, 3, 3, .1, 2), (10, 4, 3, 5, .1, 2),  # scored twice
+            (11, 5, 2, 2, .7, 2),                                           # nothing before
+            (12, 6, 9, -9, .2, 1), (13, 6, 8, 8, .8, 2)]                    # the one before is of a later event
+    lab.sql(url, STEPS.format(month=month, rows=", ".join(f"({e}, {p}, {o}, {s}, {r}::double precision, '{v}')" for e, p, o, s, r, v in rows)))
+    out, _ = report(lab, url, f"{month:%Y-%m}")
+    lab.equal("three people's model changed", row_of(out, "attrition 1 → attrition 2"), ["attrition 1 → attrition 2", "3", "0.1333", "0.2000", "0.5187", "0.0000", "1", "0"])
+    lab.check("and nobody's back", row_of(out, "attrition 2 → attrition 1") is None)
+
+
 def others(lab, url):
     out, _ = report(lab, url, "1999-02")
     lab.check("an empty month has a page that says so", "Nothing of 1999-02 is in this database" in out and out.rstrip().endswith("</html>") and "<table" not in out, len(out))
-    days = lab.number(url, "SELECT count(*) FROM attrition.counted_days")
-    lab.check("days that are over have been counted by the report", days >= 28, days)
+    days = lab.sql(url, f"SELECT count(*), min(day) = '{MONTH}', max(day) < '{month_before(NOW, 0)}' FROM attrition.counted_days")
+    lab.equal("the month's days that are over have been counted by the report, and no others", days, [[str((month_before(NOW, 0) - MONTH).days), "t", "t"]])
     lab.sql(url, "TRUNCATE attrition.counted_days, attrition.day_values, attrition.counted_offsets")
     out, _ = report(lab, url + "&options=-c%20default_transaction_read_only%3Don", TEXT)
     lab.one_line("where nothing may be written it is of the rows", out, "2 of 31 drifted on at least one day")
@@ -170,11 +199,13 @@ def others(lab, url):
 
 with Lab() as lab:
     lab.must(BIN / "trainer", "train", ibm_table(), "--model", "logistic-regression-l2")
-    url = lab.postgres()
+    url = lab.postgres("pg", "-c", "log_statement=all")
     plant(lab, url)
     report(lab, url, TEXT, "--output", lab.dir / "page.html")
     page = (lab.dir / "page.html").read_text()
     says(lab, page)
+    once(lab)
     in_browser(lab, lab.dir / "page.html", None if len(sys.argv) < 2 else sys.argv[1])
     refused(lab, url)
     others(lab, url)
+    changes(lab, url)
