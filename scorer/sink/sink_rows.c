@@ -79,6 +79,7 @@ struct latest {
     size_t row, bytes;
     size_t key, key_bytes; /* the employee id within it */
     int64_t occurred_at_ms, source_offset, scored_at_us;
+    int64_t hired_offset; /* source offset of the last HIRED event of that time and partition; -1: none */
     int32_t source_partition;
 };
 
@@ -327,7 +328,11 @@ static void latest_note(struct sink_rows *rows, const struct latest *seen)
         rows->latest[rows->latest_count++] = *seen;
         *slot = (uint32_t)rows->latest_count;
     } else if (newer(seen, &rows->latest[*slot - 1])) {
-        rows->latest[*slot - 1] = *seen;
+        struct latest *kept = &rows->latest[*slot - 1], before = *kept;
+        *kept = *seen;
+        if (seen->hired_offset < 0 && before.occurred_at_ms == seen->occurred_at_ms &&
+            before.source_partition == seen->source_partition)
+            kept->hired_offset = before.hired_offset;
     }
 }
 
@@ -350,12 +355,22 @@ static void latest_clear(struct sink_rows *rows)
         memset(rows->slots, 0, rows->slot_count * sizeof *rows->slots);
 }
 
-/* COPY's row, with each field's type before it: the binary form of a row value. */
-static void add_row_value(struct buffer *out, struct cursor row)
+static void add_hired_offset(struct buffer *out, int64_t offset)
+{
+    add_u32(out, OID_INT8);
+    if (offset < 0)
+        field_null(out);
+    else
+        field_int8(out, offset);
+}
+
+/* COPY's row, with each field's type before it: the binary form of a row of latest_predictions, where hired_offset
+ * comes after change. */
+static void add_row_value(struct buffer *out, struct cursor row, int64_t hired_offset)
 {
     size_t start = out->bytes;
     add_u32(out, 0); /* length, filled in below */
-    add_u32(out, PREDICTION_COLUMN_COUNT);
+    add_u32(out, PREDICTION_COLUMN_COUNT + 1);
     struct span skip;
     bool whole = cursor_span(&row, 2, &skip);
     for (size_t c = 0; c < PREDICTION_COLUMN_COUNT && whole; c++) {
@@ -365,6 +380,8 @@ static void add_row_value(struct buffer *out, struct cursor row)
         add_u32(out, prediction_columns[c].oid);
         add_u32(out, bytes);
         buffer_add(out, value.data, value.bytes);
+        if (c == COLUMN_change)
+            add_hired_offset(out, hired_offset);
     }
     assert(whole && !cursor_left(&row));
     uint32_t length = __builtin_bswap32((uint32_t)(out->bytes - start - 4));
@@ -395,7 +412,8 @@ struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type)
     add_u32(out, 1); /* the first index */
     const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
     for (size_t i = 0; i < rows->latest_count; i++)
-        add_row_value(out, cursor_of((struct span){table->data + rows->latest[i].row, rows->latest[i].bytes}));
+        add_row_value(out, cursor_of((struct span){table->data + rows->latest[i].row, rows->latest[i].bytes}),
+                      rows->latest[i].hired_offset);
     return buffer_span(out);
 }
 
@@ -431,6 +449,11 @@ static enum event_code read_prediction(struct sink_rows *rows, const struct sink
                                     out, fault, waits);
 }
 
+static bool is_hired(const struct sink_record *record)
+{
+    return span_equal(sink_header_last(record, EVENT_TYPE_HEADER), SPAN_LITERAL(EVENT_TYPE_HEADER_HIRED));
+}
+
 static enum sink_result add_prediction(struct sink_rows *rows, const struct sink_record *record)
 {
     struct prediction prediction;
@@ -451,6 +474,7 @@ static enum sink_result add_prediction(struct sink_rows *rows, const struct sink
         .occurred_at_ms = prediction.occurred_at_ms,
         .source_offset = prediction.source_offset,
         .scored_at_us = prediction.scored_at_us,
+        .hired_offset = is_hired(record) ? prediction.source_offset : -1,
         .source_partition = prediction.source_partition,
     };
     latest_note(rows, &seen);
@@ -608,10 +632,13 @@ static void make_statements(struct sink_rows *rows)
     buffer_clear(&text);
     buffer_add_text(&text, "INSERT INTO attrition.latest_predictions AS l (");
     add_column_list(&text, SINK_TABLE_PREDICTIONS, "%");
-    buffer_add_text(&text, ") SELECT ");
+    buffer_add_text(&text, ", hired_offset) SELECT ");
     add_column_list(&text, SINK_TABLE_PREDICTIONS, "%");
-    buffer_add_text(&text, " FROM unnest($1) AS r ON CONFLICT (employee_id) DO UPDATE SET ");
+    buffer_add_text(&text, ", hired_offset FROM unnest($1) AS r ON CONFLICT (employee_id) DO UPDATE SET ");
     add_column_list(&text, SINK_TABLE_PREDICTIONS, "% = excluded.%");
+    buffer_add_text(&text, ", hired_offset = coalesce(excluded.hired_offset, CASE WHEN l.occurred_at = "
+                           "excluded.occurred_at AND l.source_partition = excluded.source_partition THEN "
+                           "l.hired_offset END)");
     buffer_add_text(&text, " WHERE l.occurred_at < excluded.occurred_at OR (l.occurred_at = excluded.occurred_at AND "
                            "CASE WHEN l.source_partition = excluded.source_partition THEN l.source_offset < "
                            "excluded.source_offset ELSE l.scored_at < excluded.scored_at END)");
