@@ -20,6 +20,7 @@
 #include "scorer/sink/sink_hash_chain.h"
 #include "scorer/sink/sink_headers.h"
 #include "scorer/sink/sink_json.h"
+#include "scorer/sink/sink_latest.h"
 #include "scorer/sink/sink_text.h"
 
 enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000, TRACE_BYTES_MAX = 256 };
@@ -74,15 +75,6 @@ static const struct {
     [SINK_TABLE_EVIDENCE] = {"evidence", evidence_columns, COUNT(evidence_columns)},
 };
 
-/* Where in the predictions' buffer the newest row of an employee stands. */
-struct latest {
-    size_t row, bytes;
-    size_t key, key_bytes; /* the employee id within it */
-    int64_t occurred_at_ms, source_offset, scored_at_us;
-    int64_t hired_offset; /* source offset of the last HIRED event of that time and partition; -1: none */
-    int32_t source_partition;
-};
-
 struct sink_rows {
     const struct schema *schema;
     struct decoder *decoder;
@@ -98,10 +90,7 @@ struct sink_rows {
     struct buffer text;
     char *targets[SINK_TABLE_COUNT], *upsert;
     struct span *names; /* "COLUMN": with quotes and colon, by column */
-    struct latest *latest;
-    size_t latest_count, latest_capacity;
-    uint32_t *slots;   /* hash table of latest: index + 1, 0 is free */
-    size_t slot_count; /* a power of two, at least twice latest_capacity */
+    struct sink_latest latest;
 };
 
 /* Starts a row of that table; its columns are written next, by PUT_COLUMN of the table's list. */
@@ -270,91 +259,6 @@ static void add_prediction_row(struct sink_rows *rows, const struct sink_record 
 
 /* --- the newest of each employee --- */
 
-static uint64_t hash(struct span text)
-{
-    uint64_t value = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < text.bytes; i++)
-        value = (value ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
-    return value ^ value >> 29;
-}
-
-static struct span latest_key(const struct sink_rows *rows, const struct latest *latest)
-{
-    return (struct span){rows->tables[SINK_TABLE_PREDICTIONS].data + latest->key, latest->key_bytes};
-}
-
-static uint32_t *latest_slot(struct sink_rows *rows, struct span employee_id)
-{
-    size_t mask = rows->slot_count - 1;
-    for (size_t s = hash(employee_id) & mask;; s = (s + 1) & mask) {
-        uint32_t index = rows->slots[s];
-        if (!index || span_equal(latest_key(rows, &rows->latest[index - 1]), employee_id))
-            return &rows->slots[s];
-    }
-}
-
-static void latest_index(struct sink_rows *rows)
-{
-    memset(rows->slots, 0, rows->slot_count * sizeof *rows->slots);
-    for (size_t i = 0; i < rows->latest_count; i++)
-        *latest_slot(rows, latest_key(rows, &rows->latest[i])) = (uint32_t)i + 1;
-}
-
-static void latest_grow(struct sink_rows *rows)
-{
-    rows->latest_capacity = rows->latest_capacity ? rows->latest_capacity * 2 : 1024;
-    rows->latest = mem_resize(rows->latest, rows->latest_capacity, sizeof *rows->latest);
-    rows->slot_count = rows->latest_capacity * 2;
-    free(rows->slots);
-    rows->slots = mem_zeroed(rows->slot_count, sizeof *rows->slots);
-    latest_index(rows);
-}
-
-/* Offsets of two partitions say nothing: where a topic has grown, an employee's later events may be in another one. */
-static bool newer(const struct latest *a, const struct latest *b)
-{
-    if (a->occurred_at_ms != b->occurred_at_ms)
-        return a->occurred_at_ms > b->occurred_at_ms;
-    return a->source_partition == b->source_partition ? a->source_offset > b->source_offset
-                                                      : a->scored_at_us > b->scored_at_us;
-}
-
-static void latest_note(struct sink_rows *rows, const struct latest *seen)
-{
-    if (rows->latest_count == rows->latest_capacity)
-        latest_grow(rows);
-    uint32_t *slot = latest_slot(rows, latest_key(rows, seen));
-    if (!*slot) {
-        rows->latest[rows->latest_count++] = *seen;
-        *slot = (uint32_t)rows->latest_count;
-    } else if (newer(seen, &rows->latest[*slot - 1])) {
-        struct latest *kept = &rows->latest[*slot - 1], before = *kept;
-        *kept = *seen;
-        if (seen->hired_offset < 0 && before.occurred_at_ms == seen->occurred_at_ms &&
-            before.source_partition == seen->source_partition)
-            kept->hired_offset = before.hired_offset;
-    }
-}
-
-/* What the employee had in this batch is erased with the rest; only what comes after may become the latest. */
-static void latest_forget(struct sink_rows *rows, struct span employee_id)
-{
-    if (!rows->slots)
-        return;
-    uint32_t index = *latest_slot(rows, employee_id);
-    if (!index)
-        return;
-    rows->latest[index - 1] = rows->latest[--rows->latest_count];
-    latest_index(rows);
-}
-
-static void latest_clear(struct sink_rows *rows)
-{
-    rows->latest_count = 0;
-    if (rows->slots)
-        memset(rows->slots, 0, rows->slot_count * sizeof *rows->slots);
-}
-
 static void add_hired_offset(struct buffer *out, int64_t offset)
 {
     add_u32(out, OID_INT8);
@@ -388,32 +292,25 @@ static void add_row_value(struct buffer *out, struct cursor row, int64_t hired_o
     memcpy(out->data + start, &length, sizeof length);
 }
 
-static int by_key(const void *a, const void *b, void *context)
-{
-    struct span left = latest_key(context, a), right = latest_key(context, b);
-    int order = memcmp(left.data, right.data, left.bytes < right.bytes ? left.bytes : right.bytes);
-    return order ? order : (left.bytes > right.bytes) - (left.bytes < right.bytes);
-}
-
 /* In the order of the keys, so that two sinks which update the same employees wait for each other instead of dying of a
  * deadlock. Sorted here, where a row is a few numbers, and not by PostgreSQL, where it is all its columns. */
 struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type)
 {
-    if (!rows->latest_count)
+    if (!rows->latest.count)
         return SPAN_NULL;
-    qsort_r(rows->latest, rows->latest_count, sizeof *rows->latest, by_key, rows);
-    latest_index(rows);
+    sink_latest_sort(&rows->latest);
     struct buffer *out = &rows->array;
     buffer_clear(out);
     add_u32(out, 1); /* dimensions */
     add_u32(out, 0); /* no nulls */
     add_u32(out, row_type);
-    add_u32(out, (uint32_t)rows->latest_count);
+    add_u32(out, (uint32_t)rows->latest.count);
     add_u32(out, 1); /* the first index */
     const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
-    for (size_t i = 0; i < rows->latest_count; i++)
-        add_row_value(out, cursor_of((struct span){table->data + rows->latest[i].row, rows->latest[i].bytes}),
-                      rows->latest[i].hired_offset);
+    for (size_t i = 0; i < rows->latest.count; i++) {
+        const struct sink_latest_row *row = &rows->latest.rows[i];
+        add_row_value(out, cursor_of((struct span){table->data + row->at, row->bytes}), row->hired_offset);
+    }
     return buffer_span(out);
 }
 
@@ -466,8 +363,8 @@ static enum sink_result add_prediction(struct sink_rows *rows, const struct sink
     if (prediction.channel != CHANNEL_STREAM || !prediction.employee_id.data || !prediction.source_topic.data)
         return SINK_RESULT_PREDICTION;
     struct span key = row_field(table->data + row, COLUMN_employee_id);
-    const struct latest seen = {
-        .row = row,
+    const struct sink_latest_row seen = {
+        .at = row,
         .bytes = table->bytes - row,
         .key = (size_t)(key.data - table->data),
         .key_bytes = key.bytes,
@@ -477,7 +374,7 @@ static enum sink_result add_prediction(struct sink_rows *rows, const struct sink
         .hired_offset = is_hired(record) ? prediction.source_offset : -1,
         .source_partition = prediction.source_partition,
     };
-    latest_note(rows, &seen);
+    sink_latest_note(&rows->latest, &seen);
     return SINK_RESULT_PREDICTION;
 }
 
@@ -488,7 +385,7 @@ static enum sink_result add_erasure(struct sink_rows *rows, const struct sink_re
                              "a null value without a key on the output topic: nobody to erase");
     struct buffer *out = begin_row(rows, SINK_TABLE_ERASURES);
     ERASURE_COLUMNS(PUT_COLUMN)
-    latest_forget(rows, record->key);
+    sink_latest_forget(&rows->latest, record->key);
     return SINK_RESULT_ERASURE;
 }
 
@@ -601,7 +498,7 @@ void sink_rows_clear(struct sink_rows *rows)
     for (size_t t = 0; t < SINK_TABLE_COUNT; t++)
         buffer_clear(&rows->tables[t]);
     sink_hash_chain_clear(rows->chain);
-    latest_clear(rows);
+    sink_latest_clear(&rows->latest);
 }
 
 /* --- life --- */
@@ -673,7 +570,7 @@ enum status sink_rows_new(const struct schema *schema, const char *cluster_id, s
     rows->cluster_id = mem_text(cluster_id);
     make_statements(rows);
     make_names(rows);
-    latest_grow(rows);
+    sink_latest_init(&rows->latest, &rows->tables[SINK_TABLE_PREDICTIONS]);
     *out = rows;
     return STATUS_OK;
 }
@@ -708,7 +605,6 @@ void sink_rows_free(struct sink_rows *rows)
     free(rows->cells);
     free(rows->cluster_id);
     free(rows->upsert);
-    free(rows->latest);
-    free(rows->slots);
+    sink_latest_free(&rows->latest);
     free(rows);
 }
