@@ -126,10 +126,11 @@ class Sender:
                               headers=[("__value_schema_id", frame)] if header else None)
         self.producer.poll(0)
 
-    def send_json(self, writer, partition, header=False, kind="SNAPSHOT"):
+    def send_json(self, writer, partition, header=False):
         """As the JSONSerializer frames it: byte 0, the id, JSON's text; or the frame in a header."""
-        event = {name: value for name, value in self.event(kind).items() if name != "trace"}
+        event = {name: value for name, value in self.event().items() if name != "trace"}
         del event["attributes"]["Note"]
+        event["occurred_at"] = "2026-01-31T10:00:00Z"
         frame, text = struct.pack(">bI", 0, self.ids[writer]), json.dumps(event).encode()
         self.producer.produce("employee-events", text if header else frame + text, event["employee_id"], partition,
                               headers=[("__value_schema_id", frame)] if header else None)
