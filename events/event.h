@@ -14,6 +14,11 @@ enum event_type {
 #undef EVENT_TYPE_ID
 };
 
+/* A prediction's header, where its event was of that type: the scorer writes it, and the sink lets who is hired again
+ * at the very time of leaving into latest_predictions. */
+#define EVENT_TYPE_HEADER "attrition.event_type"
+#define EVENT_TYPE_HEADER_HIRED "HIRED"
+
 /* The record (events/record_codec.h), as employee_event.avsc has it: codec, id, name in the .avsc, member. ENVELOPE_ID
  * is a field's position (schema_private.h), FAULT_ID what a fault is about (error_codes.h). */
 /* clang-format off */

@@ -20,6 +20,7 @@
 #include "scorer/sink/sink_hash_chain.h"
 #include "scorer/sink/sink_headers.h"
 #include "scorer/sink/sink_json.h"
+#include "scorer/sink/sink_latest.h"
 #include "scorer/sink/sink_text.h"
 
 enum { REGISTRY_WAIT_US = 2000000, REGISTRY_LOOK_US = 2000, TRACE_BYTES_MAX = 256 };
@@ -74,14 +75,6 @@ static const struct {
     [SINK_TABLE_EVIDENCE] = {"evidence", evidence_columns, COUNT(evidence_columns)},
 };
 
-/* Where in the predictions' buffer the newest row of an employee stands. */
-struct latest {
-    size_t row, bytes;
-    size_t key, key_bytes; /* the employee id within it */
-    int64_t occurred_at_ms, source_offset, scored_at_us;
-    int32_t source_partition;
-};
-
 struct sink_rows {
     const struct schema *schema;
     struct decoder *decoder;
@@ -97,10 +90,7 @@ struct sink_rows {
     struct buffer text;
     char *targets[SINK_TABLE_COUNT], *upsert;
     struct span *names; /* "COLUMN": with quotes and colon, by column */
-    struct latest *latest;
-    size_t latest_count, latest_capacity;
-    uint32_t *slots;   /* hash table of latest: index + 1, 0 is free */
-    size_t slot_count; /* a power of two, at least twice latest_capacity */
+    struct sink_latest latest;
 };
 
 /* Starts a row of that table; its columns are written next, by PUT_COLUMN of the table's list. */
@@ -269,93 +259,22 @@ static void add_prediction_row(struct sink_rows *rows, const struct sink_record 
 
 /* --- the newest of each employee --- */
 
-static uint64_t hash(struct span text)
+static void add_hired_offset(struct buffer *out, int64_t offset)
 {
-    uint64_t value = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < text.bytes; i++)
-        value = (value ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
-    return value ^ value >> 29;
+    add_u32(out, OID_INT8);
+    if (offset < 0)
+        field_null(out);
+    else
+        field_int8(out, offset);
 }
 
-static struct span latest_key(const struct sink_rows *rows, const struct latest *latest)
-{
-    return (struct span){rows->tables[SINK_TABLE_PREDICTIONS].data + latest->key, latest->key_bytes};
-}
-
-static uint32_t *latest_slot(struct sink_rows *rows, struct span employee_id)
-{
-    size_t mask = rows->slot_count - 1;
-    for (size_t s = hash(employee_id) & mask;; s = (s + 1) & mask) {
-        uint32_t index = rows->slots[s];
-        if (!index || span_equal(latest_key(rows, &rows->latest[index - 1]), employee_id))
-            return &rows->slots[s];
-    }
-}
-
-static void latest_index(struct sink_rows *rows)
-{
-    memset(rows->slots, 0, rows->slot_count * sizeof *rows->slots);
-    for (size_t i = 0; i < rows->latest_count; i++)
-        *latest_slot(rows, latest_key(rows, &rows->latest[i])) = (uint32_t)i + 1;
-}
-
-static void latest_grow(struct sink_rows *rows)
-{
-    rows->latest_capacity = rows->latest_capacity ? rows->latest_capacity * 2 : 1024;
-    rows->latest = mem_resize(rows->latest, rows->latest_capacity, sizeof *rows->latest);
-    rows->slot_count = rows->latest_capacity * 2;
-    free(rows->slots);
-    rows->slots = mem_zeroed(rows->slot_count, sizeof *rows->slots);
-    latest_index(rows);
-}
-
-/* Offsets of two partitions say nothing: where a topic has grown, an employee's later events may be in another one. */
-static bool newer(const struct latest *a, const struct latest *b)
-{
-    if (a->occurred_at_ms != b->occurred_at_ms)
-        return a->occurred_at_ms > b->occurred_at_ms;
-    return a->source_partition == b->source_partition ? a->source_offset > b->source_offset
-                                                      : a->scored_at_us > b->scored_at_us;
-}
-
-static void latest_note(struct sink_rows *rows, const struct latest *seen)
-{
-    if (rows->latest_count == rows->latest_capacity)
-        latest_grow(rows);
-    uint32_t *slot = latest_slot(rows, latest_key(rows, seen));
-    if (!*slot) {
-        rows->latest[rows->latest_count++] = *seen;
-        *slot = (uint32_t)rows->latest_count;
-    } else if (newer(seen, &rows->latest[*slot - 1])) {
-        rows->latest[*slot - 1] = *seen;
-    }
-}
-
-/* What the employee had in this batch is erased with the rest; only what comes after may become the latest. */
-static void latest_forget(struct sink_rows *rows, struct span employee_id)
-{
-    if (!rows->slots)
-        return;
-    uint32_t index = *latest_slot(rows, employee_id);
-    if (!index)
-        return;
-    rows->latest[index - 1] = rows->latest[--rows->latest_count];
-    latest_index(rows);
-}
-
-static void latest_clear(struct sink_rows *rows)
-{
-    rows->latest_count = 0;
-    if (rows->slots)
-        memset(rows->slots, 0, rows->slot_count * sizeof *rows->slots);
-}
-
-/* COPY's row, with each field's type before it: the binary form of a row value. */
-static void add_row_value(struct buffer *out, struct cursor row)
+/* COPY's row, with each field's type before it: the binary form of a row of latest_predictions, where hired_offset
+ * comes after change. */
+static void add_row_value(struct buffer *out, struct cursor row, int64_t hired_offset)
 {
     size_t start = out->bytes;
     add_u32(out, 0); /* length, filled in below */
-    add_u32(out, PREDICTION_COLUMN_COUNT);
+    add_u32(out, PREDICTION_COLUMN_COUNT + 1);
     struct span skip;
     bool whole = cursor_span(&row, 2, &skip);
     for (size_t c = 0; c < PREDICTION_COLUMN_COUNT && whole; c++) {
@@ -365,37 +284,33 @@ static void add_row_value(struct buffer *out, struct cursor row)
         add_u32(out, prediction_columns[c].oid);
         add_u32(out, bytes);
         buffer_add(out, value.data, value.bytes);
+        if (c == COLUMN_change)
+            add_hired_offset(out, hired_offset);
     }
     assert(whole && !cursor_left(&row));
     uint32_t length = __builtin_bswap32((uint32_t)(out->bytes - start - 4));
     memcpy(out->data + start, &length, sizeof length);
 }
 
-static int by_key(const void *a, const void *b, void *context)
-{
-    struct span left = latest_key(context, a), right = latest_key(context, b);
-    int order = memcmp(left.data, right.data, left.bytes < right.bytes ? left.bytes : right.bytes);
-    return order ? order : (left.bytes > right.bytes) - (left.bytes < right.bytes);
-}
-
 /* In the order of the keys, so that two sinks which update the same employees wait for each other instead of dying of a
  * deadlock. Sorted here, where a row is a few numbers, and not by PostgreSQL, where it is all its columns. */
 struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type)
 {
-    if (!rows->latest_count)
+    if (!rows->latest.count)
         return SPAN_NULL;
-    qsort_r(rows->latest, rows->latest_count, sizeof *rows->latest, by_key, rows);
-    latest_index(rows);
+    sink_latest_sort(&rows->latest);
     struct buffer *out = &rows->array;
     buffer_clear(out);
     add_u32(out, 1); /* dimensions */
     add_u32(out, 0); /* no nulls */
     add_u32(out, row_type);
-    add_u32(out, (uint32_t)rows->latest_count);
+    add_u32(out, (uint32_t)rows->latest.count);
     add_u32(out, 1); /* the first index */
     const struct buffer *table = &rows->tables[SINK_TABLE_PREDICTIONS];
-    for (size_t i = 0; i < rows->latest_count; i++)
-        add_row_value(out, cursor_of((struct span){table->data + rows->latest[i].row, rows->latest[i].bytes}));
+    for (size_t i = 0; i < rows->latest.count; i++) {
+        const struct sink_latest_row *row = &rows->latest.rows[i];
+        add_row_value(out, cursor_of((struct span){table->data + row->at, row->bytes}), row->hired_offset);
+    }
     return buffer_span(out);
 }
 
@@ -431,6 +346,11 @@ static enum event_code read_prediction(struct sink_rows *rows, const struct sink
                                     out, fault, waits);
 }
 
+static bool is_hired(const struct sink_record *record)
+{
+    return span_equal(sink_header_last(record, EVENT_TYPE_HEADER), SPAN_LITERAL(EVENT_TYPE_HEADER_HIRED));
+}
+
 static enum sink_result add_prediction(struct sink_rows *rows, const struct sink_record *record)
 {
     struct prediction prediction;
@@ -443,17 +363,18 @@ static enum sink_result add_prediction(struct sink_rows *rows, const struct sink
     if (prediction.channel != CHANNEL_STREAM || !prediction.employee_id.data || !prediction.source_topic.data)
         return SINK_RESULT_PREDICTION;
     struct span key = row_field(table->data + row, COLUMN_employee_id);
-    const struct latest seen = {
-        .row = row,
+    const struct sink_latest_row seen = {
+        .at = row,
         .bytes = table->bytes - row,
         .key = (size_t)(key.data - table->data),
         .key_bytes = key.bytes,
         .occurred_at_ms = prediction.occurred_at_ms,
         .source_offset = prediction.source_offset,
         .scored_at_us = prediction.scored_at_us,
+        .hired_offset = is_hired(record) ? prediction.source_offset : -1,
         .source_partition = prediction.source_partition,
     };
-    latest_note(rows, &seen);
+    sink_latest_note(&rows->latest, &seen);
     return SINK_RESULT_PREDICTION;
 }
 
@@ -464,7 +385,7 @@ static enum sink_result add_erasure(struct sink_rows *rows, const struct sink_re
                              "a null value without a key on the output topic: nobody to erase");
     struct buffer *out = begin_row(rows, SINK_TABLE_ERASURES);
     ERASURE_COLUMNS(PUT_COLUMN)
-    latest_forget(rows, record->key);
+    sink_latest_forget(&rows->latest, record->key);
     return SINK_RESULT_ERASURE;
 }
 
@@ -577,7 +498,7 @@ void sink_rows_clear(struct sink_rows *rows)
     for (size_t t = 0; t < SINK_TABLE_COUNT; t++)
         buffer_clear(&rows->tables[t]);
     sink_hash_chain_clear(rows->chain);
-    latest_clear(rows);
+    sink_latest_clear(&rows->latest);
 }
 
 /* --- life --- */
@@ -608,10 +529,13 @@ static void make_statements(struct sink_rows *rows)
     buffer_clear(&text);
     buffer_add_text(&text, "INSERT INTO attrition.latest_predictions AS l (");
     add_column_list(&text, SINK_TABLE_PREDICTIONS, "%");
-    buffer_add_text(&text, ") SELECT ");
+    buffer_add_text(&text, ", hired_offset) SELECT ");
     add_column_list(&text, SINK_TABLE_PREDICTIONS, "%");
-    buffer_add_text(&text, " FROM unnest($1) AS r ON CONFLICT (employee_id) DO UPDATE SET ");
+    buffer_add_text(&text, ", hired_offset FROM unnest($1) AS r ON CONFLICT (employee_id) DO UPDATE SET ");
     add_column_list(&text, SINK_TABLE_PREDICTIONS, "% = excluded.%");
+    buffer_add_text(&text, ", hired_offset = coalesce(excluded.hired_offset, CASE WHEN l.occurred_at = "
+                           "excluded.occurred_at AND l.source_partition = excluded.source_partition THEN "
+                           "l.hired_offset END)");
     buffer_add_text(&text, " WHERE l.occurred_at < excluded.occurred_at OR (l.occurred_at = excluded.occurred_at AND "
                            "CASE WHEN l.source_partition = excluded.source_partition THEN l.source_offset < "
                            "excluded.source_offset ELSE l.scored_at < excluded.scored_at END)");
@@ -646,7 +570,7 @@ enum status sink_rows_new(const struct schema *schema, const char *cluster_id, s
     rows->cluster_id = mem_text(cluster_id);
     make_statements(rows);
     make_names(rows);
-    latest_grow(rows);
+    sink_latest_init(&rows->latest, &rows->tables[SINK_TABLE_PREDICTIONS]);
     *out = rows;
     return STATUS_OK;
 }
@@ -681,7 +605,6 @@ void sink_rows_free(struct sink_rows *rows)
     free(rows->cells);
     free(rows->cluster_id);
     free(rows->upsert);
-    free(rows->latest);
-    free(rows->slots);
+    sink_latest_free(&rows->latest);
     free(rows);
 }

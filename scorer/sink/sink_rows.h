@@ -60,7 +60,7 @@ struct span sink_rows_table(const struct sink_rows *rows, enum sink_table table)
 /* "predictions (event_id, …)": where they go. */
 const char *sink_rows_target(const struct sink_rows *rows, enum sink_table table);
 
-/* The newest prediction of each employee among the rows added, as a binary array of row_type (attrition.predictions);
+/* The newest prediction of each employee among the rows added, as a binary array of row_type (latest_predictions);
  * SPAN_NULL when there is none. Valid until the next call on rows. */
 struct span sink_rows_latest(struct sink_rows *rows, uint32_t row_type);
 const char *sink_rows_upsert(const struct sink_rows *rows); /* the statement whose $1 that array is */

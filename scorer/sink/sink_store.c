@@ -109,8 +109,8 @@ static enum status check_database(struct sink_store *store, struct error *err)
     PGresult *result;
     if (sink_connection_query(
             store->connection, "reading the migrations",
-            "SELECT (SELECT max(version) FROM attrition.migrations), 'attrition.predictions'::regtype::oid, "
-            "'attrition.predictions[]'::regtype::oid, current_setting('server_encoding')",
+            "SELECT (SELECT max(version) FROM attrition.migrations), 'attrition.latest_predictions'::regtype::oid, "
+            "'attrition.latest_predictions[]'::regtype::oid, current_setting('server_encoding')",
             0, NULL, &result, err) != STATUS_OK)
         return err->status;
     int version = atoi(PQgetvalue(result, 0, 0));

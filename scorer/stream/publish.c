@@ -323,11 +323,12 @@ static bool produce_full(struct publish *publish, size_t topic, int32_t partitio
     return send_or_stage(publish, &record);
 }
 
-bool publish_prediction(struct publish *publish, const struct input_message *source, struct span key, struct span value)
+bool publish_prediction(struct publish *publish, const struct input_message *source, struct span key, struct span value,
+                        bool hired)
 {
-    rd_kafka_headers_t *trace = is_oversize(publish, source) ? NULL : publish_headers_trace(source);
-    if (trace)
-        return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, key, value, 0, trace);
+    rd_kafka_headers_t *headers = is_oversize(publish, source) ? NULL : publish_headers_prediction(source, hired);
+    if (headers)
+        return produce_full(publish, TOPIC_OUTPUT, RD_KAFKA_PARTITION_UA, source, key, value, 0, headers);
     return produce_plain(publish, TOPIC_OUTPUT, source, key, value);
 }
 

@@ -27,7 +27,7 @@ void publish_free(struct publish *publish); /* aborts what is open */
 /* Each copies what it needs. false: this record is larger than the broker takes, publish a too_large dead letter
  * instead. Other failures are kept until publish_commit, which then rolls the transaction back. */
 MUST_USE bool publish_prediction(struct publish *publish, const struct input_message *source, struct span key,
-                                 struct span value);
+                                 struct span value, bool hired);
 MUST_USE bool publish_erasure(struct publish *publish, const struct input_message *source, struct span employee_id);
 /* value: the source's, or what it becomes where that is no Avro. */
 MUST_USE bool publish_outcome(struct publish *publish, const struct input_message *source, struct span key,

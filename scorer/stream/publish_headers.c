@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "kafka/message.h"
 #include "events/dead_letter.h"
+#include "events/event.h"
 #include "events/frame.h"
 #include "events/source_position.h"
 #include "kafka/message.h"
@@ -18,7 +19,8 @@
 static const char trace_header[] = "traceparent";
 enum { TRACE_BYTES_MAX = 256 };
 
-rd_kafka_headers_t *publish_headers_trace(const struct input_message *source)
+/* NULL: none. */
+static rd_kafka_headers_t *trace_of(const struct input_message *source)
 {
     rd_kafka_headers_t *all, *headers;
     const void *value = NULL;
@@ -28,6 +30,17 @@ rd_kafka_headers_t *publish_headers_trace(const struct input_message *source)
         return NULL;
     headers = rd_kafka_headers_new(1);
     rd_kafka_header_add(headers, trace_header, -1, value, (ssize_t)bytes);
+    return headers;
+}
+
+rd_kafka_headers_t *publish_headers_prediction(const struct input_message *source, bool hired)
+{
+    rd_kafka_headers_t *headers = trace_of(source);
+    if (!hired)
+        return headers;
+    if (!headers)
+        headers = rd_kafka_headers_new(1);
+    rd_kafka_header_add(headers, EVENT_TYPE_HEADER, -1, EVENT_TYPE_HEADER_HIRED, -1);
     return headers;
 }
 
@@ -79,7 +92,7 @@ rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct inpu
 
 rd_kafka_headers_t *publish_headers_alert(const char *topic, const struct input_message *source)
 {
-    rd_kafka_headers_t *trace = publish_headers_trace(source);
+    rd_kafka_headers_t *trace = trace_of(source);
     return add_source(topic, trace ? trace : rd_kafka_headers_new(3), source);
 }
 

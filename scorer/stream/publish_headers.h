@@ -7,8 +7,9 @@
 #include "events/error_codes.h"
 #include "scorer/stream/input_consumer.h"
 
-/* The event's trace goes on in its prediction. Costs next to nothing where a message has no headers; NULL: none. */
-rd_kafka_headers_t *publish_headers_trace(const struct input_message *source);
+/* The event's trace goes on in its prediction, which says whether the event was HIRED. Costs next to nothing where it
+ * was not and a message has no headers; NULL: none. */
+rd_kafka_headers_t *publish_headers_prediction(const struct input_message *source, bool hired);
 /* Which record it is from. */
 rd_kafka_headers_t *publish_headers_erasure(const char *topic, const struct input_message *source);
 /* The same, and the event's trace. */

@@ -350,7 +350,8 @@ static bool publish_scored(struct score_batch *batch, size_t i, const struct mod
     buffer_clear(&batch->value);
     prediction_encode(schema, prediction, &batch->value);
     counter_add(batch->counters, COUNTER_OUTPUT_BYTES, batch->value.bytes);
-    return publish_prediction(batch->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value));
+    return publish_prediction(batch->publish, &batch->messages[i], event->employee_id, buffer_span(&batch->value),
+                              event->type == EVENT_TYPE_HIRED);
 }
 
 /* As it came, or, where that was JSON, as keep_outcome has encoded it. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A real schema registry beside the stream: several writers' schemas on one topic, unknown ids, and the registry gone and
+"""A real schema registry beside the stream: several writers' schemas on one topic, of type JSON too, unknown ids, and the registry gone and
 back under load. Nothing is dead-lettered because a server is unavailable, nothing is lost, no id is asked for twice."""
 import copy
 import csv
@@ -16,7 +16,7 @@ from lab import BIN, ROOT, Lab
 
 import fastavro
 
-UNKNOWN_ID, UNKNOWN_GUID = 777777, bytes(range(16))
+UNKNOWN_ID, UNKNOWN_GUID, ABSENT_JSON_ID = 777777, bytes(range(16)), 888888
 
 
 class Proxy:
@@ -80,9 +80,15 @@ def writers():
     return {"older": older, "turned": turned, "symbols": symbols, "later": later}
 
 
-def register(url, schema):
-    request = urllib.request.Request(url + "/subjects/employee-events-value/versions", method="POST",
-                                     data=json.dumps({"schema": json.dumps(schema)}).encode(), headers={"Content-Type": "application/json"})
+def json_schema(title):
+    """Of the type JSON, as Confluent's JSONSerializer registers one."""
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": title, "type": "object", "required": ["employee_id", "attributes"],
+            "properties": {"employee_id": {"type": "string"}, "attributes": {"type": "object"}}}
+
+
+def register(url, schema, subject="employee-events-value", **kind):
+    request = urllib.request.Request(f"{url}/subjects/{subject}/versions", method="POST",
+                                     data=json.dumps({"schema": json.dumps(schema), **kind}).encode(), headers={"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)["id"]
 
@@ -95,6 +101,7 @@ class Sender:
         self.producer = Producer({"bootstrap.servers": kafka, "linger.ms": 5})
         self.schemas = {name: fastavro.parse_schema(copy.deepcopy(schema)) for name, schema in writers().items()}
         self.ids = {name: register(url, schema) for name, schema in writers().items()}
+        self.ids |= {name: register(url, json_schema(name), f"{name}-value", schemaType="JSON") for name in ("json", "json-later")}
         with open(lab.employees(200)) as table:
             self.rows = list(csv.DictReader(table))
         self.kinds = {field["name"]: field["type"][1] for field in attributes_of(event_schema())["fields"]}
@@ -116,6 +123,16 @@ class Sender:
             out.write(frame)
         fastavro.schemaless_writer(out, self.schemas[writer], event)
         self.producer.produce("employee-events", out.getvalue(), event["employee_id"], partition,
+                              headers=[("__value_schema_id", frame)] if header else None)
+        self.producer.poll(0)
+
+    def send_json(self, writer, partition, header=False):
+        """As the JSONSerializer frames it: byte 0, the id, JSON's text; or the frame in a header."""
+        event = {name: value for name, value in self.event().items() if name != "trace"}
+        del event["attributes"]["Note"]
+        event["occurred_at"] = "2026-01-31T10:00:00Z"
+        frame, text = struct.pack(">bI", 0, self.ids[writer]), json.dumps(event).encode()
+        self.producer.produce("employee-events", text if header else frame + text, event["employee_id"], partition,
                               headers=[("__value_schema_id", frame)] if header else None)
         self.producer.poll(0)
 
@@ -152,6 +169,32 @@ def several_writers(lab, kafka, scorer, sender, proxy):
     lab.equal("requests for each known id", [proxy.asked[f"GET /schemas/ids/{sender.ids[name]}"] for name in ("older", "turned", "symbols")], [1, 1, 1])
 
 
+def json_writer(lab, kafka, scorer, sender, proxy):
+    """The type JSON on a real registry: known, of an id that nobody has, and asked for while the registry is unavailable."""
+    for number in range(60):
+        sender.send_json("json", number % 4, header=number % 2 == 1)
+    sender.raw(struct.pack(">bI", 0, sender.ids["json"]) + b'{"employee_id":', 0)
+    sender.raw(struct.pack(">bI", 0, ABSENT_JSON_ID) + b'{"employee_id":"1","attributes":{"Age":41}}', 1)
+    sender.flush()
+    ends(lab, kafka, scorer, sender, 57)
+    letters = Counter(dict(message.headers())["attrition.error.code"].decode() for message in lab.consume(kafka, "employee-events-dlq"))
+    lab.equal("JSON: dead letters of text that is none, and of the id that nobody knows", dict(letters),
+              {"unresolvable": 20, "unknown_schema_id": 36, "malformed": 1})
+    lab.equal("JSON: requests for its id, and for the unknown one",
+              [proxy.asked[f"GET /schemas/ids/{number}"] for number in (sender.ids["json"], ABSENT_JSON_ID)], [1, 1])
+    lab.stop_registry()
+    before = scorer.counter("events_scored_total")
+    for number in range(40):
+        sender.send_json("json-later" if number % 4 == 2 else "json", number % 4)
+    sender.flush()
+    lab.wait("JSON, registry unavailable: known schemas go on", lambda: scorer.counter("events_scored_total") == before + 30, 20, scorer)
+    lab.wait("JSON, registry unavailable: the partition of the new one waits", lambda: scorer.counter("partitions_waiting") == 1, 20, scorer)
+    lab.equal("JSON, registry unavailable: dead letters", scorer.counter("events_dead_lettered_total"), 57)
+    lab.start_registry()
+    ends(lab, kafka, scorer, sender, 57)
+    lab.equal("JSON, registry back: partitions that wait", scorer.counter("partitions_waiting"), 0)
+
+
 def outage(lab, kafka, scorer, sender):
     """Partition 0 gets a schema that is not known yet while the registry is unavailable; the others go on."""
     lab.stop_registry()
@@ -165,7 +208,7 @@ def outage(lab, kafka, scorer, sender):
     lab.wait("registry unavailable: the others go on", lambda: scorer.counter("events_scored_total") >= before + 300 + 25, 20, scorer)
     lab.one_line("registry unavailable: it says so", scorer.text(), "warn registry", "unavailable")
     lab.wait("registry unavailable: and that a partition waits", lambda: "1 partitions of employee-events wait" in scorer.text(), 10, scorer)
-    lab.equal("registry unavailable: dead letters", scorer.counter("events_dead_lettered_total"), 55)
+    lab.equal("registry unavailable: dead letters", scorer.counter("events_dead_lettered_total"), 57)
     lab.equal("registry unavailable: ready all the same", scorer.get("/health/ready")[0], 200)
     lab.check("registry unavailable: health says degraded", '"status":"degraded"' in scorer.get("/health")[1])
     before = scorer.counter("events_scored_total")
@@ -175,7 +218,7 @@ def outage(lab, kafka, scorer, sender):
     sender.flush()
     lab.wait("registry unavailable: what comes later is scored", lambda: scorer.counter("events_scored_total") == before + 200, 20, scorer)
     lab.start_registry()
-    ends(lab, kafka, scorer, sender, 55)
+    ends(lab, kafka, scorer, sender, 57)
     lab.equal("registry back: partitions that wait", scorer.counter("partitions_waiting"), 0)
 
 
@@ -204,5 +247,6 @@ with Lab() as lab:
     lab.one_line("check speaks of the registry", out + err, "ok +registry")
     scorer = lab.scorer("scorer", **settings)
     several_writers(lab, kafka, scorer, sender, proxy)
+    json_writer(lab, kafka, scorer, sender, proxy)
     outage(lab, kafka, scorer, sender)
     restart_without_registry(lab, kafka, scorer, sender, settings)
