@@ -6,8 +6,10 @@ CREATE FUNCTION attrition.is_gone(
     l attrition.latest_predictions, left_at timestamptz, cluster text, topic text, part integer, exit_offset bigint
 ) RETURNS boolean
 LANGUAGE sql IMMUTABLE
-RETURN l.occurred_at < left_at OR (l.occurred_at = left_at
-    AND ((l.cluster_id, l.source_topic, l.source_partition) = (cluster, topic, part) AND l.hired_offset > exit_offset) IS NOT TRUE);
+AS $$
+    SELECT l.occurred_at < left_at OR (l.occurred_at = left_at
+    AND ((l.cluster_id, l.source_topic, l.source_partition) = (cluster, topic, part) AND l.hired_offset > exit_offset) IS NOT TRUE)
+$$;
 
 CREATE OR REPLACE FUNCTION attrition.leave_latest() RETURNS trigger
 LANGUAGE plpgsql

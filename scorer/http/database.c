@@ -1,6 +1,7 @@
 /* libpq with deadlines, for readers: see database.h. On the readers' threads; each has a connection to itself while it
  * asks. Every wait is a poll() in pieces of 50 ms, between which the request may turn out to be given up. Never logs an
- * address or a value; says once that PostgreSQL is unavailable, and once that it is back. */
+ * address or a value; says once that PostgreSQL is unavailable, and once that it is back; a patient database says each
+ * failure. */
 #include "scorer/http/database.h"
 
 #include <assert.h>
@@ -33,7 +34,7 @@ struct database {
     struct secret conninfo;
     const char *option;
     bool read_only;
-    int limit_s;           /* of one question */
+    bool patient;          /* see database_patient_new */
     pthread_mutex_t mutex; /* guards what follows */
     struct connection_slot slots[DATABASE_CONNECTIONS];
     bool unavailable; /* said so in the log */
@@ -61,8 +62,8 @@ static PGresult *result_of(const struct database_rows *rows)
 
 /* --- the connections --- */
 
-static enum status database_new(struct secret conninfo, const char *option, bool read_only, int limit_s,
-                                struct database **out, struct error *err)
+static enum status database_new(struct secret conninfo, const char *option, bool read_only, struct database **out,
+                                struct error *err)
 {
     if (conninfo_check(option, secret_text(conninfo), err) != STATUS_OK)
         return err->status;
@@ -70,7 +71,6 @@ static enum status database_new(struct secret conninfo, const char *option, bool
     database->conninfo = conninfo;
     database->option = option;
     database->read_only = read_only;
-    database->limit_s = limit_s;
     pthread_mutex_init(&database->mutex, NULL);
     *out = database;
     return STATUS_OK;
@@ -79,14 +79,16 @@ static enum status database_new(struct secret conninfo, const char *option, bool
 enum status databases_new(const struct settings *settings, struct database **reads, struct database **writes,
                           struct error *err)
 {
-    enum status status = database_new(settings->database_read_url, "DATABASE_READ_URL", true, REQUEST_S, reads, err);
-    return status == STATUS_OK ? database_new(settings->database_url, "DATABASE_URL", false, REQUEST_S, writes, err)
-                               : status;
+    enum status status = database_new(settings->database_read_url, "DATABASE_READ_URL", true, reads, err);
+    return status == STATUS_OK ? database_new(settings->database_url, "DATABASE_URL", false, writes, err) : status;
 }
 
 enum status database_patient_new(const struct settings *settings, struct database **out, struct error *err)
 {
-    return database_new(settings->database_url, "DATABASE_URL", false, PATIENT_S, out, err);
+    enum status status = database_new(settings->database_url, "DATABASE_URL", false, out, err);
+    if (status == STATUS_OK)
+        (*out)->patient = true;
+    return status;
 }
 
 void database_free(struct database *database)
@@ -130,16 +132,16 @@ static void close_slot(struct connection_slot *slot)
 
 /* --- what went wrong --- */
 
-/* Its asker pauses after each failure, so that each is logged. */
-static bool is_patient(const struct database *database)
+/* Of one question. */
+static int limit_s(const struct database *database)
 {
-    return database->limit_s == PATIENT_S;
+    return database->patient ? PATIENT_S : REQUEST_S;
 }
 
 /* True: to be logged. */
 static bool change_state(struct database *database, bool unavailable)
 {
-    if (is_patient(database))
+    if (database->patient)
         return unavailable;
     pthread_mutex_lock(&database->mutex);
     bool changed = database->unavailable != unavailable;
@@ -154,7 +156,7 @@ static bool is_logged(const struct asking *asking, const char *state)
     struct database *database = asking->database;
     int64_t now_us = clock_steady_us(&clock_system);
     pthread_mutex_lock(&database->mutex);
-    bool logged = !is_patient(database) && !strcmp(database->refusal, state) && database->refused == asking->doing &&
+    bool logged = !database->patient && !strcmp(database->refusal, state) && database->refused == asking->doing &&
                   now_us - database->refused_us < REFUSAL_US;
     if (!logged) {
         snprintf(database->refusal, sizeof database->refusal, "%s", state);
@@ -183,11 +185,11 @@ static bool fail_unavailable(const struct asking *asking, const char *text)
 static bool fail_late(const struct asking *asking)
 {
     answer_detail(asking->answer, 503, "PostgreSQL has not answered within %d s: ask for less, or again later",
-                  asking->database->limit_s);
+                  limit_s(asking->database));
     asking->answer->retry_after_s = 5;
-    if (is_patient(asking->database))
+    if (asking->database->patient)
         log_warn("http", "PostgreSQL (%s): %s was cancelled, or takes longer than %d s", asking->database->option,
-                 asking->doing, asking->database->limit_s);
+                 asking->doing, limit_s(asking->database));
     close_slot(asking->slot);
     return false;
 }
@@ -335,7 +337,7 @@ static bool set_up(const struct asking *asking)
         "AS v (name, value) ON lower(s.name) = v.name";
     bool read_only = asking->database->read_only;
     char limit[16];
-    snprintf(limit, sizeof limit, "%ds", asking->database->limit_s);
+    snprintf(limit, sizeof limit, "%ds", limit_s(asking->database));
     /* NULL: as its owner has set it */
     const char *const values[] = {read_only ? "on" : NULL, read_only ? "0" : NULL, limit};
     PGresult *result;
@@ -358,7 +360,7 @@ bool database_query(struct database *database, const struct request *request, co
         .request = request,
         .answer = answer,
         .doing = doing,
-        .end_us = clock_steady_us(&clock_system) + database->limit_s * INT64_C(1000000),
+        .end_us = clock_steady_us(&clock_system) + limit_s(database) * INT64_C(1000000),
     };
     PGresult *result = NULL;
     if (asking.slot->handle) {
@@ -368,6 +370,8 @@ bool database_query(struct database *database, const struct request *request, co
     }
     if (!done && !answer->status)
         done = connect_slot(&asking) && set_up(&asking) && ask(&asking, sql, count, values, &result);
+    if (database->patient)
+        close_slot(asking.slot);
     give_back(database, asking.slot);
     *out = (struct database_rows *)result;
     return done;

@@ -1,9 +1,9 @@
 /* A few connections to PostgreSQL, for the routes that read it and for what they note there. The only file of the
  * folder that knows libpq.
  *
- * Queries run on the readers' threads (server.c), of which there are as many as connections, and wait in pieces: a
- * query whose client has left, or that takes too long, is given up by closing its connection, which the server notices
- * and ends the query. A connection that was lost while nobody asked is made again, unseen. */
+ * Queries run on the readers' threads (server.c), of which there are as many as connections, or on that of figures.c,
+ * and wait in pieces: a query whose client has left, or that takes too long, is given up by closing its connection,
+ * which the server notices and ends the query. A connection that was lost while nobody asked is made again, unseen. */
 #pragma once
 
 #include "scorer/http/request.h"
@@ -18,7 +18,8 @@ struct database_rows;
  * the settings; on failure too what was made is the caller's. */
 MUST_USE enum status databases_new(const struct settings *settings, struct database **reads, struct database **writes,
                                    struct error *err);
-/* DATABASE_URL, for work that no request waits for to its end: a question of it may take 20 minutes, not 8 s. */
+/* DATABASE_URL, for work that no request waits for to its end: a question of it may take 20 minutes, not 8 s, and has a
+ * connection of its own. Each failure is logged: its asker pauses after one. */
 MUST_USE enum status database_patient_new(const struct settings *settings, struct database **out, struct error *err);
 void database_free(struct database *database); /* NULL is fine; nobody may be asking */
 

@@ -18,15 +18,19 @@ enum {
     WAIT_STALE_US = 2 * 1000 * 1000,
     WAIT_MISSING_US = 6 * 1000 * 1000,
     TURN_US = 20 * 1000,
-    PAUSE_US = 10 * 1000 * 1000, /* after a failure */
+    PAUSE_US = 10 * 1000 * 1000, /* after a turn that has computed nothing */
+    SHORT_US = 1000 * 1000,
 };
+
+enum figures_outcome { OUTCOME_COMPUTED, OUTCOME_FAILED, OUTCOME_LEFT /* to attrition.maintain() */ };
 
 struct figures_work {
     struct figures *figures;
     const char *doing, *sql;
-    bool runs;         /* or waits for its turn. Guarded, like what follows */
-    uint64_t turns;    /* that have ended */
-    int64_t paused_us; /* it has failed, and is not begun again before, by the steady clock; 0: it has not */
+    bool runs;                    /* or waits for its turn. Guarded, like what follows */
+    uint64_t turns;               /* that have ended */
+    int64_t paused_us;            /* not begun again before, by the steady clock */
+    enum figures_outcome outcome; /* of the last turn */
 };
 
 struct figures {
@@ -38,12 +42,16 @@ struct figures {
     unsigned waiters;
 };
 
+/* Each says whether the part is current then: the database does not compute what many rows make dear. */
+#define QUALITY(part) \
+    "SELECT " FIGURES_QUALITY_IS_CURRENT " FROM (SELECT attrition.figures_json('" part "') AS json) AS kept"
 static const struct figures_work part_table[FIGURES_PARTS] = {
-    [FIGURES_GROUPS] = {.doing = "computing the groups of the day", .sql = "SELECT attrition.groups_json('{}')"},
-    [FIGURES_PERFORMANCE] = {.doing = "computing performance", .sql = "SELECT attrition.figures_json('performance')"},
-    [FIGURES_CALIBRATION] = {.doing = "computing calibration", .sql = "SELECT attrition.figures_json('calibration')"},
-    [FIGURES_DRIFT] = {.doing = "computing drift", .sql = "SELECT attrition.figures_json('drift')"},
-    [FIGURES_FAIRNESS] = {.doing = "computing fairness", .sql = "SELECT attrition.figures_json('fairness')"},
+    [FIGURES_GROUPS] = {.doing = "computing the groups of the day",
+                        .sql = "SELECT attrition.groups_json('{}') ->> 'is_current'"},
+    [FIGURES_PERFORMANCE] = {.doing = "computing performance", .sql = QUALITY("performance")},
+    [FIGURES_CALIBRATION] = {.doing = "computing calibration", .sql = QUALITY("calibration")},
+    [FIGURES_DRIFT] = {.doing = "computing drift", .sql = QUALITY("drift")},
+    [FIGURES_FAIRNESS] = {.doing = "computing fairness", .sql = QUALITY("fairness")},
 };
 
 enum status figures_new(const struct settings *settings, struct figures **out, struct error *err)
@@ -77,27 +85,45 @@ void figures_free(struct figures *figures)
 
 /* --- on its own thread --- */
 
+static bool is_true(struct span text)
+{
+    return span_equal(text, SPAN_LITERAL("true"));
+}
+
 static const char *is_closing(const void *context)
 {
     const struct figures *figures = context;
     return figures->closing ? "the service is shutting down" : NULL;
 }
 
+static enum figures_outcome ask(const struct figures_work *work)
+{
+    struct request request = {.given_up = is_closing, .context = work->figures};
+    struct answer answer = {0};
+    struct database_rows *rows = NULL;
+    enum figures_outcome outcome = OUTCOME_FAILED;
+    if (!work->figures->closing &&
+        database_query(work->figures->database, &request, work->doing, work->sql, 0, NULL, &rows, &answer))
+        outcome = is_true(database_rows_text(rows, 0, 0)) ? OUTCOME_COMPUTED : OUTCOME_LEFT;
+    database_rows_free(rows);
+    buffer_free(&answer.body);
+    return outcome;
+}
+
+/* What takes long rests half as long. */
 static void compute(void *job)
 {
     struct figures_work *work = job;
-    struct figures *figures = work->figures;
-    struct request request = {.given_up = is_closing, .context = figures};
-    struct answer answer = {0};
-    struct database_rows *rows = NULL;
-    bool computed = database_query(figures->database, &request, work->doing, work->sql, 0, NULL, &rows, &answer);
-    database_rows_free(rows);
-    buffer_free(&answer.body);
-    pthread_mutex_lock(&figures->mutex);
+    int64_t begun_us = clock_steady_us(&clock_system);
+    enum figures_outcome outcome = ask(work);
+    int64_t ended_us = clock_steady_us(&clock_system), took_us = ended_us - begun_us;
+    int64_t rest_us = took_us > SHORT_US ? took_us / 2 : 0;
+    pthread_mutex_lock(&work->figures->mutex);
     work->runs = false;
     work->turns++;
-    work->paused_us = computed ? 0 : clock_steady_us(&clock_system) + PAUSE_US;
-    pthread_mutex_unlock(&figures->mutex);
+    work->outcome = outcome;
+    work->paused_us = ended_us + (outcome == OUTCOME_COMPUTED ? rest_us : PAUSE_US);
+    pthread_mutex_unlock(&work->figures->mutex);
 }
 
 /* --- on the readers' threads --- */
@@ -157,7 +183,7 @@ bool figures_query(struct figures *figures, enum figures_part part, struct datab
     if (!database_query(database, request, doing, sql, count, values, out, answer))
         return false;
     struct span current = database_rows_text(*out, 0, 0);
-    if (current.data && !strcmp(current.data, "true"))
+    if (is_true(current))
         return true;
     int64_t wait_us = current.data ? WAIT_STALE_US : WAIT_MISSING_US;
     if (!bring_up_to_date(figures, &figures->parts[part], request, wait_us, answer))
@@ -171,9 +197,12 @@ const char *figures_missing(struct figures *figures, enum figures_part part)
 {
     const struct figures_work *work = &figures->parts[part];
     pthread_mutex_lock(&figures->mutex);
-    bool runs = work->runs, failed = work->paused_us;
+    bool runs = work->runs;
+    enum figures_outcome outcome = work->outcome;
     pthread_mutex_unlock(&figures->mutex);
-    return runs     ? "these figures are being computed: ask again, nothing else has to be done"
-           : failed ? "these figures could not be computed: the log says why; a question 10 s later tries again"
-                    : "these figures are not computed yet: attrition.maintain() does it, once a day";
+    if (outcome == OUTCOME_LEFT)
+        return "these figures are not computed yet: attrition.maintain() does it, once a day";
+    if (outcome == OUTCOME_FAILED && !runs)
+        return "these figures could not be computed: the log says why; a question 10 s later tries again";
+    return "these figures are being computed: ask again, nothing else has to be done";
 }

@@ -17,6 +17,9 @@ enum figures_part {
     FIGURES_PARTS
 };
 
+/* Whether a part of the model's quality (kept.json) is current: figures_json keeps it for a minute. */
+#define FIGURES_QUALITY_IS_CURRENT "((kept.json ->> 'computed_at')::timestamptz > now() - interval '1 minute')::text"
+
 struct figures; /* opaque */
 
 /* Borrows the settings. STATUS_INVALID: no connection string; STATUS_UNAVAILABLE: no thread. */

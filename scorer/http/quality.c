@@ -37,10 +37,7 @@ void quality_answer(const struct service *service, const struct request *request
     if (part == FIGURES_PARTS)
         return;
     const char *const values[] = {parts[part]};
-    figures_sql(
-        "attrition.figures_json($1)",
-        "SELECT ((kept.json ->> 'computed_at')::timestamptz > now() - interval '1 minute')::text, kept.json FROM kept",
-        &sql);
+    figures_sql("attrition.figures_json($1)", "SELECT " FIGURES_QUALITY_IS_CURRENT ", kept.json FROM kept", &sql);
     if (figures_query(service->figures, part, service->writes, request, "reading the model's quality", sql.data, 1,
                       values, &rows, answer))
         database_answer_json(rows, 1, figures_missing(service->figures, part), answer);

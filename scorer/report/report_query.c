@@ -70,11 +70,12 @@ void report_database_close(struct report_database *database)
     free(database);
 }
 
-static enum status ask(struct report_database *database, const char *sql, PGresult **out, struct error *err)
+/* value: $3; NULL: none. */
+static enum status ask(const struct report_database *database, const char *sql, const PGresult *value, PGresult **out,
+                       struct error *err)
 {
     static const Oid types[] = {TIMESTAMPTZ, TIMESTAMPTZ, JSON};
-    const char *const values[] = {database->month->begin, database->month->end,
-                                  database->source ? PQgetvalue(database->value, 0, 0) : "[]"};
+    const char *const values[] = {database->month->begin, database->month->end, value ? PQgetvalue(value, 0, 0) : NULL};
     PGresult *result = PQexecParams(database->connection, sql, 3, types, values, NULL, NULL, 0);
     return database_reader_result(database->connection, reading, result, out, err);
 }
@@ -84,7 +85,7 @@ static enum status read_source(struct report_database *database, const char *sou
     PGresult *value;
     if (!source || source == database->source)
         return STATUS_OK;
-    if (ask(database, source, &value, err) != STATUS_OK)
+    if (ask(database, source, NULL, &value, err) != STATUS_OK)
         return err->status;
     PQclear(database->value);
     database->value = value;
@@ -96,7 +97,8 @@ enum status report_query(struct report_database *database, const char *source, c
                          struct report_rows **out, struct error *err)
 {
     PGresult *result;
-    if (read_source(database, source, err) != STATUS_OK || ask(database, sql, &result, err) != STATUS_OK)
+    if (read_source(database, source, err) != STATUS_OK ||
+        ask(database, sql, source ? database->value : NULL, &result, err) != STATUS_OK)
         return err->status;
     *out = mem_zeroed(1, sizeof **out);
     (*out)->result = result;

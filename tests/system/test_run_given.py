@@ -185,7 +185,7 @@ def check_missing(lab, model):
         lock.wait()
     out = log.read_text(errors="replace")
     lab.check("… it ends with another status than 0", status, status)
-    lab.equal("… and with the numbers", (numbers(out).get("sent"), numbers(out).get("unaccounted for")), (5000, 5000))
+    lab.equal("… and with the numbers", (numbers(out).get("sent"), numbers(out).get("unaccounted for", 0) > 0), (5000, True))
     lab.one_line("… what stood still", out, "nothing moved for 3 s", "5000 events sent")
     lab.check("… it says how to look at what the database has", "sql/psql -c" in out)
     lab.equal("… and no address of its own", re.findall(r"http://\S+|embedded broker at", out.split("\nSummary\n")[1].split("the last lines of the scorer's log")[0]), [])
