@@ -37,12 +37,22 @@ if Path(sys.prefix).resolve() != VENV.resolve():
     os.execv(VENV / "bin/python", [str(VENV / "bin/python"), *sys.argv])
 
 
+reserved_ports = []
+
+
 def free_port():
-    """A port below those that the system hands out by itself."""
+    """A port below those that the system hands out by itself, and no other test's: it stays reserved while this one runs, also where nobody listens."""
     while True:
         port = random.randint(20000, 31999)
+        reserved = socket.socket(socket.AF_UNIX)
+        try:
+            reserved.bind(f"\0attrition-test-port-{port}")
+        except OSError:
+            reserved.close()
+            continue
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)):
+                reserved_ports.append(reserved)
                 return port
 
 
@@ -81,7 +91,7 @@ class Process:
     def text(self):
         return self.log.read_text(errors="replace")
 
-    def get(self, path, seconds=5):
+    def get(self, path, seconds=15):
         """(status, body); (0, reason) when nobody answers."""
         try:
             with urllib.request.urlopen(f"http://{self.http}{path}", timeout=seconds) as answer:
@@ -195,8 +205,8 @@ class Lab:
                 return self.check(what, True, f"after {time.monotonic() - began:.1f} s")
             if process and not process.alive():
                 return self.check(what, False, f"{process.name} ended with status {process.popen.returncode}")
-            if asked - began >= seconds:
-                return self.check(what, False, f"not within {seconds} s")
+            if asked - began >= 3 * seconds:  # what is said is for a machine of its own
+                return self.check(what, False, f"not within 3 × {seconds} s")
             time.sleep(max(0.05, min(time.monotonic() - asked, 1)))  # a condition that costs much takes half of the time at most
 
     def need(self, what, condition, seconds=60, process=None):
@@ -347,12 +357,13 @@ class Lab:
     def number(self, url, query):
         return int(self.sql(url, query)[0][0])
 
-    def let_transactions_end(self, address, topic, partitions, consumer, seconds=3):
+    def let_transactions_end(self, address, topic, partitions, consumer, seconds=20):
         """A group's offsets are committed a moment before the records of the same transaction are read. One may stay open: not for long."""
         from confluent_kafka import Consumer
         every = Consumer({"bootstrap.servers": address, "group.id": f"lab-{random.random()}", "isolation.level": "read_uncommitted"})
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and any(watermarks(consumer, topic, p)[1] < watermarks(every, topic, p)[1] for p in partitions):
+        ends = {p: watermarks(every, topic, p)[1] for p in partitions}
+        while time.monotonic() < deadline and any(watermarks(consumer, topic, p)[1] < ends[p] for p in partitions):
             time.sleep(0.05)
         every.close()
 

@@ -113,7 +113,7 @@ with Lab() as lab:
     # Ctrl-C: what was acknowledged is committed, and the command printed goes on.
     life = lab.dir / "it's a file.csv"
     write_rows(life, 0, 20000)
-    producer = subprocess.Popen([BIN / "producer", "backfill", "--rate", "4000", "--input-topic", "other", life], env=lab.env, stdout=subprocess.PIPE,
+    producer = subprocess.Popen([BIN / "producer", "backfill", "--rate", "1500", "--input-topic", "other", life], env=lab.env, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
     lab.wait("half a second of a backfill is there", lambda: len(lab.consume(kafka, "other")) > 2000)
     producer.send_signal(signal.SIGINT)
@@ -142,7 +142,7 @@ with Lab() as lab:
         lab.equal("… all rejects are kept", len(pathlib.Path(f"{life}.rejects").read_text().splitlines()), 1 + 200)
 
     # A transaction of a killed run does not hold up readers once it is resumed; a second run takes over from the first.
-    first = lab.start("first", [BIN / "producer", "backfill", "--rate", "2000", "--input-topic", "third", life])
+    first = lab.start("first", [BIN / "producer", "backfill", "--rate", "1000", "--input-topic", "third", life])
     lab.wait("the first of two sends", lambda: len(lab.consume(kafka, "third")) > 1000)
     status, out, err = lab.run(BIN / "producer", "backfill", "--resume", "--input-topic", "third", life)
     lab.equal("the second of two: exit status", status, 0)
@@ -161,7 +161,7 @@ with Lab() as lab:
     lab.one_line("… and how to go on", err, "go on with: .*--resume")
 
     # Brokers that are unavailable for a while are waited for: nothing twice, nothing lost, without any --resume.
-    outage = lab.start("outage", [BIN / "producer", "backfill", "--rate", "3000", "--input-topic", "fifth", life])
+    outage = lab.start("outage", [BIN / "producer", "backfill", "--rate", "2000", "--input-topic", "fifth", life])
     lab.wait("the run before an outage sends", lambda: len(lab.consume(kafka, "fifth")) > 3000)
     lab.stop_kafka()
     lab.wait("it says that it waits", lambda: "waiting for the brokers" in outage.text(), 60, outage)
@@ -172,7 +172,7 @@ with Lab() as lab:
     # Whoever reads the messages leaves, the terminal is closed: no transaction stays open.
     lab.must("bash", "-c", f"{BIN}/producer backfill --input-topic sixth '{people}' 2>&1 | true")
     check_topic(lab, "messages that nobody reads", lab.consume(kafka, "sixth"), range(100))
-    producer = subprocess.Popen([BIN / "producer", "backfill", "--rate", "4000", "--input-topic", "seventh", life], env=lab.env, stdout=subprocess.PIPE,
+    producer = subprocess.Popen([BIN / "producer", "backfill", "--rate", "1500", "--input-topic", "seventh", life], env=lab.env, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
     lab.wait("a backfill has begun", lambda: len(lab.consume(kafka, "seventh")) > 100)
     producer.send_signal(signal.SIGHUP)

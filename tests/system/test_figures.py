@@ -77,7 +77,7 @@ def missing(lab, scorer, figures):
         answers = [answer.result() for answer in asked]
     lab.check("nothing is kept: 503 that says it is being computed, to all", all(status == 503 and "being computed" in body["detail"] and retry for status, body, retry, _ in answers), answers[0])
     lab.check("each in time", max(answer[-1] for answer in answers) < SLOW_S, [round(answer[-1], 1) for answer in answers])
-    lab.check("other readers are answered meanwhile", all(answer[0] == 200 and answer[-1] < 6 for answer in others), [round(answer[-1], 2) for answer in others])
+    lab.check("other readers are answered meanwhile", all(answer[0] == 200 and answer[-1] < SLOW_S for answer in others), [round(answer[-1], 2) for answer in others])
     lab.wait("then 200", lambda: is_current(scorer), 90, scorer)
     lab.equal("computed once for all", figures.begun(), 1)
 
@@ -108,7 +108,7 @@ def failing(lab, scorer, figures):
     began = time.monotonic()
     answers = [ask(scorer) for _ in range(20)]
     lab.check("a computation that fails: 503 that says so", all(status == 503 and "could not be computed" in body["detail"] and "log" in body["detail"] and retry for status, body, retry, _ in answers), answers[0])
-    lab.check("it is not begun at each question", figures.begun() == 1 and time.monotonic() - began < PAUSE_S, (figures.begun(), round(time.monotonic() - began, 1)))
+    lab.check("it is not begun at each question", 1 <= figures.begun() <= 1 + (time.monotonic() - began) // PAUSE_S, (figures.begun(), round(time.monotonic() - began, 1)))
     lab.equal("the log says why", [("no luck today" in line, "P0001" in line) for line in said()], [(True, True)])
     lab.wait("it is begun again after a pause", lambda: ask(scorer) and figures.begun() == 2, 40, scorer)
     lab.check("of ten seconds", time.monotonic() - began >= PAUSE_S, round(time.monotonic() - began, 1))
@@ -138,8 +138,8 @@ def ending(lab, scorer, figures):
         asked = pool.submit(ask, scorer)
         lab.need("it is computed", figures.computing, 20, scorer)
         began = time.monotonic()
-        lab.equal("TERM while it is computed", scorer.end(20), 0)
-        lab.check("in time", time.monotonic() - began < 15, round(time.monotonic() - began, 1))
+        lab.equal("TERM while it is computed", scorer.end(50), 0)
+        lab.check("in time", time.monotonic() - began < 45, round(time.monotonic() - began, 1))
         lab.equal("who waited gets 503", asked.result()[0], 503)
     lab.wait("PostgreSQL goes on with nothing", lambda: not figures.computing(), 10)
 

@@ -45,8 +45,7 @@ class Identities(Servers):
         (data / "clients.crt").write_bytes(self.ours.file.read_bytes())
         (data / "clients.crt").chmod(0o644)
         self.lab.sql(self.socket, "alter system set ssl_ca_file = 'clients.crt'")
-        self.lab.sql(self.socket, "select pg_reload_conf()")
-        time.sleep(0.3)
+        self.reload_postgres()
 
 
 def environment(settings):

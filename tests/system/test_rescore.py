@@ -179,7 +179,7 @@ def check_leavers(lab, kafka, database):
 def check_killed(lab, kafka):
     """What a run had scored stays, and the next one has everyone scored; or, by time, the rest alone."""
     began = len(predictions(lab, kafka, "rescore/"))
-    run = subprocess.Popen([BIN / "producer", "rescore", "--rate", "40"], env=lab.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen([BIN / "producer", "rescore", "--rate", "15"], env=lab.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     log = run.stderr.readline()
     lab.wait("a slow run is on its way", lambda: len(predictions(lab, kafka, "rescore/")) > began + 20)
     run.send_signal(signal.SIGKILL)

@@ -175,7 +175,7 @@ def check_missing(lab, model):
     """Rows that the database does not take: status 1, and as all ends, no address of it, without ONCE too."""
     url = lab.postgres("pg-locked")
     log = lab.dir / "missing.out"
-    run = start_run(lab, log, MODEL_URI=model, DATABASE_URL=url, STALL_LIMIT=3)
+    run = start_run(lab, log, MODEL_URI=model, DATABASE_URL=url, STALL_LIMIT=3, RATE=1000)  # time to take the lock
     until(lab, "a database that will take no rows: the scorer is ready", log, run, "Scorer:      ready")
     lock = subprocess.Popen(["psql", "-Xqc", "begin; lock attrition.predictions in exclusive mode; select pg_sleep(300)", url], stdout=subprocess.DEVNULL, env=lab.env)
     try:

@@ -3,7 +3,6 @@
 schema registry through TLS with Basic, every secret from a file. Then each of them with a certificate of a stranger, of another host and
 of yesterday, a wrong password, a port that speaks otherwise, and without a right: one clear line within 10 s, no storm, no secret."""
 import re
-import time
 
 from lab import BIN, VENV, Lab
 from mlflow_server import start_server
@@ -68,8 +67,7 @@ def postgres_faults(lab, s):
     s.postgres_certificate("elsewhere")
     fault(lab, "PostgreSQL, certificate of another host", {**base, **s.to_postgres()}, "PostgreSQL", "elsewhere.example", "does not match host name")
     lab.sql(s.socket, "alter system set ssl = off")
-    lab.sql(s.socket, "select pg_reload_conf()")
-    time.sleep(0.3)
+    s.reload_postgres()
     fault(lab, "PostgreSQL, TLS to a server without", {**base, **s.to_postgres()}, "PostgreSQL", "does not support SSL")
 
 
