@@ -184,9 +184,10 @@ static bool fail_unavailable(const struct asking *asking, const char *text)
 
 static bool fail_late(const struct asking *asking)
 {
-    answer_detail(asking->answer, 503, "PostgreSQL has not answered within %d s: ask for less, or again later",
-                  limit_s(asking->database));
-    asking->answer->retry_after_s = 5;
+    char text[96];
+    snprintf(text, sizeof text, "PostgreSQL has not answered within %d s: ask for less, or again later",
+             limit_s(asking->database));
+    answer_unavailable(asking->answer, text);
     if (asking->database->patient)
         log_warn("http", "PostgreSQL (%s): %s was cancelled, or takes longer than %d s", asking->database->option,
                  asking->doing, limit_s(asking->database));
