@@ -157,7 +157,7 @@ class Brokers:
 
     def topics(self):
         from confluent_kafka.admin import AdminClient
-        return AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=10).topics
+        return AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=30).topics
 
     def partitions(self, topic):
         return list(self.topics()[topic].partitions)

@@ -97,7 +97,7 @@ def fill(lab, topics, scorer, source=INPUT):
     for number in range(3):
         body = json.dumps({"employee_id": f"h{number}", "attributes": {"Age": 41, "OverTime": "Yes"}}).encode()
         request = urllib.request.Request(f"http://{scorer.http}/predict", body, {"Content-Type": "application/json"})
-        lab.check("a prediction over HTTP", urllib.request.urlopen(request, timeout=10).status == 200)
+        lab.check("a prediction over HTTP", urllib.request.urlopen(request, timeout=30).status == 200)
 
 
 def plant(lab, topics, database):

@@ -63,7 +63,7 @@ class Topology:
 def ask(service, path, body, token):
     request = urllib.request.Request(f"http://{service.http}{path}", json.dumps(body).encode(),
                                      {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
@@ -114,7 +114,7 @@ with Lab() as lab:
     lab.wait("and so is the one over HTTP", lambda: lab.number(database, f"{count}'HTTP'") == 1, 20, scorer)
     def people():
         request = urllib.request.Request(f"http://{page.http}/employees?limit=5", headers={"Authorization": f"Bearer {topology.token}", "X-Purpose": "test"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return len(json.load(answer)["employees"])
 
     lab.equal("the page's service shows people", people(), 5)
@@ -122,7 +122,7 @@ with Lab() as lab:
 
     def stream():
         request = urllib.request.Request(f"http://{page.http}/stream", headers={"Authorization": f"Bearer {topology.token}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)["events"]["scored"]
 
     lab.wait("the page's service shows the scorer's stream", lambda: stream() == 300, 20, page)

@@ -119,7 +119,7 @@ def check_person(lab, kafka, database, settings):
 def check_kafka(lab, kafka, settings):
     """After compaction of the current records, whose segments are closed by records of others, and retention of the rest no topic names the person."""
     admin = AdminClient({"bootstrap.servers": kafka})
-    topics = [topic for topic in admin.list_topics(timeout=10).topics if not topic.startswith("_")]
+    topics = [topic for topic in admin.list_topics(timeout=30).topics if not topic.startswith("_")]
 
     def configure(names, **values):
         entries = [ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET) for name, value in values.items()]

@@ -69,7 +69,7 @@ def expected(lab, files, attributes):
 
 
 def requests(address, body, stop, answers, failures):
-    client = http.client.HTTPConnection(address, timeout=10)
+    client = http.client.HTTPConnection(address, timeout=30)
     while not stop.is_set():
         try:
             client.request("POST", "/predict?log=false", body=body, headers={"Content-Type": "application/json"})

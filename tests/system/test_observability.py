@@ -36,7 +36,7 @@ def alert_series():
 
 def ask(prometheus, query):
     address = f"http://{prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": query})
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=30) as answer:
         return json.load(answer)["data"]["result"]
 
 

@@ -32,7 +32,7 @@ class Proxy:
                 request = urllib.request.Request(target + self.path, data=body, method=self.command,
                                                  headers={"Content-Type": "application/json"} if body is not None else {})
                 try:
-                    with urllib.request.urlopen(request, timeout=10) as answer:
+                    with urllib.request.urlopen(request, timeout=30) as answer:
                         self.answer(answer.status, answer.read())
                 except urllib.error.HTTPError as refused:
                     self.answer(refused.code, refused.read())

@@ -20,7 +20,7 @@ TOKENS = ("first-token-of-desk", "second-token-of-desk")
 def asked(scorer, token):
     request = urllib.request.Request(f"http://{scorer.http}/schema", headers={"Authorization": f"Bearer {token}"})
     try:
-        return urllib.request.urlopen(request, timeout=5).status
+        return urllib.request.urlopen(request, timeout=30).status
     except urllib.error.HTTPError as refused:
         return refused.code
 

@@ -36,7 +36,7 @@ def recreate(lab, kafka, topic):
     admin = AdminClient({"bootstrap.servers": kafka})
     for answer in admin.delete_topics([topic]).values():
         answer.result(30)
-    lab.need(f"{topic} is gone", lambda: topic not in admin.list_topics(timeout=10).topics, 30)
+    lab.need(f"{topic} is gone", lambda: topic not in admin.list_topics(timeout=30).topics, 30)
     lab.create_topics(kafka, [topic])
 
 

@@ -169,7 +169,7 @@ def recreated(lab, kafka):
     lab.check("the last record is noted beside the offset", committed[0].metadata and f"last={2 * FEW - 1}" in committed[0].metadata, committed[0].metadata)
     for answer in stream.admin.delete_topics([stream.topics["input"]]).values():
         answer.result(30)
-    lab.need("the topic is gone", lambda: stream.topics["input"] not in stream.admin.list_topics(timeout=10).topics, 30)
+    lab.need("the topic is gone", lambda: stream.topics["input"] not in stream.admin.list_topics(timeout=30).topics, 30)
     lab.create_topics(kafka, [stream.topics["input"]], 1)
     stream.send(0, 3 * FEW)
     members = lambda: len(stream.admin.describe_consumer_groups([stream.name])[stream.name].result(30).members)

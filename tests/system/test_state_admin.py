@@ -84,7 +84,7 @@ def codes(lab, kafka):
 def delete_topic(lab, kafka):
     client = AdminClient({"bootstrap.servers": kafka})
     client.delete_topics([STATE])[STATE].result(30)
-    lab.need("the state topic is gone", lambda: STATE not in client.list_topics(timeout=10).topics, 30)
+    lab.need("the state topic is gone", lambda: STATE not in client.list_topics(timeout=30).topics, 30)
 
 
 with Lab() as lab:
@@ -99,7 +99,7 @@ with Lab() as lab:
         send(lab, kafka, f"p{i}", more=True, Age=30 + i % 20, DistanceFromHome=5, OverTime="Yes")
     send(lab, kafka, "p1", "TERMINATED", Age=31)
     drain(lab, "without", STATE_TOPIC="none", **env)
-    lab.check("no state topic was made", STATE not in client.list_topics(timeout=10).topics)
+    lab.check("no state topic was made", STATE not in client.list_topics(timeout=30).topics)
 
     # An upgrade: the scorer makes the topic, begins without records, and says so; then seeded.
     lost = send(lab, kafka, "p2", "CHANGED", ["DistanceFromHome"], DistanceFromHome=7)

@@ -192,7 +192,7 @@ with Lab() as lab:
 
     # The topic is deleted and made again: its records are others', whatever their offsets.
     client.delete_topics([STATE])[STATE].result(30)
-    lab.need("the state topic is gone", lambda: STATE not in client.list_topics(timeout=10).topics, 30)
+    lab.need("the state topic is gone", lambda: STATE not in client.list_topics(timeout=30).topics, 30)
     lab.one_line("it is begun without records", "".join(lab.run(BIN / "scorer", "state", "seed", "--empty", env=env)[1:]), "0 records and 0 markers")
     kept = len(files(directory))
     again = start(lab, "recreated", env)

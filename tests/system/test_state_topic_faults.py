@@ -29,7 +29,7 @@ def make(client, partitions):
 
 def delete(lab, client):
     client.delete_topics([STATE])[STATE].result(30)
-    lab.need("the state topic is gone", lambda: STATE not in client.list_topics(timeout=10).topics, 30)
+    lab.need("the state topic is gone", lambda: STATE not in client.list_topics(timeout=30).topics, 30)
 
 
 def check_transaction(lab, kafka, env):
