@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict
 
 TICK_S = 0.01
+SILENCE_S = 30
 THROUGH_OUTAGES = {"reconnect.backoff.max.ms": 500}
 
 
@@ -91,13 +92,11 @@ class Waits:
 
 
 class Reader:
-    """Reads predictions as they become visible."""
+    """Reads predictions as they become visible. Where nothing comes for long it goes on with a client of its own, from where it is."""
 
     def __init__(self, kafka, topic="attrition-predictions"):
-        from confluent_kafka import Consumer, TopicPartition
-        self.consumer = Consumer({"bootstrap.servers": kafka, "group.id": "waits", "isolation.level": "read_committed", "enable.auto.commit": False,
-                                  "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, **THROUGH_OUTAGES})
-        self.consumer.assign([TopicPartition(topic, partition, 0) for partition in self.consumer.list_topics(topic, 10).topics[topic].partitions])
+        self.kafka, self.topic, self.next = kafka, topic, {}
+        self.consumer = self.connect()
         self.seen, self.last = bytearray(), {}
         self.count, self.doubled, self.disordered = 0, 0, 0
         self.waits = defaultdict(Counter)
@@ -105,13 +104,30 @@ class Reader:
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
+    def connect(self):
+        from confluent_kafka import Consumer, TopicPartition
+        consumer = Consumer({"bootstrap.servers": self.kafka, "group.id": "waits", "isolation.level": "read_committed", "enable.auto.commit": False,
+                             "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, **THROUGH_OUTAGES})
+        self.next = self.next or dict.fromkeys(consumer.list_topics(self.topic, 10).topics[self.topic].partitions, 0)
+        consumer.assign([TopicPartition(self.topic, partition, offset) for partition, offset in self.next.items()])
+        return consumer
+
     def run(self):
+        came = time.monotonic()
         while not self.over:
             messages = self.consumer.consume(2000, 0.02)
             now = time.time_ns() // 1000
             for message in messages:
-                if message.error() is None and message.value() is not None:  # a record of no event has none
-                    self.take(message.key(), message.value(), now)
+                if message.error() is None:
+                    self.next[message.partition()] = message.offset() + 1
+                    if message.value() is not None:  # a record of no event has none
+                        self.take(message.key(), message.value(), now)
+            if messages:
+                came = time.monotonic()
+            elif time.monotonic() - came > SILENCE_S:
+                self.consumer.close()
+                self.consumer, came = self.connect(), time.monotonic()
+                print(f"# the reader goes on with a fresh client: nothing came for {SILENCE_S} s", flush=True)
         self.consumer.close()
 
     def take(self, key, value, now):
