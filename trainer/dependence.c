@@ -92,7 +92,8 @@ static void measure_column(void *context, size_t number)
         choose_numbers(measuring, column->type != COLUMN_DOUBLE, dependence);
     for (size_t p = 0; p < dependence->count; p++) {
         struct dependence_point *point = &dependence->points[p];
-        const struct replacement replacement = {.column = dependence->column, .cell = predictor_cell(column, point->value)};
+        const struct replacement replacement = {.column = dependence->column,
+                                                .cell = predictor_cell(column, point->value)};
         predictor_run(measuring->predictor, measuring->table, measuring->rows, measuring->row_count, &replacement,
                       probabilities);
         for (size_t r = 0; r < measuring->row_count; r++)

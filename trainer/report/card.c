@@ -103,8 +103,9 @@ static void card_add_flips(const struct evaluation *evaluation, struct buffer *o
     const struct flips *flips = &evaluation->flips;
     if (flips->count == 0)
         return;
-    buffer_printf(out, "\n## Flip test\n\n" REPORT_FLIPS "\n\n| group | rows | up | down |\n|---|---|---|---|\n",
-                  flips->row_count);
+    char text[2 * TEXT_BYTES];
+    report_describe_flips(evaluation, text, sizeof text);
+    buffer_printf(out, "\n## Flip test\n\n%s\n\n| group | rows | up | down |\n|---|---|---|---|\n", text);
     for (size_t i = 0; i < flips->count; i++) {
         const struct flip *flip = &flips->items[i];
         if (flip->to)

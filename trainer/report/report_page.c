@@ -61,8 +61,10 @@ static void page_add_flips(struct buffer *out, const struct evaluation *evaluati
 {
     static const char *const columns[] = {"group", "rows", "up", "down"};
     const struct flips *flips = &evaluation->flips;
+    char text[2 * TEXT_BYTES];
+    report_describe_flips(evaluation, text, sizeof text);
     page_element(out, "h2", "Flip test");
-    page_element(out, "p class=\"soft\"", REPORT_FLIPS, flips->row_count);
+    page_element(out, "p class=\"soft\"", "%s", text);
     page_table_begin(out, columns, sizeof columns / sizeof *columns, 0);
     for (size_t i = 0; i < flips->count; i++) {
         const struct flip *flip = &flips->items[i];

@@ -15,9 +15,7 @@ void report_histogram(const struct table *table, size_t column, struct histogram
 void report_describe_assessment(const struct evaluation *evaluation, char *out, size_t bytes);
 /* How a search went about it. */
 void report_describe_search(const struct search *search, char *out, size_t bytes);
-/* What a table of flips says, of so many rows. */
-#define REPORT_FLIPS \
-    "Decisions of %zu rows that change when this attribute alone becomes that of another group (up: to positive), " \
-    "each row counted once. What follows from the attribute in other columns stays as it is."
+/* What the table of flips says. */
+void report_describe_flips(const struct evaluation *evaluation, char *out, size_t bytes);
 extern const char report_use[], report_limits[];
 const char *report_reasons(const struct training *training);

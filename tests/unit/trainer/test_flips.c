@@ -14,7 +14,8 @@ enum { SEX, AGE, PAY, COLUMNS };
 static const struct span sexes[] = {SPAN_LITERAL("f"), SPAN_LITERAL("m"), SPAN_LITERAL("x")};
 static const double bands[] = {30, 40};
 static struct column columns[COLUMNS] = {
-    [SEX] = {.name = "sex", .kind = COLUMN_NOMINAL, .type = COLUMN_TEXT, .values = sexes, .value_count = 3, .group = true},
+    [SEX] =
+        {.name = "sex", .kind = COLUMN_NOMINAL, .type = COLUMN_TEXT, .values = sexes, .value_count = 3, .group = true},
     [AGE] = {.name = "age", .kind = COLUMN_NUMERIC, .type = COLUMN_INT, .bands = bands, .band_count = 2, .group = true},
     [PAY] = {.name = "pay", .kind = COLUMN_NUMERIC, .type = COLUMN_DOUBLE},
 };
@@ -25,7 +26,10 @@ static const struct {
     int32_t sex;
     double age, pay;
 } people[] = {
-    {0, 21, 1}, {0, 25, 3}, {0, 29, 1}, {1, 29, 3}, {1, 30, 1}, {1, 31, 3}, {1, 38, 1}, {0, 44, 1}, {CELL_MISSING, 25, 1}, {0, NAN, 1},
+    {0, 21, 1},  {0, 25, 3}, {0, 29, 1},
+    {1, 29, 3},  {1, 30, 1}, {1, 31, 3},
+    {1, 38, 1},  {0, 44, 1}, {CELL_MISSING, 25, 1},
+    {0, NAN, 1},
 };
 enum { PEOPLE = sizeof people / sizeof *people };
 
@@ -117,8 +121,8 @@ static void test_a_band_is_its_median(void **state)
     check(&flips, AGE, NULL, NULL, 10, 6, 3);
     check(&flips, AGE, "under 30", "30 to 39", 5, 5, 0);
     check(&flips, AGE, "under 30", "40 and over", 5, 5, 0);
-    check(&flips, AGE, "under 30", NULL, 5, 5, 0);        /* once each */
-    check(&flips, AGE, "30 to 39", "under 30", 3, 0, 2);  /* 30 is negative before */
+    check(&flips, AGE, "under 30", NULL, 5, 5, 0);       /* once each */
+    check(&flips, AGE, "30 to 39", "under 30", 3, 0, 2); /* 30 is negative before */
     check(&flips, AGE, "30 to 39", "40 and over", 3, 1, 0);
     check(&flips, AGE, "30 to 39", NULL, 3, 1, 2);
     check(&flips, AGE, "40 and over", "under 30", 1, 0, 1);
