@@ -39,7 +39,7 @@ static const struct csv_column cells[] = {
 };
 
 /* b is what stood before, as in attrition.prediction_steps: the newest of the stream by its own time, of those that were
- * scored earlier. Who was flagged before and has left since begins anew. */
+ * scored earlier. Whoever has left since then begins again. */
 static const char from_sql[] =
     " FROM attrition.predictions AS p LEFT JOIN LATERAL (SELECT q.employee_id, q.occurred_at, q.source_offset, "
     "q.probability >= q.threshold AS flagged FROM attrition.predictions AS q WHERE q.employee_id = p.employee_id "
