@@ -21,14 +21,13 @@ static struct column columns[COLUMNS] = {
 };
 static const struct schema schema = {.columns = columns, .column_count = COLUMNS};
 
-/* Sex, age, pay: nobody is x; one has no sex, one no age. 20s: 21, 25, 29, 29; 30s: 30, 31, 38; from 40: 44. */
+/* Nobody is x; one has no sex, one no age. Of those under 30: 21, 25, 25, 29, 29; then 30, 32, 33, 38; and 44. */
 static const struct {
     int32_t sex;
     double age, pay;
 } people[] = {
-    {0, 21, 1},  {0, 25, 3}, {0, 29, 1},
-    {1, 29, 3},  {1, 30, 1}, {1, 31, 3},
-    {1, 38, 1},  {0, 44, 1}, {CELL_MISSING, 25, 1},
+    {0, 21, 1},  {0, 25, 3}, {0, 29, 1}, {1, 29, 3}, {1, 30, 1},
+    {1, 32, 3},  {1, 38, 1}, {0, 44, 1}, {1, 33, 3}, {CELL_MISSING, 25, 1},
     {0, NAN, 1},
 };
 enum { PEOPLE = sizeof people / sizeof *people };
@@ -39,10 +38,11 @@ static double by_sex(const struct cell *cells)
     return cells[SEX].code == 0 && cells[PAY].number < 2 ? 0.5 : 0.4;
 }
 
-/* Whoever is at least 31 is, and who has no age gets no probability. */
+/* Of 32 and from 40 on; whoever has no age gets no probability. */
 static double by_age(const struct cell *cells)
 {
-    return cells[AGE].code == CELL_MISSING ? NAN : cells[AGE].number >= 31 ? 0.9 : 0.1;
+    double age = cells[AGE].number;
+    return isnan(age) ? NAN : age == 32 || age >= 40 ? 0.9 : 0.1;
 }
 
 static double by_pay(const struct cell *cells)
@@ -99,35 +99,38 @@ static void test_a_category_that_matters(void **state)
     struct flips flips;
     measure(by_sex, 2, &flips);
     assert_int_equal(flips.row_count, PEOPLE);
-    check(&flips, SEX, NULL, NULL, 10, 3, 4); /* two men with little pay and who has no sex; four of five women */
+    check(&flips, SEX, NULL, NULL, 11, 3, 4); /* two men with little pay and who has no sex; four of five women */
     check(&flips, SEX, "f", NULL, 5, 0, 4);
     check(&flips, SEX, "f", "m", 5, 0, 4);
-    check(&flips, SEX, "f", "x", 5, 0, 0); /* nobody is x */
-    check(&flips, SEX, "m", NULL, 4, 2, 0);
-    check(&flips, SEX, "m", "f", 4, 2, 0);
+    check(&flips, SEX, "f", "x", 5, 0, 0);       /* nobody is x */
+    check(&flips, SEX, "f", "missing", 5, 0, 0); /* which is no value */
+    check(&flips, SEX, "m", NULL, 5, 2, 0);
+    check(&flips, SEX, "m", "f", 5, 2, 0);
     check(&flips, SEX, "missing", NULL, 1, 1, 0);
     check(&flips, SEX, "missing", "f", 1, 1, 0);
-    check(&flips, AGE, NULL, NULL, 10, 0, 0);
-    assert_true(flips_most(&flips) == 0.7);
+    check(&flips, AGE, NULL, NULL, 11, 0, 0);
+    assert_true(flips_most(&flips) == 7.0 / 11);
     flips_clear(&flips);
 }
 
-/* Medians: of the five under 30 (21, 25, 25, 29, 29) 25; of the 30s 31; from 40 on 44. */
+/* Medians: 25; 32, the lower of two; 44. */
 static void test_a_band_is_its_median(void **state)
 {
     (void)state;
     struct flips flips;
     measure(by_age, 1, &flips);
-    check(&flips, AGE, NULL, NULL, 10, 6, 3);
+    check(&flips, AGE, NULL, NULL, 11, 8, 2);
     check(&flips, AGE, "under 30", "30 to 39", 5, 5, 0);
     check(&flips, AGE, "under 30", "40 and over", 5, 5, 0);
-    check(&flips, AGE, "under 30", NULL, 5, 5, 0);       /* once each */
-    check(&flips, AGE, "30 to 39", "under 30", 3, 0, 2); /* 30 is negative before */
-    check(&flips, AGE, "30 to 39", "40 and over", 3, 1, 0);
-    check(&flips, AGE, "30 to 39", NULL, 3, 1, 2);
+    check(&flips, AGE, "under 30", NULL, 5, 5, 0); /* once each */
+    check(&flips, AGE, "30 to 39", "under 30", 4, 0, 1);
+    check(&flips, AGE, "30 to 39", "30 to 39", 4, 0, 0);
+    check(&flips, AGE, "30 to 39", "40 and over", 4, 3, 0);
+    check(&flips, AGE, "30 to 39", NULL, 4, 3, 1);
     check(&flips, AGE, "40 and over", "under 30", 1, 0, 1);
+    check(&flips, AGE, "40 and over", "30 to 39", 1, 0, 0);
     check(&flips, AGE, "missing", NULL, 1, 0, 0); /* it had no probability */
-    check(&flips, SEX, NULL, NULL, 10, 0, 0);
+    check(&flips, SEX, NULL, NULL, 11, 0, 0);
     flips_clear(&flips);
 }
 
