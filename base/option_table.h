@@ -137,7 +137,7 @@
            .help = "where models from an MLflow server are kept; this user's alone; default: attrition in $XDG_CACHE_HOME or ~/.cache") \
     OPTION(KEEP_DIR, .flag = "keep-dir", .environment = "KEEP_DIR", .fallback = "./mlruns-kept", .programs = T | R, .metavar = "DIR", \
            .help = "where a run is kept while the MLflow server is unavailable, for `registry sync`") \
-    OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .only = DAEMON " explain report table retrain promote", .programs = S | T | R, .secret = true, .metavar = "CONNINFO", \
+    OPTION(DATABASE_URL, .flag = "database-url", .environment = "DATABASE_URL", .only = DAEMON " explain report notices table retrain promote", .programs = S | T | R, .secret = true, .metavar = "CONNINFO", \
            .help = "libpq connection string; PG* variables work too") \
     OPTION(DATABASE_READ_URL, .flag = "database-read-url", .environment = "DATABASE_READ_URL", .only = DAEMON, .programs = S, .secret = true, .metavar = "CONNINFO", \
            .help = "http: where employees and alerts are read, as a user with the role attrition_analyst; default: --database-url") \
@@ -190,9 +190,9 @@
     OPTION(RAW, .flag = "raw", .type = OPTION_FLAG, .programs = S, .only = "decode", \
            .help = "decode: with --framed, each value after its length as 4 bytes, as kcat -C -f '%R%s' writes them; else hexadecimal lines") \
     OPTION(AUDIT_FROM, .flag = "from", .programs = S, .metavar = "TIME", \
-           .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h; explain: decisions of TIME or later") \
+           .help = "audit: examine input records of TIME or later: 2026-11-27T10:00:00Z, or an age such as 24h; explain, notices: decisions of TIME or later") \
     OPTION(AUDIT_TO, .flag = "to", .programs = S, .metavar = "TIME", \
-           .help = "audit: examine input records before TIME; explain: decisions before TIME") \
+           .help = "audit: examine input records before TIME; explain, notices: decisions before TIME") \
     OPTION(AUDIT_JSON, .flag = "json", .type = OPTION_FLAG, .programs = S, \
            .help = "audit: answer in JSON; explain: a JSON document a decision, one a line") \
     OPTION(EXPLAIN_EVENT, .flag = "event-id", .programs = S, .metavar = "ID", .only = "explain", \
@@ -201,6 +201,12 @@
            .help = "report: the month, such as 2026-11 (UTC)") \
     OPTION(REPORT_OUTPUT, .flag = "output", .programs = S, .metavar = "FILE", .only = "report", \
            .help = "report: where the page is written; default: standard output") \
+    OPTION(NOTICES_EMPLOYEE, .flag = "employee", .programs = S, .metavar = "ID", .only = "notices", \
+           .help = "notices: of this employee alone") \
+    OPTION(NOTICES_FORMAT, .flag = "format", .type = OPTION_WORD, .words = {[NOTICES_JSONL] = "jsonl", [NOTICES_CSV] = "csv"}, .fallback = "jsonl", .programs = S, .metavar = "FORMAT", .only = "notices", \
+           .help = "notices: jsonl, a JSON document a notice, or csv") \
+    OPTION(NOTICES_CONTACT, .flag = "contact", .environment = "NOTICES_CONTACT", .programs = S, .metavar = "TEXT", .only = "notices", \
+           .help = "notices: how somebody has data corrected or asks for a review by a person, as every notice says it; default: they say nothing of it") \
     OPTION(MAX_REJECTS, .flag = "max-rejects", .environment = "MAX_REJECTS", .type = OPTION_INTEGER, .fallback = "-1", .minimum = "-1", .programs = P, .metavar = "N", \
            .help = "backfill: exit 1 when more than N rows are rejected; -1: any number") \
     OPTION(REJECTS_FILE, .flag = "rejects-file", .environment = "REJECTS_FILE", .programs = P, .metavar = "FILE", \

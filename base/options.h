@@ -14,10 +14,12 @@
 #include "base/secret.h"
 #include "base/status.h"
 
-/* Words that programs decide by: their places in the rows of --delivery, --null-value, --cdc-delete and --roles. */
+/* Words that programs decide by: their places in the rows of --delivery, --null-value, --cdc-delete, --roles and
+ * --format. */
 enum delivery_mode { DELIVERY_EXACTLY_ONCE, DELIVERY_AT_LEAST_ONCE };
 enum null_value { NULL_VALUE_ERASE, NULL_VALUE_IGNORE };
 enum golden_from { GOLDEN_FROM_SOURCE, GOLDEN_FROM_FILE };
+enum notices_format { NOTICES_JSONL, NOTICES_CSV };
 enum cdc_delete { CDC_DELETE_TERMINATED, CDC_DELETE_DEAD_LETTER };
 enum scorer_role { ROLE_SCORE, ROLE_SINK, ROLE_HTTP };
 

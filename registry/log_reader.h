@@ -1,6 +1,6 @@
 /* Reading the prediction log: one read-only transaction on PostgreSQL, in which queries see one state of the database
- * and come row by row, whatever their number. Of `trainer table`, `registry promote --replay` and `scorer explain`; the
- * only file of the registry that knows libpq. */
+ * and come row by row, whatever their number. Of `trainer table`, `registry promote --replay`, `scorer explain` and
+ * `scorer notices`; the only file of the registry that knows libpq. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,8 @@
-/* Times of `audit` and `explain`: see time_option.h. Called at a command's start, on the main thread. */
+/* Times of `audit`, `explain` and `notices`: see time_option.h. Called at a command's start, on the main thread. */
 #include "scorer/time_option.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,4 +33,10 @@ enum status time_option(const struct options *options, enum option_id id, const 
     *out = -1;
     return error_set(err, STATUS_INVALID, "%s: write a time such as 2026-11-27T10:00:00Z (UTC), or an age such as 24h",
                      flag);
+}
+
+const char *time_option_interval(int64_t ms, char out[32])
+{
+    snprintf(out, 32, "%" PRId64 " milliseconds", ms);
+    return ms < 0 ? NULL : out;
 }

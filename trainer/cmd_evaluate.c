@@ -11,6 +11,7 @@
 #include "trainer/commands.h"
 #include "trainer/dependence.h"
 #include "trainer/evaluation_json.h"
+#include "trainer/fold.h"
 #include "trainer/permutation.h"
 #include "trainer/print.h"
 
@@ -38,19 +39,10 @@ static void warn_if_known(const struct pipeline *pipeline, const struct table *t
                             "cross-validation are in its run");
 }
 
-static void predict_by_file(const void *context, const struct cell *cells, size_t count, double *probabilities)
-{
-    struct score *scores = mem_zeroed(count + 1, sizeof *scores);
-    pipeline_score(context, cells, count, 0, scores, NULL);
-    for (size_t r = 0; r < count; r++)
-        probabilities[r] = scores[r].probability;
-    free(scores);
-}
-
 static void evaluate_columns(const struct options *options, const struct pipeline *pipeline, const struct table *table,
                              const uint32_t *rows, struct evaluation *out)
 {
-    const struct predictor predictor = {predict_by_file, pipeline};
+    const struct predictor predictor = predictor_of_file(pipeline);
     size_t times = (size_t)options_integer(options, OPTION_PERMUTATIONS), threads = train_settings_threads(options);
     if (times == 0)
         return;
@@ -77,7 +69,8 @@ static enum status evaluate_table(const struct options *options, struct span fil
         evaluation_hold_out(table, rows, table->row_count, probabilities, NULL,
                             (uint64_t)options_integer(options, OPTION_SEED), &evaluation);
         evaluate_columns(options, pipeline, table, rows, &evaluation);
-        status = evaluation_explain(file, table, rows, table->row_count, &evaluation, err);
+        const struct fold_rows all = {.training = rows, .training_count = table->row_count};
+        status = evaluation_explain(file, table, &all, train_settings_threads(options), &evaluation, err);
         free(probabilities);
         free(rows);
     }

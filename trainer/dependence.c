@@ -80,14 +80,6 @@ static void choose_categories(const struct measuring *measuring, const struct co
     free(counts);
 }
 
-static struct cell cell_of(const struct column *column, double value)
-{
-    if (column->kind != COLUMN_NOMINAL)
-        return cell_number(value);
-    struct span text = column->values[(size_t)value];
-    return (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = (int32_t)value};
-}
-
 static void measure_column(void *context, size_t number)
 {
     const struct measuring *measuring = context;
@@ -100,7 +92,8 @@ static void measure_column(void *context, size_t number)
         choose_numbers(measuring, column->type != COLUMN_DOUBLE, dependence);
     for (size_t p = 0; p < dependence->count; p++) {
         struct dependence_point *point = &dependence->points[p];
-        const struct replacement replacement = {.column = dependence->column, .cell = cell_of(column, point->value)};
+        const struct replacement replacement = {.column = dependence->column,
+                                                .cell = predictor_cell(column, point->value)};
         predictor_run(measuring->predictor, measuring->table, measuring->rows, measuring->row_count, &replacement,
                       probabilities);
         for (size_t r = 0; r < measuring->row_count; r++)

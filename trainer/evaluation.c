@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "pipeline/pipeline.h"
+#include "trainer/fold.h"
 #include "trainer/groups.h"
 #include "trainer/intervals.h"
 
@@ -21,6 +22,7 @@ void evaluation_clear(struct evaluation *evaluation)
     free(evaluation->importance);
     free(evaluation->permuted);
     free(evaluation->dependence);
+    flips_clear(&evaluation->flips);
     *evaluation = (struct evaluation){0};
 }
 
@@ -94,16 +96,26 @@ static void evaluation_explain_rows(const struct pipeline *pipeline, const struc
     free(sums);
 }
 
-enum status evaluation_explain(struct span model_file, const struct table *table, const uint32_t *rows,
-                               size_t row_count, struct evaluation *out, struct error *err)
+static void evaluation_flip(const struct pipeline *pipeline, const struct table *table, const struct fold_rows *rows,
+                            size_t threads, struct evaluation *out)
+{
+    const struct predictor predictor = predictor_of_file(pipeline);
+    bool unseen = rows->assessed_count > 0;
+    flips_measure(&predictor, table, unseen ? rows->assessed : rows->training,
+                  unseen ? rows->assessed_count : rows->training_count, out->threshold, threads, &out->flips);
+}
+
+enum status evaluation_explain(struct span model_file, const struct table *table, const struct fold_rows *rows,
+                               size_t threads, struct evaluation *out, struct error *err)
 {
     const struct schema *schema = table->schema;
     const struct pipeline_options options = {0};
     struct pipeline *pipeline;
     if (pipeline_load(model_file, schema->columns, schema->column_count, &options, &pipeline, err) != STATUS_OK)
         return error_prefix(err, "the trained model does not load back");
-    if (pipeline_has_reasons(pipeline) && row_count)
-        evaluation_explain_rows(pipeline, table, rows, row_count, out);
+    if (pipeline_has_reasons(pipeline) && rows->training_count)
+        evaluation_explain_rows(pipeline, table, rows->training, rows->training_count, out);
+    evaluation_flip(pipeline, table, rows, threads, out);
     pipeline_free(pipeline);
     return STATUS_OK;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "trainer/assessment.h"
+#include "trainer/flips.h"
 #include "trainer/model.h"
 
 /* What a column moves the raw score by: mean magnitude of its contribution (reasons), over rows of the table. */
@@ -60,6 +61,8 @@ struct evaluation {
     size_t permuted_count, permuted_draws;
     struct dependence *dependence; /* of the first ones of permuted, under the model that was fitted last */
     size_t dependence_count, dependence_rows;
+
+    struct flips flips; /* under the model file, at the threshold */
 };
 
 void evaluation_clear(struct evaluation *evaluation);
@@ -80,9 +83,11 @@ void evaluation_predict(const struct pipeline *pipeline, const struct table *tab
 void evaluation_hold_out(const struct table *table, const uint32_t *rows, size_t row_count, const double *probabilities,
                          const double *uncalibrated, uint64_t seed, struct evaluation *out);
 
-/* Fills the importance, by the reasons that the model file gives for up to 200 of the rows listed. */
-MUST_USE enum status evaluation_explain(struct span model_file, const struct table *table, const uint32_t *rows,
-                                        size_t row_count, struct evaluation *out, struct error *err);
+struct fold_rows;
+/* What the model file itself says: fills the importance, by the reasons that it gives for up to 200 of the training
+ * rows, and the flips, of the assessed rows where there are any, else of the training rows. */
+MUST_USE enum status evaluation_explain(struct span model_file, const struct table *table, const struct fold_rows *rows,
+                                        size_t threads, struct evaluation *out, struct error *err);
 
 /* The assessment that speaks for the model: the held-out one where there is one and no validation, else validation. */
 const struct assessment *evaluation_main(const struct evaluation *evaluation);

@@ -177,6 +177,25 @@ static void add_dependence(struct json_writer *json, const struct evaluation *ev
     json_end_array(json);
 }
 
+static void add_flips(struct json_writer *json, const struct evaluation *evaluation)
+{
+    const struct flips *flips = &evaluation->flips;
+    json_write_uint(json, "flip_rows", flips->row_count);
+    json_begin_array(json, "flips");
+    for (size_t i = 0; i < flips->count; i++) {
+        const struct flip *flip = &flips->items[i];
+        json_begin_object(json, NULL);
+        json_write_string(json, "column", evaluation->schema->columns[flip->column].name);
+        json_write_string(json, "group", flip->from);
+        json_write_string(json, "to", flip->to);
+        json_write_uint(json, "count", flip->count);
+        json_write_uint(json, "up", flip->up);
+        json_write_uint(json, "down", flip->down);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
 void evaluation_write_json(const struct evaluation *evaluation, struct buffer *out)
 {
     char rule[THRESHOLD_TEXT_BYTES];
@@ -193,5 +212,6 @@ void evaluation_write_json(const struct evaluation *evaluation, struct buffer *o
     json_add_importance(&json, evaluation);
     add_permuted(&json, evaluation);
     add_dependence(&json, evaluation);
+    add_flips(&json, evaluation);
     json_end_document(&json);
 }

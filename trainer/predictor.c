@@ -5,8 +5,31 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "pipeline/pipeline.h"
 
 enum { AT_ONCE = 256 };
+
+static void predict_by_file(const void *context, const struct cell *cells, size_t count, double *probabilities)
+{
+    struct score *scores = mem_zeroed(count + 1, sizeof *scores);
+    pipeline_score(context, cells, count, 0, scores, NULL);
+    for (size_t r = 0; r < count; r++)
+        probabilities[r] = scores[r].probability;
+    free(scores);
+}
+
+struct predictor predictor_of_file(const struct pipeline *pipeline)
+{
+    return (struct predictor){predict_by_file, pipeline};
+}
+
+struct cell predictor_cell(const struct column *column, double value)
+{
+    if (column->kind != COLUMN_NOMINAL)
+        return cell_number(value);
+    struct span text = column->values[(size_t)value];
+    return (struct cell){.text = text.data, .text_bytes = (uint32_t)text.bytes, .code = (int32_t)value};
+}
 
 void predictor_run(const struct predictor *predictor, const struct table *table, const uint32_t *rows, size_t row_count,
                    const struct replacement *replacement, double *probabilities)

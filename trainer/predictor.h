@@ -9,6 +9,13 @@ struct predictor {
     const void *context;
 };
 
+struct pipeline;
+/* A loaded model file's. Borrowed. */
+struct predictor predictor_of_file(const struct pipeline *pipeline);
+
+/* The column's cell of a number, or of the category that stands there among its values. */
+struct cell predictor_cell(const struct column *column, double value);
+
 /* Another cell in a column of every row: that of the row's giver, or one for all. */
 struct replacement {
     uint32_t column;

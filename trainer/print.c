@@ -116,6 +116,24 @@ static void print_permuted(const struct evaluation *evaluation)
     putchar('\n');
 }
 
+static void print_flips(const struct evaluation *evaluation)
+{
+    const struct flips *flips = &evaluation->flips;
+    if (flips->count == 0)
+        return;
+    printf("decisions that flip when one attribute alone is another group's (%zu rows):\n", flips->row_count);
+    for (size_t i = 0; i < flips->count; i++) {
+        const struct flip *flip = &flips->items[i];
+        char name[80];
+        if (flip->to)
+            continue;
+        snprintf(name, sizeof name, "%s %s", evaluation->schema->columns[flip->column].label,
+                 flip->from ? flip->from : "(all)");
+        printf("  %-24s %6zu  %6zu up %6zu down  %5.1f %%\n", name, flip->count, flip->up, flip->down,
+               100 * print_ratio(flip->up + flip->down, flip->count));
+    }
+}
+
 static void print_assessment(const struct assessment *assessment, const struct schema *schema, const char *how)
 {
     print_metrics(assessment, schema, how);
@@ -142,6 +160,7 @@ void print_evaluation(const struct evaluation *evaluation, const char *rows)
     }
     print_importance(evaluation);
     print_permuted(evaluation);
+    print_flips(evaluation);
     threshold_describe(&evaluation->rule, rule);
     printf("threshold %g (%s)\n", evaluation->threshold, evaluation->rule.kind == THRESHOLD_GIVEN ? "given" : rule);
 }

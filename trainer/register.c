@@ -171,7 +171,7 @@ static struct metric_list list_metrics(const struct training *training)
     const struct evaluation *evaluation = training->evaluation;
     const struct assessment *assessment = evaluation_main(evaluation), *held_out = &evaluation->held_out;
     size_t fits = evaluation->fold_count * evaluation->repeat_count;
-    struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 5) + 5, sizeof *list.items)};
+    struct metric_list list = {.items = mem_zeroed(METRIC_COUNT * (fits + 5) + 6, sizeof *list.items)};
     for (size_t m = 0; m < METRIC_COUNT; m++) {
         metric_list_add(&list, metric_names[m], metric_value(&assessment->metrics, m), 0);
         metric_list_add(&list, low_names[m], assessment->intervals[m].low, 0);
@@ -186,6 +186,7 @@ static struct metric_list list_metrics(const struct training *training)
     metric_list_add(&list, "calibration_error", assessment->calibration.expected_error, 0);
     if (assessment->uncalibrated.bin_count)
         metric_list_add(&list, "uncalibrated_error", assessment->uncalibrated.expected_error, 0);
+    metric_list_add(&list, "flip_test", flips_most(&evaluation->flips), 0);
     metric_list_add(&list, "calibration_slope", assessment->calibration.slope, 0);
     metric_list_add(&list, "calibration_intercept", assessment->calibration.intercept, 0);
     return list;

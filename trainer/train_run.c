@@ -129,7 +129,8 @@ static enum status train_run_fit(const struct training *training, struct train_r
     if (export_model(&run->model, training->table, rows, count, &run->evaluation, &run->file, err) != STATUS_OK)
         return err->status;
     forest_free(&run->model.forest); /* the file has it, and the reasons' tables need the room */
-    return evaluation_explain(buffer_span(&run->file), training->table, rows, count, &run->evaluation, err);
+    return evaluation_explain(buffer_span(&run->file), training->table, &run->split, training->settings->threads,
+                              &run->evaluation, err);
 }
 
 static enum status train_run_steps(const struct options *options, size_t later_from, struct training *training,

@@ -2,11 +2,11 @@
  * as the server does: a person waits, and can interrupt. Must never write. */
 #include "scorer/explain/explain_rows.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "registry/log_reader.h"
+#include "scorer/time_option.h"
 
 enum column {
     COLUMN_EVENT_ID,
@@ -30,13 +30,6 @@ static const char select_sql[] =
     "base, input, reasons, employee_id IS NULL AND starts_with(event_id, 'erased-') FROM attrition.predictions WHERE ";
 static const char order_sql[] = " ORDER BY scored_at, cluster_id, output_topic, output_partition, output_offset";
 
-/* A limit as the text of a time; NULL: none. */
-static const char *limit_text(int64_t ms, char out[32])
-{
-    snprintf(out, 32, "%" PRId64 " milliseconds", ms);
-    return ms < 0 ? NULL : out;
-}
-
 static enum status query(struct log_reader *rows, const struct explain_wanted *wanted, struct error *err)
 {
     static const char by_event[] = "event_id = $1";
@@ -44,7 +37,7 @@ static enum status query(struct log_reader *rows, const struct explain_wanted *w
         "scored_at >= coalesce(timestamptz 'epoch' + $1::interval, '-infinity') AND scored_at < "
         "coalesce(timestamptz 'epoch' + $2::interval, 'infinity')";
     char sql[sizeof select_sql + sizeof by_time + sizeof order_sql], from[32], to[32];
-    const char *const times[] = {limit_text(wanted->from_ms, from), limit_text(wanted->to_ms, to)};
+    const char *const times[] = {time_option_interval(wanted->from_ms, from), time_option_interval(wanted->to_ms, to)};
     snprintf(sql, sizeof sql, "%s%s%s", select_sql, wanted->event_id ? by_event : by_time, order_sql);
     return log_reader_query(rows, "reading predictions (run sql/migrate on the database?)", sql,
                             wanted->event_id ? 1 : 2, wanted->event_id ? &wanted->event_id : times, err);

@@ -1,31 +1,15 @@
-/* Writing CSV (RFC 4180) that spreadsheets read as what it is. */
+/* CSV as an answer over HTTP. */
 #pragma once
 
-#include <stdbool.h>
-
-#include "base/bytes.h"
+#include "base/csv_write.h"
 
 /* The Content-Type of an answer. */
 #define CSV_TYPE "text/csv; charset=utf-8; header=present"
-
-/* A column of an answer that comes from the database. Plain data. */
-struct csv_column {
-    const char *name, *sql;
-    bool takes_number;
-};
 
 struct database_rows;
 
 /* Whether an Accept header (NULL: none) names text/csv, and JSON with a lower q, or later with the same. */
 bool csv_is_wanted(const char *accept);
-
-/* A comma before it unless it is the first of its line. A text that a spreadsheet would take for a formula gets a ' in
- * front; so does what should be a number and is none. SPAN_NULL: an empty cell. */
-void csv_add_cell(struct buffer *out, struct span text, bool is_first, bool takes_number);
-void csv_end_line(struct buffer *out);
-/* Of the columns: their SQL, with ", " before each; their names, with a comma before each but the first of a line. */
-void csv_add_sql(struct buffer *sql, const struct csv_column *columns, size_t count);
-void csv_add_names(struct buffer *out, const struct csv_column *columns, size_t count, bool is_first);
-/* Their values, from this field of the row on. */
+/* The columns' values, from this field of the row on; a comma before each but the first of a line. */
 void csv_add_values(struct buffer *out, const struct csv_column *columns, size_t count, bool is_first,
                     const struct database_rows *rows, size_t row, size_t field);

@@ -98,6 +98,26 @@ static void card_add_groups(const struct assessment *assessment, const struct sc
     }
 }
 
+static void card_add_flips(const struct evaluation *evaluation, struct buffer *out)
+{
+    const struct flips *flips = &evaluation->flips;
+    if (flips->count == 0)
+        return;
+    char text[2 * TEXT_BYTES];
+    report_describe_flips(evaluation, text, sizeof text);
+    buffer_printf(out, "\n## Flip test\n\n%s\n\n| group | rows | up | down |\n|---|---|---|---|\n", text);
+    for (size_t i = 0; i < flips->count; i++) {
+        const struct flip *flip = &flips->items[i];
+        if (flip->to)
+            continue;
+        buffer_add_text(out, "| ");
+        add_plain(out, evaluation->schema->columns[flip->column].label);
+        buffer_add_text(out, ": ");
+        add_plain(out, flip->from ? flip->from : "all");
+        buffer_printf(out, " | %zu | %zu | %zu |\n", flip->count, flip->up, flip->down);
+    }
+}
+
 static void card_add_parameters(const struct training *training, struct buffer *out)
 {
     struct train_settings_param params[TRAIN_SETTINGS_PARAM_MOST];
@@ -205,6 +225,7 @@ void report_write_card(const struct training *training, struct buffer *out)
         card_add_metrics(assessment, evaluation->schema, out);
         card_add_groups(assessment, evaluation->schema, out);
     }
+    card_add_flips(evaluation, out);
     if (evaluation->repeat_count && evaluation->held_out.count) {
         buffer_printf(out, "\n## Held-out rows\n\n%zu rows held out of all fitting and choosing.\n\n",
                       evaluation->held_out.count);

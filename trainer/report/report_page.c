@@ -57,6 +57,30 @@ static void page_add_groups(struct buffer *out, const struct assessment *assessm
     page_table_end(out);
 }
 
+static void page_add_flips(struct buffer *out, const struct evaluation *evaluation)
+{
+    static const char *const columns[] = {"group", "rows", "up", "down"};
+    const struct flips *flips = &evaluation->flips;
+    char text[2 * TEXT_BYTES];
+    report_describe_flips(evaluation, text, sizeof text);
+    page_element(out, "h2", "Flip test");
+    page_element(out, "p class=\"soft\"", "%s", text);
+    page_table_begin(out, columns, sizeof columns / sizeof *columns, 0);
+    for (size_t i = 0; i < flips->count; i++) {
+        const struct flip *flip = &flips->items[i];
+        if (flip->to)
+            continue;
+        buffer_add_text(out, "<tr>");
+        page_element(out, "td", "%s: %s", evaluation->schema->columns[flip->column].label,
+                     flip->from ? flip->from : "all");
+        page_element(out, "td", "%zu", flip->count);
+        page_element(out, "td", "%zu", flip->up);
+        page_element(out, "td", "%zu", flip->down);
+        buffer_add_text(out, "</tr>\n");
+    }
+    page_table_end(out);
+}
+
 static void page_add_trial(struct buffer *out, const struct search *search, const struct trial *trial)
 {
     char text[TEXT_BYTES];
@@ -128,6 +152,8 @@ void report_write_page(const struct training *training, struct buffer *out)
     buffer_add_text(out, "</div>\n");
     if (assessment->group_count)
         page_add_groups(out, assessment, evaluation->schema);
+    if (evaluation->flips.count)
+        page_add_flips(out, evaluation);
     if (training->search)
         page_add_search(out, training->search);
     add_about(out, training);

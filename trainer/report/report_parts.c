@@ -35,6 +35,17 @@ void report_describe_assessment(const struct evaluation *evaluation, char *out, 
         snprintf(out, bytes, "The model was not evaluated: neither cross-validation nor held-out rows were asked for");
 }
 
+void report_describe_flips(const struct evaluation *evaluation, char *out, size_t bytes)
+{
+    snprintf(
+        out, bytes,
+        "Decisions on %zu rows %s that change when this attribute alone becomes another group's (up: to positive), "
+        "each row counted once. What follows from the attribute in other columns stays as it is.",
+        evaluation->flips.row_count,
+        evaluation->held_out.count ? "held out of all fitting"
+                                   : "that the model was fitted to (on unseen rows more may change)");
+}
+
 void report_describe_search(const struct search *search, char *out, size_t bytes)
 {
     const struct train_settings *settings = &search->trials[0].settings;

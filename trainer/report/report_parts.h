@@ -15,5 +15,7 @@ void report_histogram(const struct table *table, size_t column, struct histogram
 void report_describe_assessment(const struct evaluation *evaluation, char *out, size_t bytes);
 /* How a search went about it. */
 void report_describe_search(const struct search *search, char *out, size_t bytes);
+/* What the table of flips says. */
+void report_describe_flips(const struct evaluation *evaluation, char *out, size_t bytes);
 extern const char report_use[], report_limits[];
 const char *report_reasons(const struct training *training);
