@@ -280,6 +280,19 @@ static enum status reading_run(struct reading *reading)
     return status;
 }
 
+static enum status reading_place(struct reading *reading)
+{
+    reading->values = mem_zeroed(reading->count, sizeof *reading->values);
+    reading->weighted = mem_zeroed(reading->count, sizeof *reading->weighted);
+    reading->order = mem_zeroed(reading->count + 2, sizeof *reading->order);
+    enum status status = reading_run(reading);
+    free(reading->keys);
+    free(reading->values);
+    free(reading->weighted);
+    free(reading->order);
+    return status;
+}
+
 /* Reads and checks the node's attributes; bounded by their lengths. Lives in operation->pool. */
 static enum status ensemble_read(struct operation *operation, const struct value *input, size_t target_count,
                                  const struct ensemble **out)
@@ -296,14 +309,7 @@ static enum status ensemble_read(struct operation *operation, const struct value
         arena_free(&reading.scratch);
         return status;
     }
-    reading.values = mem_zeroed(reading.count, sizeof *reading.values);
-    reading.weighted = mem_zeroed(reading.count, sizeof *reading.weighted);
-    reading.order = mem_zeroed(reading.count + 2, sizeof *reading.order);
-    status = reading_run(&reading);
-    free(reading.keys);
-    free(reading.values);
-    free(reading.weighted);
-    free(reading.order);
+    status = reading.placed ? link_read(&reading) : reading_place(&reading);
     arena_free(&reading.scratch);
     if (status == STATUS_OK)
         *out = ensemble;

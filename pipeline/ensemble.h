@@ -8,12 +8,16 @@ enum { ENSEMBLE_MAX_NODES = 1 << 22, ENSEMBLE_MAX_TREES = 1 << 16, TREE_MAX_NODE
 
 /* x ≤ threshold goes left, else right; NaN goes where missing_left says. */
 struct tree_node {
-    uint32_t left;    /* index within the tree; right is left + 1; 0: a leaf */
-    uint32_t feature; /* place in struct ensemble's inputs */
-    uint32_t source;  /* position in the file's lists */
-    bool missing_left;
-    double threshold;          /* of the input's type */
-    double value[CLASS_COUNT]; /* leaf: what it adds to each class's score; binary: to value[0] alone */
+    uint32_t left;   /* index within the tree; right is left + 1; 0: a leaf */
+    uint32_t source; /* position in the file's lists */
+    union {
+        struct {              /* of a branch */
+            double threshold; /* of the input's type */
+            uint32_t feature; /* place in struct ensemble's inputs */
+            bool missing_left;
+        };
+        double value[CLASS_COUNT]; /* leaf: what it adds to each class's score; binary: to value[0] alone */
+    };
 };
 
 struct ensemble {

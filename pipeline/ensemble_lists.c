@@ -1,5 +1,6 @@
 /* A tree operator's attributes → the lists of struct reading. Called by ensemble.c, at load only. TreeEnsemble's lists
- * (ai.onnx.ml 5), where leaves stand apart and have no ids, become those of the older operators. Must stay bounded by
+ * (ai.onnx.ml 5), where leaves stand apart and have no ids, become those of the older operators, unless they are simple
+ * enough to be laid out as they are (ensemble_apart.c). Must stay bounded by
  * the file's size: a node that two others share is refused, a leaf that is shared is copied. */
 #include "pipeline/ensemble_reading.h"
 
@@ -120,14 +121,6 @@ static enum status weights_read(struct reading *reading)
             ints_read(reading, targets ? "target_ids" : "class_ids", reading->weights.count, &reading->weight_classes);
     return status;
 }
-
-/* TreeEnsemble's own lists, of branches and of leaves. */
-struct apart {
-    const int64_t *features, *trues, *falses, *true_leaves, *false_leaves, *missing, *targets, *roots;
-    const double *modes, *splits, *weights;
-    struct node_set *sets; /* by branch; NULL: none */
-    size_t count, leaf_count, root_count;
-};
 
 /* What it becomes, `count` so far. */
 struct joined {
@@ -355,7 +348,9 @@ enum status ensemble_lists_read(struct reading *reading)
     struct apart apart = {0};
     if (strcmp(reading->operation->node->op, "TreeEnsemble") == 0) {
         enum status status = apart_read(reading, &apart);
-        return status == STATUS_OK ? apart_join(reading, &apart) : status;
+        if (status == STATUS_OK && !ensemble_apart_place(reading, &apart))
+            status = apart_join(reading, &apart);
+        return status;
     }
     enum status status = nodes_read(reading);
     return status == STATUS_OK ? weights_read(reading) : status;

@@ -1,5 +1,5 @@
-/* The lists of a tree operator while they are checked: what ensemble_lists.c reads, ensemble_sets.c and ensemble.c turn
- * into struct ensemble. At load only. Nobody else includes this. */
+/* The lists of a tree operator while they are checked: what ensemble_lists.c reads, ensemble_apart.c or ensemble_sets.c
+ * and ensemble.c turn into struct ensemble. At load only. Nobody else includes this. */
 #pragma once
 
 #include <stdlib.h>
@@ -33,6 +33,14 @@ struct node_key {
     uint32_t at; /* index in the lists */
 };
 
+/* TreeEnsemble's own lists, of branches and of leaves. */
+struct apart {
+    const int64_t *features, *trues, *falses, *true_leaves, *false_leaves, *missing, *targets, *roots;
+    const double *modes, *splits, *weights;
+    struct node_set *sets; /* by branch; NULL: none */
+    size_t count, leaf_count, root_count;
+};
+
 struct reading {
     struct operation *operation;
     struct ensemble *ensemble;
@@ -49,6 +57,7 @@ struct reading {
     const int64_t *places; /* of a TreeEnsemble: the branches' ids; NULL: ids are the file's */
     size_t place_count;
     size_t count;
+    bool placed;                   /* the ensemble's trees are there already; of the lists, only weights are */
     bool by_place;                 /* ids are places in the lists, and keys is NULL */
     struct node_key *keys;         /* sorted by tree and node */
     double (*values)[CLASS_COUNT]; /* by index in the lists */
@@ -111,6 +120,9 @@ static inline size_t ensemble_node_find(const struct reading *reading, int64_t t
 
 /* The lists of nodes and weights, checked for their lengths, in the pool's arena or the file's. */
 MUST_USE enum status ensemble_lists_read(struct reading *reading);
+/* Lays out a TreeEnsemble whose branches all ask x ≤ t, without other lists: several times the memory. False: it is not
+ * as simple as that, or something is wrong, which whoever reads it by lists says. */
+bool ensemble_apart_place(struct reading *reading, const struct apart *apart);
 MUST_USE enum status ensemble_numbers_read(struct reading *reading, const char *name, const char *tensor_name,
                                            struct number_list *out);
 /* Exporters write "x is one of a, b, c" as a chain of BRANCH_EQ nodes that share the child for yes: makes one MEMBER

@@ -108,16 +108,18 @@ static void ranks_gather(struct features *features)
 {
     const struct ensemble *ensemble = features->ensemble;
     for (size_t n = 0; n < ensemble->node_count; n++)
-        features->list[ensemble->nodes[n].feature].rank_count += ensemble->nodes[n].left != 0;
+        if (ensemble->nodes[n].left)
+            features->list[ensemble->nodes[n].feature].rank_count++;
     for (size_t f = 0; f < ensemble->input_count; f++) {
         struct feature *feature = &features->list[f];
         feature->ranks = features_take(features, feature->rank_count, sizeof *feature->ranks);
         feature->rank_count = 0;
     }
     for (size_t n = 0; n < ensemble->node_count; n++) {
-        struct feature *feature = &features->list[ensemble->nodes[n].feature];
-        if (ensemble->nodes[n].left)
-            feature->ranks[feature->rank_count++] = ensemble->nodes[n].threshold;
+        const struct tree_node *node = &ensemble->nodes[n];
+        struct feature *feature = node->left ? &features->list[node->feature] : NULL;
+        if (feature)
+            feature->ranks[feature->rank_count++] = node->threshold;
     }
     for (size_t f = 0; f < ensemble->input_count; f++) {
         struct feature *feature = &features->list[f];

@@ -50,8 +50,8 @@ static enum status shares_check(const struct trees *trees, struct error *err)
 static bool values_are_floats(const struct trees *trees)
 {
     for (size_t n = 0; n < trees->ensemble->node_count; n++) {
-        double value = trees->ensemble->nodes[n].value[trees->class];
-        if ((double)(float)value != value)
+        const struct tree_node *node = &trees->ensemble->nodes[n];
+        if (!node->left && (double)(float)node->value[trees->class] != node->value[trees->class])
             return false;
     }
     return true;
@@ -78,7 +78,7 @@ static void nodes_pack(struct trees *trees)
         return;
     trees->values = mem_zeroed(ensemble->node_count, sizeof *trees->values);
     for (size_t n = 0; n < ensemble->node_count; n++)
-        trees->values[n] = ensemble->nodes[n].value[trees->class];
+        trees->values[n] = ensemble->nodes[n].left ? 0 : ensemble->nodes[n].value[trees->class];
 }
 
 /* Of an ensemble alone; `given`: its features are computed elsewhere. */
@@ -115,21 +115,6 @@ enum status trees_compile_member(const struct expr_pool *pool, const struct ense
     return trees_make(pool, ensemble, class, true, 0, out, err);
 }
 
-/* places[node] of every leaf: its place among the leaves in the order of the file: by source, since a tree's nodes
- * stand together there. */
-static void trees_leaf_places(const struct trees *trees, uint32_t *places)
-{
-    const struct ensemble *ensemble = trees->ensemble;
-    uint32_t *by_source = mem_zeroed(ensemble->node_count, sizeof *by_source);
-    uint32_t place = 0;
-    for (uint32_t n = 0; n < ensemble->node_count; n++)
-        by_source[ensemble->nodes[n].source] = n;
-    for (size_t s = 0; s < ensemble->node_count; s++)
-        if (!ensemble->nodes[by_source[s]].left)
-            places[by_source[s]] = place++;
-    free(by_source);
-}
-
 size_t trees_tree_count(const struct trees *trees)
 {
     return trees->ensemble->tree_count;
@@ -149,16 +134,8 @@ size_t trees_leaf_count(const struct trees *trees)
 enum status trees_set_covers(struct trees *trees, const double *covers, struct error *err)
 {
     const struct ensemble *ensemble = trees->ensemble;
-    uint32_t *places = mem_zeroed(ensemble->node_count, sizeof *places);
-    double *rows = mem_zeroed(ensemble->node_count, sizeof *rows);
     struct treeshap *shap = NULL;
-    trees_leaf_places(trees, places);
-    for (size_t n = 0; n < ensemble->node_count; n++)
-        if (!ensemble->nodes[n].left)
-            rows[n] = covers[places[n]];
-    free(places);
-    enum status status = treeshap_make(trees, rows, &shap, err);
-    free(rows);
+    enum status status = treeshap_make(trees, covers, &shap, err);
     if (status != STATUS_OK)
         return status;
     treeshap_free(trees->shap);

@@ -23,13 +23,16 @@ struct builder {
     const struct trees *trees;
     const struct tree_node *nodes; /* the tree's */
     const struct packed_node *packed;
-    const double *sums;          /* rows that came to each node of the tree */
-    const uint32_t *places;      /* in shap->columns, by column */
-    double *means;               /* the value that each node of the tree has for a row of which nothing is known */
-    uint32_t *branches;          /* a branch's place among the tree's; of a leaf: one past the last */
-    struct treeshap_tree *tree;  /* being made */
-    double *passed;              /* of each repeated node of the tree: r of the edge above */
-    uint32_t passed_count, most; /* repeated nodes; different features on a path */
+    uint32_t *by_source;        /* the tree's nodes in the file's order */
+    double *sums;               /* rows that came to each node of the tree */
+    const uint32_t *places;     /* in shap->columns, by column */
+    double *means;              /* the value that each node of the tree has for a row of which nothing is known */
+    uint32_t *branches;         /* a branch's place among the tree's; of a leaf: one past the last */
+    struct treeshap_tree *tree; /* being made */
+    double *passed;             /* r of the edges above the tree's repeated nodes: of each, or each different one */
+    uint32_t *slots;            /* an open hash of places in `passed`; 0: free */
+    size_t slot_mask;
+    uint32_t passed_count, most; /* in `passed`; different features on a path */
     uint32_t begun, ended;       /* nodes of the tree */
     struct {
         uint32_t feature, node;
@@ -75,22 +78,27 @@ static void points_find(struct treeshap_points *points, size_t count)
     }
 }
 
-/* Rows of every node from those of the leaves: children come after their parents. */
-static enum status covers_sum(const struct ensemble *ensemble, double *sums, struct error *err)
+/* Rows of every node of the tree from those of its leaves, in the file's order: children come after their parents, and
+ * a tree's nodes stand together in the file. */
+static enum status covers_sum(struct builder *builder, size_t t, const double *covers, struct error *err)
 {
-    for (size_t t = 0; t < ensemble->tree_count; t++) {
-        for (size_t n = ensemble->starts[t + 1]; n-- > ensemble->starts[t];) {
-            const struct tree_node *node = &ensemble->nodes[n];
-            const double *left = &sums[ensemble->starts[t] + node->left];
-            if (node->left)
-                sums[n] = left[0] + left[1];
-            if (!(sums[n] >= 0) || isinf(sums[n]))
-                return error_set(err, STATUS_INVALID, "attrition.reference: a cover of tree %zu is not a number ≥ 0",
-                                 t);
-        }
-        if (sums[ensemble->starts[t]] <= 0)
-            return error_set(err, STATUS_INVALID, "attrition.reference: no training row came to tree %zu", t);
+    const struct ensemble *ensemble = builder->trees->ensemble;
+    uint32_t start = ensemble->starts[t], count = ensemble->starts[t + 1] - start;
+    const struct tree_node *nodes = ensemble->nodes + start;
+    double *sums = builder->sums;
+    for (uint32_t n = 0; n < count; n++)
+        builder->by_source[nodes[n].source - start] = n;
+    for (uint32_t s = 0; s < count; s++)
+        if (!nodes[builder->by_source[s]].left)
+            sums[builder->by_source[s]] = *covers++;
+    for (uint32_t n = count; n-- > 0;) {
+        if (nodes[n].left)
+            sums[n] = sums[nodes[n].left] + sums[nodes[n].left + 1];
+        if (!(sums[n] >= 0) || isinf(sums[n]))
+            return error_set(err, STATUS_INVALID, "attrition.reference: a cover of tree %zu is not a number ≥ 0", t);
     }
+    if (sums[0] <= 0)
+        return error_set(err, STATUS_INVALID, "attrition.reference: no training row came to tree %zu", t);
     return STATUS_OK;
 }
 
@@ -145,8 +153,8 @@ static struct treeshap_node node_plain(const struct builder *builder, uint32_t n
                                   .known = others_share(builder, player_of(builder, from->feature), depth) *
                                            (first_is_left ? step : -step),
                                   .threshold = builder->packed[n].threshold,
-                                  .slot = builder->packed[n].packed >> PACKED_SLOT_SHIFT,
-                                  .column = builder->places[column],
+                                  .slot = (uint16_t)(builder->packed[n].packed >> PACKED_SLOT_SHIFT),
+                                  .column = (uint16_t)builder->places[column],
                                   .above = above ? (uint16_t)treeshap_edge(above, builder->path[above].side) : 0,
                                   .depth = (uint16_t)depth};
 }
@@ -181,12 +189,31 @@ static void sides_make(struct builder *builder, uint32_t n, uint32_t different, 
     node->repeated = builder->path[edge].repeated;
 }
 
-static void repeat_add(struct builder *builder, uint32_t node, uint32_t above, double passed)
+/* Of an r: where its place in the tree's list is, or belongs. */
+static uint32_t *passed_slot(const struct builder *builder, double passed)
 {
-    if (builder->shap->all_small)
-        builder->shap->repeats[builder->tree->repeat + builder->passed_count] =
+    uint64_t bits;
+    memcpy(&bits, &passed, sizeof bits);
+    size_t at = bits * 0x9E3779B97F4A7C15u >> 32 & builder->slot_mask;
+    while (builder->slots[at] && builder->passed[builder->slots[at]] != passed)
+        at = (at + 1) & builder->slot_mask;
+    return &builder->slots[at];
+}
+
+/* Its place in the tree's list. One row alone goes by node; else equal ones are one: deep down, where few rows come,
+ * most are. */
+static uint32_t repeat_add(struct builder *builder, uint32_t node, uint32_t above, double passed)
+{
+    struct treeshap *shap = builder->shap;
+    uint32_t *slot = passed_slot(builder, passed);
+    if (*slot > 0 && !shap->all_small)
+        return *slot;
+    if (shap->all_small)
+        shap->repeats[builder->tree->repeat + builder->passed_count] =
             (struct treeshap_repeat){node, builder->path[above].node, -(builder->path[above].side == 0)};
-    builder->passed[builder->passed_count++] = passed;
+    *slot = builder->passed_count;
+    builder->passed[builder->passed_count] = passed;
+    return builder->passed_count++;
 }
 
 /* The branch n once more, as one row alone reads it. */
@@ -222,10 +249,8 @@ static void node_make(struct builder *builder, uint32_t n, uint32_t depth, uint3
     bool first_is_left = builder->nodes[from->left].left || !builder->nodes[from->left + 1].left;
     *node = node_plain(builder, n, depth, above, first_is_left);
     node->second = depth > 0 && node[-1].depth + 1u != depth;
-    if (above) {
-        node->again = builder->passed_count;
-        repeat_add(builder, builder->branches[n], above, passed);
-    }
+    if (above)
+        node->again = repeat_add(builder, builder->branches[n], above, passed);
     builder->path[above].again = builder->path[above].repeated = true;
     different += above == 0;
     builder->most = builder->most > different ? builder->most : different;
@@ -309,8 +334,18 @@ static void singles_begin(struct treeshap *shap, struct treeshap_tree *tree)
     shap->repeats = mem_resize(shap->repeats, shap->repeat_count + tree->count + 1, sizeof *shap->repeats);
 }
 
+/* At most half of them are taken. */
+static void slots_clear(struct builder *builder)
+{
+    builder->slot_mask = 1;
+    while (builder->slot_mask < 2 * (size_t)builder->tree->count)
+        builder->slot_mask = 2 * builder->slot_mask + 1;
+    builder->slots = mem_resize(builder->slots, builder->slot_mask + 1, sizeof *builder->slots);
+    memset(builder->slots, 0, (builder->slot_mask + 1) * sizeof *builder->slots);
+}
+
 /* Room for the tree's nodes. */
-static void tree_begin(struct builder *builder, size_t t, const double *sums)
+static void tree_begin(struct builder *builder, size_t t)
 {
     const struct ensemble *ensemble = builder->trees->ensemble;
     struct treeshap *shap = builder->shap;
@@ -318,10 +353,10 @@ static void tree_begin(struct builder *builder, size_t t, const double *sums)
     builder->tree = &shap->trees[t];
     builder->nodes = ensemble->nodes + start;
     builder->packed = builder->trees->nodes + start;
-    builder->sums = sums + start;
     builder->passed_count = 1;
     builder->most = builder->begun = builder->ended = 0;
     branches_place(builder, ensemble->starts[t + 1] - start);
+    slots_clear(builder);
     builder->tree->first = (uint32_t)shap->node_count;
     shap->node_count += builder->tree->count;
     shap->nodes = mem_resize(shap->nodes, shap->node_count + 1, sizeof *shap->nodes);
@@ -330,13 +365,13 @@ static void tree_begin(struct builder *builder, size_t t, const double *sums)
 }
 
 /* STATUS_LIMIT: too deep, or all are too large. */
-static enum status tree_make(struct builder *builder, size_t t, const double *sums)
+static enum status tree_make(struct builder *builder, size_t t)
 {
     const struct ensemble *ensemble = builder->trees->ensemble;
     struct treeshap *shap = builder->shap;
     if (ensemble->depths[t] > TREESHAP_MAX_DEPTH || shap->node_count > TREESHAP_MAX_NODES)
         return STATUS_LIMIT;
-    tree_begin(builder, t, sums);
+    tree_begin(builder, t);
     struct treeshap_tree *tree = builder->tree;
     means_fill(builder, ensemble->starts[t + 1] - ensemble->starts[t]);
     if (builder->nodes[0].left)
@@ -353,15 +388,19 @@ static enum status tree_make(struct builder *builder, size_t t, const double *su
     return STATUS_OK;
 }
 
-static enum status trees_make(struct builder *builder, const double *sums, struct error *err)
+static enum status trees_make(struct builder *builder, const double *covers, struct error *err)
 {
     const struct ensemble *ensemble = builder->trees->ensemble;
-    for (size_t t = 0; t < ensemble->tree_count; t++)
-        if (tree_make(builder, t, sums) != STATUS_OK)
+    for (size_t t = 0; t < ensemble->tree_count; t++) {
+        size_t leaf = (ensemble->starts[t] + t) / 2; /* every branch has two children */
+        if (covers_sum(builder, t, covers + leaf, err) != STATUS_OK)
+            return err->status;
+        if (tree_make(builder, t) != STATUS_OK)
             return error_set(
                 err, STATUS_LIMIT,
                 "attrition.reference: tree %zu is too deep for reasons (%d features, %d levels), or all are too large",
                 t, TREESHAP_MAX_PATH, TREESHAP_MAX_DEPTH);
+    }
     return STATUS_OK;
 }
 
@@ -393,7 +432,7 @@ static enum status features_check(const struct trees *trees, struct error *err)
     return STATUS_OK;
 }
 
-enum status treeshap_make(const struct trees *trees, double *covers, struct treeshap **out, struct error *err)
+enum status treeshap_make(const struct trees *trees, const double *covers, struct treeshap **out, struct error *err)
 {
     const struct ensemble *ensemble = trees->ensemble;
     if (trees->column_count > TREESHAP_MAX_COLUMNS)
@@ -414,14 +453,17 @@ enum status treeshap_make(const struct trees *trees, double *covers, struct tree
     *builder = (struct builder){.shap = shap, .trees = trees, .places = places};
     builder->passed = mem_zeroed(ensemble->node_count + 1, sizeof *builder->passed);
     builder->passed[0] = 1; /* for t itself */
+    builder->by_source = mem_zeroed(ensemble->node_count, sizeof *builder->by_source);
+    builder->sums = mem_zeroed(ensemble->node_count, sizeof *builder->sums);
     builder->means = mem_zeroed(ensemble->node_count, sizeof *builder->means);
     builder->branches = mem_zeroed(ensemble->node_count, sizeof *builder->branches);
     enum status status = features_check(trees, err);
     if (status == STATUS_OK)
-        status = covers_sum(ensemble, covers, err);
-    if (status == STATUS_OK)
         status = trees_make(builder, covers, err);
     free(builder->passed);
+    free(builder->slots);
+    free(builder->by_source);
+    free(builder->sums);
     free(builder->means);
     free(builder->branches);
     free(builder);

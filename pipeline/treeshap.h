@@ -9,9 +9,10 @@ enum { TREESHAP_MAX_NODES = 1 << 21 };                        /* branches, over 
 struct trees;
 struct treeshap;
 
-/* `covers`: training rows that came to each leaf, by its place in the ensemble's nodes; those of branches are filled
- * in. Borrows nothing. STATUS_INVALID, STATUS_LIMIT. Free with treeshap_free. */
-MUST_USE enum status treeshap_make(const struct trees *trees, double *covers, struct treeshap **out, struct error *err);
+/* `covers`: training rows that came to each leaf, in the order of the file. Borrows nothing. STATUS_INVALID,
+ * STATUS_LIMIT. Free with treeshap_free. */
+MUST_USE enum status treeshap_make(const struct trees *trees, const double *covers, struct treeshap **out,
+                                   struct error *err);
 void treeshap_free(struct treeshap *shap);
 
 /* The mean raw score of the training rows, without the ensemble's base value. */

@@ -27,9 +27,9 @@ struct treeshap_node {
     double pull[2];    /* e of a row that goes left, right: 1 − share if to the first child, else −share */
     double leaf, rest; /* of leaves: the first, less the second; the second. 0: a branch */
     float threshold;   /* x ≤ threshold goes left */
-    uint32_t slot;     /* of x */
-    uint32_t column;   /* of the feature: place in shap->columns; one past the last: of none */
-    uint32_t again;    /* place in the tree's list of treeshap_again; 0: not repeated */
+    uint16_t slot;     /* of x */
+    uint16_t column;   /* of the feature: place in shap->columns; one past the last: of none */
+    uint32_t again;    /* place in the tree's list of treeshap_again, nodes may share it; 0: not repeated */
     uint16_t above;    /* place (treeshap_edge) of the next edge above with the same feature; 0: none */
     uint16_t depth;    /* of the edge above; 0: the root */
     uint16_t ends;     /* nodes above that end with this one */

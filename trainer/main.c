@@ -29,6 +29,7 @@ static const struct subcommand subcommands[] = {
 
 int main(int argc, char **argv)
 {
-    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES); /* large blocks go back to the system when they are freed */
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES); /* large blocks go back to the system when they are freed, */
+    (void)mallopt(M_MXFAST, 0);                    /* small ones once all above them are */
     return options_main(PROGRAM_TRAINER, subcommands, argc, argv);
 }

@@ -128,7 +128,7 @@ static enum status train_run_fit(const struct training *training, struct train_r
     measure_columns(training, run);
     if (export_model(&run->model, training->table, rows, count, &run->evaluation, &run->file, err) != STATUS_OK)
         return err->status;
-    forest_free(&run->model.forest); /* the file has it, and the reasons' tables need the room */
+    forest_free(&run->model.forest); /* the file has it, and loading it back needs the room */
     return evaluation_explain(buffer_span(&run->file), training->table, &run->split, training->settings->threads,
                               &run->evaluation, err);
 }

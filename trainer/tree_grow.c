@@ -49,9 +49,9 @@ struct tree_grower {
     uint64_t *counts; /* per rank; all 0 between columns */
     uint32_t *rows;   /* rows per rank, kept only where min_samples_leaf asks for it */
     uint64_t *touched, summary[WORDS / 64];
-    uint32_t *features; /* a permutation */
-    double weight[2];   /* of a row of each class */
-    struct forest_node *nodes;
+    uint32_t *features;        /* a permutation */
+    double weight[2];          /* of a row of each class */
+    struct forest_node *nodes; /* of the tree that grows */
     size_t node_count, node_capacity;
     struct task *tasks;
     size_t task_count, task_capacity;
@@ -84,6 +84,7 @@ void tree_grower_free(struct tree_grower *grower)
     free(grower->rows);
     free(grower->touched);
     free(grower->features);
+    free(grower->nodes);
     free(grower->tasks);
     free(grower);
 }
@@ -344,13 +345,12 @@ void tree_grow(struct tree_grower *grower, size_t number, struct forest_tree *ou
         grower->features[f] = (uint32_t)f;
     grower_draw_rows(grower);
     weigh_classes(grower);
-    grower->nodes = NULL;
-    grower->node_count = grower->node_capacity = grower->task_count = 0;
+    grower->node_count = grower->task_count = 0;
     push_task(grower, (struct task){0, grower->sample_count, 0, no_parent});
     while (grower->task_count && grower->node_count <= FOREST_MOST_NODES) {
         struct task task = grower->tasks[--grower->task_count];
         make_node(grower, &task);
     }
-    *out = (struct forest_tree){grower->nodes, grower->node_count};
-    grower->nodes = NULL;
+    *out = (struct forest_tree){mem_resize(NULL, grower->node_count, sizeof *grower->nodes), grower->node_count};
+    memcpy(out->nodes, grower->nodes, grower->node_count * sizeof *grower->nodes);
 }

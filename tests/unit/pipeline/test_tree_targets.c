@@ -57,6 +57,28 @@ static double by_hand(double age, double pay)
     return first + (age <= 2 || pay == 7 || isnan(pay) ? 2 : -0.75);
 }
 
+/* As the trainer writes them, but in another order. Tree 0: pay ≤ 5? (age ≤ 2? leaf 1 : leaf 2) : leaf 0. Tree 1: age ≤
+ * 3? leaf 3 : (pay ≤ 6, or missing? leaf 3 : leaf 4). */
+static void two_plain_trees(void)
+{
+    lists = (struct lists){.splits = {2, 5, 6, 3},
+                           .weights = {-1, 0.5f, 0.25f, 2, -0.75f},
+                           .features = {0, 1, 1, 0},
+                           .trues = {1, 0, 3, 3},
+                           .true_leaves = {1, 0, 1, 1},
+                           .falses = {2, 0, 4, 2},
+                           .false_leaves = {1, 1, 1, 0},
+                           .missing = {0, 0, 1, 0},
+                           .roots = {1, 3},
+                           .root_count = 2};
+}
+
+static double plain_by_hand(double age, double pay)
+{
+    double first = pay <= 5 ? age <= 2 ? 0.5 : 0.25 : -1;
+    return first + (age <= 3 || pay <= 6 || isnan(pay) ? 2 : -0.75);
+}
+
 static Onnx__NodeProto *trees_node(void)
 {
     graph_init(&g, 15, 5);
@@ -120,7 +142,7 @@ static struct pipeline *loaded(void)
 
 static const double AGES[] = {0, 1, 2, 2.5, 3, 4, NAN}, PAYS[] = {5, 6, 7, 4.999, NAN};
 
-static void expect_shares(const struct pipeline *pipeline, bool reasons)
+static void expect_shares(const struct pipeline *pipeline, double (*hand)(double age, double pay), bool reasons)
 {
     for (size_t a = 0; a < sizeof AGES / sizeof *AGES; a++)
         for (size_t p = 0; p < sizeof PAYS / sizeof *PAYS; p++) {
@@ -129,7 +151,7 @@ static void expect_shares(const struct pipeline *pipeline, bool reasons)
             struct reason list[COLUMNS];
             fixture_row(cells, AGES[a], NULL, PAYS[p], NULL);
             pipeline_score(pipeline, cells, 1, COLUMNS, &score, list);
-            double margin = by_hand(AGES[a], PAYS[p]), sum = score.base;
+            double margin = hand(AGES[a], PAYS[p]), sum = score.base;
             assert_true(fabs(score.probability - 1 / (1 + exp(-margin))) < 2e-7);
             for (uint32_t k = 0; k < score.reason_count; k++)
                 sum += list[k].contribution;
@@ -137,14 +159,13 @@ static void expect_shares(const struct pipeline *pipeline, bool reasons)
         }
 }
 
-static void test_sets_of_numbers_with_reasons(void **state)
+/* The sigmoid of the lists' trees, with covers. */
+static struct pipeline *explained(void)
 {
-    (void)state;
     static Onnx__StringStringEntryProto entry, *list[] = {&entry};
     onnx__string_string_entry_proto__init(&entry);
     entry.key = (char *)"attrition.reference";
     entry.value = (char *)"{\"kind\":\"tree\",\"covers\":[[10,20,5],[7,8,20]]}";
-    two_trees();
     trees_node();
     graph_node(&g, "Sigmoid", "score", "share");
     classify();
@@ -153,8 +174,43 @@ static void test_sets_of_numbers_with_reasons(void **state)
     struct pipeline *pipeline = loaded();
     assert_non_null(pipeline->trees);
     assert_true(pipeline_has_reasons(pipeline));
-    expect_shares(pipeline, true);
+    return pipeline;
+}
+
+static void test_sets_of_numbers_with_reasons(void **state)
+{
+    (void)state;
+    two_trees();
+    struct pipeline *pipeline = explained();
+    expect_shares(pipeline, by_hand, true);
     pipeline_free(pipeline);
+}
+
+/* Covers name leaves as branches do, from each root on: 10 rows came to leaf 0, 20 to leaf 1. */
+static void test_plain_trees_with_reasons(void **state)
+{
+    (void)state;
+    struct score score;
+    struct cell cells[COLUMNS];
+    two_plain_trees();
+    struct pipeline *pipeline = explained();
+    expect_shares(pipeline, plain_by_hand, true);
+    fixture_row(cells, 1, NULL, 1, NULL);
+    pipeline_score(pipeline, cells, 1, 0, &score, NULL);
+    assert_true(fabs(score.base - (-1 * 10 + 0.5 * 20 + 0.25 * 5) / 35 - (2 * 7 + 2 * 8 - 0.75 * 20) / 35) < 1e-12);
+    pipeline_free(pipeline);
+}
+
+/* Such trees are read by lists, where its weight counts for nothing. */
+static void test_a_leaf_that_no_branch_names(void **state)
+{
+    (void)state;
+    two_plain_trees();
+    lists.falses[2] = 3;
+    trees_node();
+    graph_node(&g, "Sigmoid", "score", "share");
+    classify();
+    pipeline_free(loaded());
 }
 
 /* What a sigmoid of twice the half is: no ensemble's own any more. */
@@ -173,7 +229,7 @@ static void test_scores_among_steps(void **state)
     classify();
     struct pipeline *pipeline = loaded();
     assert_non_null(pipeline->steps);
-    expect_shares(pipeline, false);
+    expect_shares(pipeline, by_hand, false);
     pipeline_free(pipeline);
 }
 
@@ -278,13 +334,52 @@ static void test_lists_that_are_no_forest(void **state)
     refused(STATUS_UNSUPPORTED, "aggregate_function");
 }
 
+/* The same, of trees that need no other lists: what is wrong is said in the same words. */
+static void test_plain_lists_that_are_no_forest(void **state)
+{
+    (void)state;
+    two_plain_trees();
+    lists.false_leaves[0] = 0, lists.falses[0] = 2; /* of the other tree */
+    ensemble_refused(STATUS_INVALID, "two parents");
+    two_plain_trees();
+    lists.trues[1] = 1;
+    ensemble_refused(STATUS_INVALID, "two parents");
+    two_plain_trees();
+    lists.roots[1] = 1;
+    ensemble_refused(STATUS_INVALID, "two parents");
+    two_plain_trees();
+    lists.falses[0] = 5;
+    ensemble_refused(STATUS_INVALID, "a leaf that is not there");
+    two_plain_trees();
+    lists.trues[1] = 4;
+    ensemble_refused(STATUS_INVALID, "a node that is not there");
+    two_plain_trees();
+    lists.trues[1] = -1;
+    ensemble_refused(STATUS_INVALID, "a node that is not there");
+    two_plain_trees();
+    lists.root_count = 1;
+    ensemble_refused(STATUS_INVALID, "no root reaches");
+    two_plain_trees();
+    lists.splits[2] = NAN;
+    ensemble_refused(STATUS_INVALID, "node 2 in tree 1 is not a number");
+    two_plain_trees();
+    lists.features[0] = 2;
+    ensemble_refused(STATUS_INVALID, "node 0 of tree 0 reads feature 2 of 2");
+    two_plain_trees();
+    lists.targets[4] = 1;
+    ensemble_refused(STATUS_INVALID, "a target that is not there");
+    two_plain_trees();
+    lists.weights[1] = INFINITY;
+    ensemble_refused(STATUS_INVALID, "not finite");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sets_of_numbers_with_reasons),
-        cmocka_unit_test(test_scores_among_steps),
-        cmocka_unit_test(test_a_regressor_as_a_share),
-        cmocka_unit_test(test_lists_that_are_no_forest),
+        cmocka_unit_test(test_sets_of_numbers_with_reasons),   cmocka_unit_test(test_plain_trees_with_reasons),
+        cmocka_unit_test(test_a_leaf_that_no_branch_names),    cmocka_unit_test(test_scores_among_steps),
+        cmocka_unit_test(test_a_regressor_as_a_share),         cmocka_unit_test(test_lists_that_are_no_forest),
+        cmocka_unit_test(test_plain_lists_that_are_no_forest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
