@@ -1,17 +1,17 @@
 // Groups: expected events with their interval, what drives them, and what came true. Small ones are withheld by the service.
 import { getGroups, getGroupsCsv } from "./api.js";
 import { bars } from "./charts.js";
-import { element } from "./dom.js";
+import { element, labelled } from "./dom.js";
 import { csvButton, empty, panel, table } from "./widgets.js";
 import { capital, moment, number, percent } from "./words.js";
 
-function choose(context, by) {
-  const options = (chosen, none) => [none ? element("option", { value: "" }, none) : null, ...context.words.groupings.map((column) => element("option", { value: column.name, selected: column.name === chosen }, column.label))].filter(Boolean);
-  const first = element("select", { id: "by" }, ...options(by[0]));
-  const second = element("select", { id: "and-by" }, ...options(by[1], "nothing more"));
-  const go = () => { location.hash = `#/teams?${new URLSearchParams({ by: [first.value, second.value].filter((name, i, all) => name && all.indexOf(name) === i).join(",") })}`; };
-  for (const box of [first, second]) box.addEventListener("change", go);
-  return element("div", { class: "row tools" }, element("div", { class: "field" }, element("label", { for: "by" }, "By"), first), element("div", { class: "field" }, element("label", { for: "and-by" }, "and by"), second));
+function choose(words) {
+  const options = words.groupings.map((column) => [column.name, column.label]);
+  const box = (id, rows) => element("select", { id }, ...rows.map(([value, text]) => element("option", { value }, text)));
+  const boxes = [box("by", options), box("and-by", [["", "nothing more"], ...options])];
+  const go = () => { location.hash = `#/teams?${new URLSearchParams({ by: [...new Set(boxes.map(({ value }) => value).filter(Boolean))].join(",") })}`; };
+  for (const each of boxes) each.addEventListener("change", go);
+  return boxes;
 }
 
 function listed({ words, signal }, by, answer) {
@@ -31,9 +31,19 @@ function listed({ words, signal }, by, answer) {
 }
 
 export function showTeams(context) {
-  const { words, query } = context;
+  const { words } = context;
   context.root.append(element("h1", {}, capital(words.groups)));
-  if (!words.groupings.length) { context.root.append(empty("The schema marks no attribute as a group or unit.")); return; }
-  const by = (query.get("by") || words.firstGrouping.name).split(",");
-  context.root.append(choose(context, by), panel(context, null, (options) => getGroups({ by: by.join(",") }, options), (answer) => listed(context, by, answer), { className: "stack" }));
+  if (!words.groupings.length) { context.root.append(empty("The schema marks no attribute as a group or unit.")); return null; }
+  const [first, second] = choose(words);
+  let list = null;
+  const show = (now) => { // the boxes stay, with the focus
+    const by = (now.query.get("by") || words.firstGrouping.name).split(",");
+    [first.value, second.value] = [by[0], by[1] ?? ""];
+    list?.remove();
+    list = panel(now, null, (options) => getGroups({ by: by.join(",") }, options), (answer) => listed(now, by, answer), { className: "stack" });
+    now.root.append(list);
+  };
+  context.root.append(element("div", { class: "row tools" }, labelled("By", first), labelled("and by", second)));
+  show(context);
+  return show;
 }
