@@ -9,11 +9,11 @@ import { capital, day, modelName, month, moment, number, percent } from "./words
 const SHOWN_COLUMNS = 8;
 const range = (low, high, digits = 0) => (low === null || low === undefined ? "" : `${percent(low, digits)} to ${percent(high, digits)}`);
 const withRange = (value, low, high) => element("span", {}, percent(value, 0), low === null || low === undefined ? null : element("small", {}, range(low, high)));
-const computed = ({ computed_at: at }) => element("p", { class: "hint" }, `Computed ${moment(at)}.`);
+const computed = ({ computed_at: at, is_current: isCurrent }) => element("p", { class: "hint" }, `Computed ${moment(at)}${isCurrent ? "" : "; newer figures are not there yet"}.`);
 
 function performanceOf({ words }, answer) {
   const { figures, horizon_days: horizon, minimum_group: least } = answer;
-  if (!figures.length) return empty(`Nothing was scored of late, or fewer than ${least} ${words.many} a month.`);
+  if (!figures.length) return [empty(`Nothing was scored of late, or fewer than ${least} ${words.many} a month.`), computed(answer)];
   const few = figures.some((row) => !row.expected.is_enough);
   return [table("Expected and realised performance by month of scoring", ["Scored in", "Model", capital(words.many), `${capital(words.events)}: expected`, "realised", "Precision: expected", "realised", "Recall: expected", "realised", "AUC: expected", "realised"],
     figures.map(({ cohort, model, employees, expected, realised }) => [`${month(cohort)}${expected.is_enough ? "" : " *"}`, model.version ?? model.name, number(employees), number(expected.exits), realised ? number(realised.exits) : "–",

@@ -364,9 +364,21 @@ def versions(lab, scorer, visit):
 
 
 def quality(lab, visit):
+    answers, fresh = [], []
+
+    def answer(route):
+        answers.append(route.fetch())
+        route.fulfill(response=answers[-1], json={**answers[-1].json(), "is_current": bool(fresh)})
+
+    visit.page.route("**/model/quality?part=calibration", answer)
     visit.open("#/model")
     visit.page.reload()
     visit.settled()
+    lab.equal("figures of before: said of the part that is", visit.text().count("newer figures are not there yet"), 1)
+    fresh.append(True)
+    visit.page.wait_for_function("() => !document.querySelector('main').innerText.includes('newer figures are not there yet')")
+    lab.equal("and asked for again by itself", len(answers), 2)
+    visit.page.unroute("**/model/quality?part=calibration")
     text = visit.text()
     lab.equal("quality: what is not known yet is said", [part for part in ("Expected and realised", "no month is so old yet", "No outcomes yet", "No training reference", "No ratio is below four fifths") if part not in text], [])
 
