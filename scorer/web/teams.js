@@ -1,6 +1,6 @@
 // Groups: expected events with their interval, what drives them, and what came true. Small ones are withheld by the service.
 import { getGroups, getGroupsCsv } from "./api.js";
-import { bars } from "./charts.js";
+import { bars, byExpected } from "./charts.js";
 import { element, labelled } from "./dom.js";
 import { csvButton, empty, panel, table } from "./widgets.js";
 import { capital, moment, number, percent } from "./words.js";
@@ -21,11 +21,11 @@ function listed({ words, signal }, by, answer) {
   const name = (group) => by.map((field) => words.member(field, group.members[field])).join(", ");
   return [note,
     element("section", { class: "card" }, element("h2", {}, `Expected ${words.events} in ${horizon} days`),
-      bars(`Expected ${words.events}`, [...groups].sort((a, b) => b.expected_exits - a.expected_exits).map((group) => ({ name: name(group), value: group.expected_exits, low: group.expected_low, high: group.expected_high, text: `${number(group.expected_exits)}`, note: `${number(group.expected_low)} to ${number(group.expected_high)}` }))),
+      bars(`Expected ${words.events}`, byExpected(groups).map((group) => ({ name: name(group), value: group.expected_exits, low: group.expected_low, high: group.expected_high, text: `${number(group.expected_exits)}`, note: `${number(group.expected_low)} to ${number(group.expected_high)}` }))),
       element("p", { class: "hint" }, "The line is the interval of 95 %.")),
     element("section", { class: "card" }, element("h2", {}, "Expected and realised"),
-      table("Groups", [by.map((field) => words.label(field)).join(", "), capital(words.many), "Expected", "Share", `Realised, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), percent(group.expected_exits / group.employees, 0), number(group.realised_exits),
-        percent(group.flagged_share, 0), group.drivers.map((driver) => words.label(driver.feature)).join(", ") || "–"])),
+      table("Groups", [by.map((field) => words.label(field)).join(", "), capital(words.many), "Expected", "Expected share", `Realised, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), percent(group.expected_exits / group.employees, 0), number(group.realised_exits),
+        percent(group.flagged_share, 0), group.drivers.map((driver) => words.label(driver.feature)).join(", ") || "–"]), { className: "stacked" }),
       element("p", { class: "hint" }, `The largest expected share comes first. Computed ${moment(at)}, once a day${isCurrent ? "" : "; today's figures are not there yet"}; nobody is named here.`),
       element("p", {}, ...csvButton(words.groups, async () => [(await getGroupsCsv({ by: by.join(",") }, { signal })).text])))];
 }

@@ -306,7 +306,7 @@ def computed_meanwhile(lab, visit):
     visit.settled()
     visit.page.route("**/groups?**", answer)
     visit.page.click("#go-teams")
-    visit.wait_text("main", "these figures are being computed. Asked again in 1 s.")
+    visit.wait_text("main", "These figures are being computed. Asked again in 1 s.")
     visit.wait_text("main", "today's figures are not there yet")
     visit.page.evaluate("document.querySelector('main table').id = 'kept'")
     lab.wait("asked again by itself", lambda: visit.page.wait_for_timeout(500) or len(answers) >= 3, 30)
@@ -495,7 +495,7 @@ def other_domain(lab, scorer, browser):
     visit = Visit(browser, scorer, token="token-of-all", purpose="a test", at="#/nowhere")
     visit.page.route("**/schema", lambda route: route.fulfill(json=LOAN))
     visit.page.route("**/predict?**", lambda route: route.fulfill(json={"event_id": "1", "prediction": "lost", "probability": 0.28000000000000003 + 0.2, "threshold": 0.4, "margin": 0.48, "base": 0.3, "reasons":
-                     [{"feature": "Amount", "contribution": 0.18}], "counterfactual": None, "model": LOAN["model"], "latency_us": 250000}))
+                     [{"feature": "Amount", "contribution": 0.18}], "counterfactual": {"feature": "Amount", "value": 900, "probability": 0.39998}, "model": LOAN["model"], "latency_us": 250000}))
     row = {"employee_id": "L1", "risk": 0.48, "decision": "lost", "flagged": True, "threshold": 0.4, "reasons": [{"feature": "Amount", "value": 1000, "contribution": 0.18}], "attributes": {"Amount": 1000},
            "occurred_at": "2026-01-01T00:00:00Z", "scored_at": "2026-01-01T00:00:00Z", "model": {"name": "loans", "version": "1"}, "history": [], "history_total": 0, "alerts": [], "exits": [], "reviews": []}
     visit.page.route("**/employees?**", lambda route: route.fulfill(json={"employees": [row], "total": 1, "next": None}))
@@ -509,6 +509,7 @@ def other_domain(lab, scorer, browser):
         if name == "what-if":
             visit.page.wait_for_selector("#result-body:not([hidden])")
             lab.check("a forest's contributions are shares", "+18.0 pp" in visit.text("#reasons") and "log-odds" not in visit.text("#reasons"), visit.text("#reasons"))
+            lab.equal("no risk is at the threshold and not at risk", visit.text("#counterfactual"), "Amount: 900 alone would make it just under 40 %: not at risk.")
             lab.check("numbers as people write them", "48 %" in visit.text("#answer") and "250 ms" in visit.text("#stamp"), visit.text("#answer"))
         texts.append(visit.page.inner_text("body").lower() + visit.page.title().lower())
     lab.equal("not a word of another domain", [word for word in ("employee", "attrition risk", "exit", "team", "department", "has left") if any(word in text for text in texts)], [])
