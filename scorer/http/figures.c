@@ -44,7 +44,7 @@ struct figures {
 
 /* Each says whether the part is current then: the database does not compute what many rows make dear. */
 #define QUALITY(part) \
-    "SELECT " FIGURES_QUALITY_IS_CURRENT " FROM (SELECT attrition.figures_json('" part "') AS json) AS kept"
+    "SELECT " FIGURES_QUALITY_IS_FRESH "::text FROM (SELECT attrition.figures_json('" part "') AS json) AS kept"
 static const struct figures_work part_table[FIGURES_PARTS] = {
     [FIGURES_GROUPS] = {.doing = "computing the groups of the day",
                         .sql = "SELECT attrition.groups_json('{}') ->> 'is_current'"},

@@ -17,8 +17,8 @@ enum figures_part {
     FIGURES_PARTS
 };
 
-/* Whether a part of the model's quality (kept.json) is current: figures_json keeps it for a minute. */
-#define FIGURES_QUALITY_IS_CURRENT "((kept.json ->> 'computed_at')::timestamptz > now() - interval '1 minute')::text"
+/* Whether a part of the model's quality (kept.json) is as of now: figures_json keeps it for a minute. */
+#define FIGURES_QUALITY_IS_FRESH "((kept.json ->> 'computed_at')::timestamptz > now() - interval '1 minute')"
 
 struct figures; /* opaque */
 

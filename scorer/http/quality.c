@@ -29,6 +29,20 @@ static enum figures_part read_part(const struct request *request, struct answer 
     return FIGURES_PARTS;
 }
 
+/* Nothing newer is to be had: not older than a minute, or of today where maintain() alone computes (by figures_json's
+ * own limits; employees_are_few() is false in a transaction that only reads). */
+#define IS_CURRENT \
+    FIGURES_QUALITY_IS_FRESH \
+    " OR ((kept.json ->> 'computed_at')::timestamptz >= date_trunc('day', now(), 'UTC') AND NOT " \
+    "(attrition.predictions_are_few() AND (SELECT count(*) <= 20000 FROM (SELECT FROM attrition.latest_predictions " \
+    "LIMIT 20001) AS l)))"
+
+static const char select_part[] =
+    "SELECT " FIGURES_QUALITY_IS_FRESH "::text, CASE WHEN kept.json IS NOT NULL THEN json_build_object('part', "
+    "kept.json -> 'part', 'computed_at', kept.json -> 'computed_at', 'is_current', " IS_CURRENT ", 'minimum_group', "
+    "kept.json -> 'minimum_group', 'horizon_days', kept.json -> 'horizon_days', 'figures', kept.json -> 'figures') END "
+    "FROM kept";
+
 void quality_answer(const struct service *service, const struct request *request, struct answer *answer)
 {
     struct database_rows *rows = NULL;
@@ -37,7 +51,7 @@ void quality_answer(const struct service *service, const struct request *request
     if (part == FIGURES_PARTS)
         return;
     const char *const values[] = {parts[part]};
-    figures_sql("attrition.figures_json($1)", "SELECT " FIGURES_QUALITY_IS_CURRENT ", kept.json FROM kept", &sql);
+    figures_sql("attrition.figures_json($1)", select_part, &sql);
     if (figures_query(service->figures, part, service->writes, request, "reading the model's quality", sql.data, 1,
                       values, &rows, answer))
         database_answer_json(rows, 1, figures_missing(service->figures, part), answer);

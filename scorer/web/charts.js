@@ -134,6 +134,9 @@ export function calibrationChart(label, bins) {
   });
 }
 
+// Groups as their bars stand: the longest first.
+export const byExpected = (groups) => [...groups].sort((a, b) => b.expected_exits - a.expected_exits);
+
 // Bars with names, largest at full width; `low` and `high` draw the interval. rows: [{name, value, low, high, text, href, note}]
 export function bars(label, rows) {
   const most = Math.max(...rows.map((row) => row.high ?? row.value ?? 0), 1e-9);

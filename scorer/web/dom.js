@@ -21,6 +21,8 @@ export function button(text, act, attributes = {}) {
   return node;
 }
 
+export const labelled = (text, box) => element("div", { class: "field" }, element("label", { for: box.id }, text), box);
+
 // An address within the page: address("person", {id: "7"}), address("people", {query: {q: "ann"}}).
 export function address(page, { id, query } = {}) {
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== "" && value !== null && value !== undefined);

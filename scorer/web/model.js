@@ -3,7 +3,7 @@ import { getModel, getSchema, getStream, moveAlias } from "./api.js";
 import { button, element } from "./dom.js";
 import { qualityPanels } from "./quality.js";
 import { empty, failure, panel, table } from "./widgets.js";
-import { day, modelName, moment, number, percent, signed } from "./words.js";
+import { day, fixed, modelName, moment, number, percent, signed } from "./words.js";
 
 const METRICS = ["roc_auc", "pr_auc", "log_loss", "brier", "accuracy", "precision", "recall", "f1"];
 const FOLLOW_MS = 1000;
@@ -20,11 +20,11 @@ function cardOf(words, { model, card: about, threshold, digest, margin }) {
 
 function metricsCard({ card: about }) {
   const metrics = Object.entries(about?.metrics ?? {}).filter(([, value]) => typeof value === "number");
-  return metrics.length ? table("Metrics of the training", ["Metric", "Value"], metrics.map(([name, value]) => [name.replaceAll("_", " "), number(value, 3)])) : empty("The model's file holds no metrics of its training.");
+  return metrics.length ? table("Metrics of the training", ["Metric", "Value"], metrics.map(([name, value]) => [name.replaceAll("_", " "), fixed(value, 3)])) : empty("The model's file holds no metrics of its training.");
 }
 
 export function historyCard(models) {
-  return models.length ? table("What happened to the model", ["When", "What", "Model", "Note"], models.map((event) => [moment(event.time), event.outcome, modelName(event), event.text ?? ""])) : empty("Nothing since this process began.");
+  return models.length ? table("What happened to the model", ["When", "What", "Model", "Note"], models.map((event) => [moment(event.time), event.outcome, modelName(event), event.text ?? "–"]), { className: "stacked" }) : empty("Nothing since this process began.");
 }
 
 export function challengerTable(challengers) {
@@ -38,8 +38,8 @@ const metricsOf = (model, version) => model.versions.find((each) => each.version
 function beside(model, next) {
   const [now, then] = [metricsOf(model, model.version), metricsOf(model, next)];
   const names = METRICS.filter((name) => typeof then[name] === "number");
-  return names.length ? table("Metrics of the training, side by side", ["Metric", `Version ${next}`, `Version ${model.version}`, "Difference"], names.map((name) => [name.replaceAll("_", " "), number(then[name], 3),
-    typeof now[name] === "number" ? number(now[name], 3) : "–", typeof now[name] === "number" ? signed(then[name] - now[name], 3) : "–"])) : element("p", { class: "hint" }, "Its run holds no metrics to compare.");
+  return names.length ? table("Metrics of the training, side by side", ["Metric", `Version ${next}`, `Version ${model.version}`, "Difference"], names.map((name) => [name.replaceAll("_", " "), fixed(then[name], 3),
+    fixed(now[name], 3), typeof now[name] === "number" ? signed(then[name] - now[name], 3) : "–"])) : element("p", { class: "hint" }, "Its run holds no metrics to compare.");
 }
 
 // Until this process uses the version, as /stream says.
@@ -85,7 +85,7 @@ function ask(context, place, model, next, isRollback, done) {
 function versionTable(context, place, model, done) {
   const act = (row) => (row.version === model.version ? element("b", {}, "in use") : row.gone ? "file is gone" : model.version === null ? "–"
     : button("Promote …", () => ask(context, place, model, row.version, false, done), { "aria-label": `Promote version ${row.version} …` }));
-  return table("Versions", ["Version", "Made", "Aliases", "AUC", ""], model.versions.map((row) => [row.version, day(row.created_at), row.aliases.join(", ") || "–", number(row.metrics.roc_auc, 3), act(row)]));
+  return table("Versions", ["Version", "Made", "Aliases", "AUC", ""], model.versions.map((row) => [row.version, day(row.created_at), row.aliases.join(", ") || "–", fixed(row.metrics.roc_auc, 3), act(row)]), { className: "stacked" });
 }
 
 function versions(context, said) {
@@ -94,7 +94,7 @@ function versions(context, said) {
   const load = (after) => holder.replaceChildren(panel(context, "Versions", getModel, (model) => [after, place, model.versions.length ? versionTable(context, place, model, again) : empty("No version is registered."),
     model.before ? element("p", { class: "row" }, button(`Roll back to version ${model.before} …`, () => ask(context, place, model, model.before, true, again), { id: "rollback" })) : null,
     model.history.length ? element("details", {}, element("summary", {}, "Who moved the alias"), table("Moves of the alias", ["When", "From", "To", "By"],
-      model.history.map((move) => [moment(move.at), move.from ?? "nothing", `${move.version}${move.rollback ? " (rolled back)" : ""}`, move.by ?? "–"]))) : null]));
+      model.history.map((move) => [moment(move.at), move.from ?? "nothing", `${move.version}${move.rollback ? " (rolled back)" : ""}`, move.by ?? "–"]), { className: "stacked" })) : null]));
   function again(text) { place.replaceChildren(); load(text); }
   load(said);
   return holder;

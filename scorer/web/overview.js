@@ -1,6 +1,6 @@
 // The overview: how many are at risk, where exits are expected, whose risk has moved, and whether model and data are well.
 import { getAlerts, getEmployees, getGroups, getHealth, now } from "./api.js";
-import { bars } from "./charts.js";
+import { bars, byExpected } from "./charts.js";
 import { address, element } from "./dom.js";
 import { alertItem, empty, panel, person, reasonText, table, tile } from "./widgets.js";
 import { capital, day, modelName, number, percent, points, risk } from "./words.js";
@@ -45,7 +45,7 @@ function groupBars(context) {
   const unit = words.firstGrouping;
   if (!unit) return null;
   return panel(context, `Expected ${words.events} by ${unit.label.toLowerCase()}`, (options) => getGroups({ by: unit.name }, options), ({ groups, withheld, computed_at: at, is_current: isCurrent }) => [
-    groups.length ? bars(`Expected ${words.events}`, groups.map((group) => ({
+    groups.length ? bars(`Expected ${words.events}`, byExpected(groups).map((group) => ({
       name: words.member(unit.name, group.members[unit.name]), value: group.expected_exits, low: group.expected_low, high: group.expected_high,
       href: placeOf(unit, group.members[unit.name]),
       text: number(group.expected_exits), note: `of ${number(group.employees)}`,

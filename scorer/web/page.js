@@ -28,6 +28,7 @@ const PAGES = [
 let schema = null;
 let words = null;
 let leaving = new AbortController(); // what the page that is shown has under way
+let shown = null; // its name and, where its boxes stay when its address changes, what shows the rest again
 
 function notice(text) {
   byId("notice").textContent = text;
@@ -37,7 +38,7 @@ function notice(text) {
 function ask(form, field) {
   const isNew = byId(form).hidden;
   byId(form).hidden = false;
-  if (isNew) byId(field).focus();
+  if (isNew && !document.activeElement?.closest("input, select, textarea")) byId(field).focus(); // nobody's keys are taken
 }
 
 const askToken = () => {
@@ -72,20 +73,23 @@ function show(isFirst = false) {
   leaving.abort();
   leaving = new AbortController();
   notice("");
-  byId("purpose").hidden = true; // asked again by what needs it
   const asked = addressed();
   const page = PAGES.find((candidate) => candidate.name === asked.name);
+  const again = !isFirst && shown?.name === asked.name ? shown.again : null;
+  if (!again) {
+    byId("purpose").hidden = true; // asked again by what needs it
+    byId("main").replaceChildren();
+  }
   for (const link of byId("pages").children) link.toggleAttribute("aria-current", false);
   const current = byId(`go-${page?.within ?? asked.name}`);
   current?.setAttribute("aria-current", "page");
   document.title = `${page ? page.title(words) : "No such page"} · ${capital(words.risk)}`;
-  byId("main").replaceChildren();
   byId("main").dataset.page = asked.name;
   byId("forget").hidden = !remembersAnything();
-  if (page) page.show(contextOf(asked));
-  else byId("main").append(element("h1", {}, "No such page"), empty("The address leads nowhere.", element("a", { href: address("overview") }, "To the overview")));
+  shown = page ? { name: asked.name, again: (again ?? page.show)(contextOf(asked)) ?? again } : null;
+  if (!page) byId("main").append(element("h1", {}, "No such page"), empty("The address leads nowhere.", element("a", { href: address("overview") }, "To the overview")));
   if (!isFirst) {
-    byId("main").focus({ preventScroll: true });
+    if (!again || document.activeElement === document.body) byId("main").focus({ preventScroll: true });
     scrollTo(0, 0);
   }
 }

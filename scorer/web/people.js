@@ -1,7 +1,7 @@
 // The list of persons: search, filters, order, one page at a time by key, so that a hundred thousand are as quick as ten.
 import { getEmployees, getEmployeesCsv } from "./api.js";
 import { trendLine } from "./charts.js";
-import { address, button, element } from "./dom.js";
+import { address, button, element, labelled } from "./dom.js";
 import { csvButton, decision, empty, meter, panel, person, reasonText, table } from "./widgets.js";
 import { capital, day, number, percent, risk } from "./words.js";
 
@@ -9,11 +9,13 @@ const LIMIT = 50;
 const CSV_LIMIT = 1000;
 const TYPING_MS = 300;
 
-let caret = null; // where somebody is typing a search; null: nobody is
-
-// Any change begins at the first page again. isMore: of what the last change began, so that one step back leads before both.
-function go({ query }, change, isMore = false) {
-  const next = new URLSearchParams(query);
+// Any change begins at the first page again, with the search as it stands in its box. isMore: of what the last change began, so
+// that one step back leads before both.
+function go(view, change, isMore = false) {
+  const next = new URLSearchParams(view.context.query);
+  view.searched = view.search.value;
+  if (view.searched) next.set("q", view.searched);
+  else next.delete("q");
   next.delete("cursor");
   change(next);
   const to = `#/people${next.size ? `?${next}` : ""}`;
@@ -27,12 +29,13 @@ function describeFilter(words, text) {
   return `${words.label(field)}: ${value === "" ? "not known" : words.value(field, value)}`;
 }
 
-function chips(context) {
-  const active = context.query.getAll("where");
-  return element("p", { class: "chips" }, ...active.map((text) => button(`${describeFilter(context.words, text)} ✕`, () => go(context, (next) => {
+function chips(view) {
+  const { words, query } = view.context;
+  const active = query.getAll("where");
+  return element("p", { class: "chips" }, ...active.map((text) => button(`${describeFilter(words, text)} ✕`, () => go(view, (next) => {
     next.delete("where");
     for (const other of active) if (other !== text) next.append("where", other);
-  }), { "aria-label": `Remove the filter ${describeFilter(context.words, text)}` })));
+  }), { "aria-label": `Remove the filter ${describeFilter(words, text)}` })));
 }
 
 function valueControl(column) {
@@ -40,45 +43,51 @@ function valueControl(column) {
   return element("select", { id: "filter-value" }, ...column.values.map((value) => element("option", { value }, value.replaceAll("_", " "))));
 }
 
-function filterForm(context) {
-  const { schema, query } = context;
+function filterForm(view) {
+  const { schema, words } = view.context;
   const field = element("select", { id: "filter-field" }, ...schema.attributes.map((column) => element("option", { value: column.name }, column.label)));
   const holder = element("div", { class: "field" });
   const pick = () => holder.replaceChildren(element("label", { for: "filter-value" }, "is"), valueControl(schema.attributes.find((column) => column.name === field.value)));
-  const first = context.words.firstGrouping;
-  if (first) field.value = first.name;
+  if (words.firstGrouping) field.value = words.firstGrouping.name;
   field.addEventListener("change", pick);
   pick();
-  const form = element("form", { class: "row filters", "aria-label": "Add a filter" }, element("div", { class: "field" }, element("label", { for: "filter-field" }, "Filter by"), field), holder, element("button", {}, "Add filter"),
-    query.getAll("where").includes("flagged=true") ? null : button("At risk only", () => go(context, (next) => next.append("where", "flagged=true"))));
+  const form = element("form", { class: "row filters", "aria-label": "Add a filter" }, labelled("Filter by", field), holder, element("button", {}, "Add filter"), view.flagged);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    go(context, (next) => next.append("where", `${field.value}=${holder.querySelector("#filter-value").value}`));
+    go(view, (next) => next.append("where", `${field.value}=${holder.querySelector("#filter-value").value}`));
   });
   return form;
 }
 
-function searchBox(context) {
-  const box = element("input", { id: "search", type: "search", autocomplete: "off", maxlength: 256, value: context.query.get("q") ?? "" });
-  let timer = 0;
+function searchBox(view) {
+  const box = element("input", { id: "search", type: "search", autocomplete: "off", maxlength: 256 });
   const search = () => {
-    if (box.value === (context.query.get("q") ?? "")) return;
-    caret = box.selectionStart;
-    go(context, (next) => (box.value ? next.set("q", box.value) : next.delete("q")), context.query.has("q"));
+    const isHere = box.isConnected && location.hash.startsWith("#/people");
+    if (isHere && box.value !== view.searched) go(view, () => {}, view.context.query.has("q"));
   };
-  box.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, TYPING_MS); });
-  context.signal.addEventListener("abort", () => clearTimeout(timer));
-  return element("div", { class: "field" }, element("label", { for: "search" }, `Search by ${context.words.one} id`), box);
+  box.addEventListener("input", () => { clearTimeout(view.timer); view.timer = setTimeout(search, TYPING_MS); });
+  return box;
 }
 
-function sortBox(context) {
-  const asked = context.query.get("sort") ?? "risk";
-  const orders = [["risk", "highest risk"], ["-risk", "lowest risk"], ["employee_id", "id"], ["-scored_at", "scored last"], ...context.words.units.map((column) => [column.name, column.label])];
-  if (!orders.some(([value]) => value === asked)) orders.push([asked, `${context.words.label(asked.replace(/^-/, ""))}${asked.startsWith("-") ? ", descending" : ""}`]);
+function sortBox(view) {
+  const orders = [["risk", "highest risk"], ["-risk", "lowest risk"], ["employee_id", "id"], ["-scored_at", "scored last"], ...view.context.words.units.map((column) => [column.name, column.label])];
   const box = element("select", { id: "sort" }, ...orders.map(([value, text]) => element("option", { value }, text)));
-  box.value = asked;
-  box.addEventListener("change", () => go(context, (next) => next.set("sort", box.value)));
-  return element("div", { class: "field" }, element("label", { for: "sort" }, "Order"), box);
+  box.addEventListener("change", () => go(view, (next) => next.set("sort", box.value)));
+  return box;
+}
+
+// What the address says, in the boxes; a search that is being typed is left alone.
+function fillBoxes(view) {
+  const { words, query } = view.context;
+  const searched = query.get("q") ?? "";
+  if (searched !== view.searched) {
+    clearTimeout(view.timer);
+    view.search.value = view.searched = searched;
+  }
+  const order = query.get("sort") ?? "risk";
+  if (![...view.sort.options].some(({ value }) => value === order)) view.sort.append(element("option", { value: order }, `${words.label(order.replace(/^-/, ""))}${order.startsWith("-") ? ", descending" : ""}`));
+  view.sort.value = order;
+  view.flagged.hidden = query.getAll("where").includes("flagged=true");
 }
 
 // The last scores as a line, and in words.
@@ -156,15 +165,23 @@ function keys(context, list) {
   }, { signal: context.signal });
 }
 
-export function showPeople(context) {
-  const { words, query } = context;
-  const asked = [["limit", LIMIT], ["trend", "true"], ...[...query].filter(([name]) => ["q", "where", "sort", "cursor"].includes(name))];
+// The list that the address asks for. The boxes stay as they are, with focus, caret and what is being typed.
+function showList(view, context) {
+  view.context = context;
+  fillBoxes(view);
+  const asked = [["limit", LIMIT], ["trend", "true"], ...[...context.query].filter(([name]) => ["q", "where", "sort", "cursor"].includes(name))];
   const list = panel(context, null, (options) => getEmployees(asked, options), (answer) => listed(context, answer));
-  context.root.append(element("h1", {}, capital(words.many)), element("div", { class: "row tools" }, searchBox(context), sortBox(context)), filterForm(context), chips(context), list);
+  for (const node of view.shown) node.remove();
+  view.shown = [chips(view), list];
+  context.root.append(...view.shown);
   keys(context, list);
-  const at = caret ?? (query.has("q") && !query.has("cursor") ? query.get("q").length : null);
-  caret = null;
-  if (at === null) return;
-  const box = context.root.querySelector("#search");
-  context.later(() => { if (document.activeElement === context.root) { box.focus(); box.setSelectionRange(at, at); } }, 0);
+}
+
+export function showPeople(context) {
+  const { words } = context;
+  const view = { context, searched: "", shown: [] };
+  Object.assign(view, { search: searchBox(view), sort: sortBox(view), flagged: button("At risk only", () => go(view, (next) => next.append("where", "flagged=true"))) });
+  context.root.append(element("h1", {}, capital(words.many)), element("div", { class: "row tools" }, labelled(`Search by ${words.one} id`, view.search), labelled("Order", view.sort)), filterForm(view));
+  showList(view, context);
+  return (next) => showList(view, next);
 }

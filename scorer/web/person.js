@@ -36,7 +36,7 @@ function changeText(words, score) {
 
 function changesCard(words, row) {
   const rows = row.history.map((score) => [moment(score.occurred_at), percent(score.risk), score.risk_change === null ? "–" : points(score.risk_change), changeText(words, score), score.model.version ?? "–"]);
-  return card("What changed", rows.length ? table("What changed", ["When", "Risk", "Change", "What", "Model"], rows) : empty("Nothing yet."));
+  return card("What changed", rows.length ? table("What changed", ["When", "Risk", "Change", "What", "Model"], rows, { className: "stacked" }) : empty("Nothing yet."));
 }
 
 // What people said of the decisions, and earlier exits.
@@ -44,7 +44,7 @@ function outcomeCard(words, { exits, reviews }) {
   if (!exits.length && !reviews.length) return null;
   const said = (review) => (review.overridden === null ? "under review" : review.overridden ? "overridden" : "confirmed");
   return card("Outcome and reviews", ...exits.map((at) => element("p", {}, `${capital(words.event)}: ${utcDay(at)}`)),
-    reviews.length ? table("Reviews", ["When", "Decision", "Why", "By"], reviews.map((review) => [moment(review.reviewed_at), said(review), element("span", { dir: "auto" }, review.reason), review.reviewed_by])) : null);
+    reviews.length ? table("Reviews", ["When", "Decision", "Why", "By"], reviews.map((review) => [moment(review.reviewed_at), said(review), element("span", { dir: "auto" }, review.reason), review.reviewed_by]), { className: "stacked" }) : null);
 }
 
 function recordCard(context, row) {
@@ -64,8 +64,8 @@ function trialPanels(context, row) {
   const why = card("Why", unit, ...reasonList(words, row.attributes, row.reasons));
   const would = panel(context, "What would change it", (options) => predict({ attributes: row.attributes }, options), (answer) => {
     if (answer.reasons.length && isSame(row.model, answer.model)) why.replaceChildren(element("h2", {}, "Why"), unitHint(words), ...reasonList(words, row.attributes, answer.reasons));
-    const now = Math.abs(answer.probability - row.risk) > 0.0005 ? `Under the model in use now the risk is ${percent(answer.probability)}.` : null;
-    return [element("p", { id: "counterfactual" }, counterfactualText(words, answer)), now ? element("p", { class: "hint" }, now) : null, element("p", { class: "hint" }, "The smallest change of one value that turns the answer; it says nothing about causes.")];
+    const now = Math.abs(answer.probability - row.risk) > 0.0005 ? `Under the model in use now the risk is ${percent(answer.probability)}, and the answer “at risk” from ${percent(answer.threshold)} on.` : null;
+    return [now ? element("p", { class: "hint" }, now) : null, element("p", { id: "counterfactual" }, counterfactualText(words, answer)), element("p", { class: "hint" }, "The smallest change of one value that turns the answer; it says nothing about causes.")];
   });
   return [why, would];
 }

@@ -4,22 +4,22 @@ import { getQuality } from "./api.js";
 import { calibrationChart } from "./charts.js";
 import { element } from "./dom.js";
 import { empty, panel, table } from "./widgets.js";
-import { capital, day, modelName, month, moment, number, percent } from "./words.js";
+import { capital, day, fixed, modelName, month, moment, number, percent } from "./words.js";
 
 const SHOWN_COLUMNS = 8;
 const range = (low, high, digits = 0) => (low === null || low === undefined ? "" : `${percent(low, digits)} to ${percent(high, digits)}`);
 const withRange = (value, low, high) => element("span", {}, percent(value, 0), low === null || low === undefined ? null : element("small", {}, range(low, high)));
-const computed = ({ computed_at: at }) => element("p", { class: "hint" }, `Computed ${moment(at)}.`);
+const computed = ({ computed_at: at, is_current: isCurrent }) => element("p", { class: "hint" }, `Computed ${moment(at)}${isCurrent ? "" : "; newer figures are not there yet"}.`);
 
 function performanceOf({ words }, answer) {
   const { figures, horizon_days: horizon, minimum_group: least } = answer;
-  if (!figures.length) return empty(`Nothing was scored of late, or fewer than ${least} ${words.many} a month.`);
+  if (!figures.length) return [empty(`Nothing was scored of late, or fewer than ${least} ${words.many} a month.`), computed(answer)];
   const few = figures.some((row) => !row.expected.is_enough);
   return [table("Expected and realised performance by month of scoring", ["Scored in", "Model", capital(words.many), `${capital(words.events)}: expected`, "realised", "Precision: expected", "realised", "Recall: expected", "realised", "AUC: expected", "realised"],
     figures.map(({ cohort, model, employees, expected, realised }) => [`${month(cohort)}${expected.is_enough ? "" : " *"}`, model.version ?? model.name, number(employees), number(expected.exits), realised ? number(realised.exits) : "–",
       withRange(expected.precision, expected.precision_low, expected.precision_high), realised ? withRange(realised.precision, realised.precision_low, realised.precision_high) : "–",
       withRange(expected.recall, expected.recall_low, expected.recall_high), realised ? withRange(realised.recall, realised.recall_low, realised.recall_high) : "–",
-      number(expected.auc, 2), realised ? number(realised.auc, 2) : "–"]), { className: "stacked" }),
+      fixed(expected.auc, 2), realised ? fixed(realised.auc, 2) : "–"]), { className: "stacked" }),
   element("p", { class: "hint" }, `“Expected” holds as far as the risks are calibrated. “Realised” is known ${number(horizon)} days after scoring, once the whole horizon has passed${figures.some((row) => row.realised) ? "" : "; no month is so old yet"}.`),
   few ? element("p", { class: "hint" }, `* fewer than 30 ${words.events}, others or flagged ${words.many}: such figures say little.`) : null, computed(answer)];
 }
@@ -42,11 +42,11 @@ function driftOfModel({ schema }, { model, day: when, events, columns }) {
   const title = element("h3", {}, `${modelName(model)}, ${day(when)}: ${number(events)} ${events === 1 ? "score" : "scores"}`);
   if (!columns) return [title, empty("No training reference: the model's run has no drift_reference.json, or no sink has stored it.")];
   const drifted = columns.filter((column) => column.has_drifted).length;
-  const rows = (part) => part.map((column) => [column.is_score ? "the risk itself" : column.label, number(column.psi, 3), driftText(column), column.distance === null ? "–" : number(column.distance, 2), `${percent(column.missing_share, 1)} (${percent(column.training_missing_share, 1)})`]);
+  const rows = (part) => part.map((column) => [column.is_score ? "the risk itself" : column.label, fixed(column.psi, 3), driftText(column), fixed(column.distance, 2), `${percent(column.missing_share, 1)} (${percent(column.training_missing_share, 1)})`]);
   const heads = ["Column", "PSI", "Drift", "Shift, sd", "Missing (training)"];
   return [title, element("p", {}, drifted ? `${drifted} of ${columns.length} differ from the training table.` : `None of ${columns.length} differs from the training table beyond chance.`),
-    table(`Drift of ${schema.target.label}`, heads, rows(columns.slice(0, SHOWN_COLUMNS))),
-    columns.length > SHOWN_COLUMNS ? element("details", {}, element("summary", {}, `${columns.length - SHOWN_COLUMNS} more`), table("More columns", heads, rows(columns.slice(SHOWN_COLUMNS)))) : null];
+    table(`Drift of ${schema.target.label}`, heads, rows(columns.slice(0, SHOWN_COLUMNS)), { className: "stacked" }),
+    columns.length > SHOWN_COLUMNS ? element("details", {}, element("summary", {}, `${columns.length - SHOWN_COLUMNS} more`), table("More columns", heads, rows(columns.slice(SHOWN_COLUMNS)), { className: "stacked" })) : null];
 }
 
 function driftOf(context, answer) {
@@ -61,7 +61,7 @@ function fairnessOf({ words }, answer) {
   const flagged = figures.filter((row) => row.disparate).length;
   return [element("p", {}, flagged ? `${flagged} ${flagged === 1 ? "ratio is" : "ratios are"} below four fifths beyond chance.` : "No ratio is below four fifths beyond chance."),
     table("Impact ratios", ["Attribute", "Group", capital(words.many), "At risk", "Ratio", "95 % interval", "Finding"], figures.map((row) => [row.label, words.member(row.feature, row.member), number(row.employees), percent(row.flagged_share),
-      number(row.impact_ratio, 2), row.low === null ? "–" : `${number(row.low, 2)} to ${number(row.high, 2)}`, row.compared_with === null ? "the others are compared with it" : row.disparate ? element("span", { class: "raises" }, "▲ below 0.8") : "–"]), { className: "stacked" }),
+      fixed(row.impact_ratio, 2), row.low === null ? "–" : `${fixed(row.low, 2)} to ${fixed(row.high, 2)}`, row.compared_with === null ? "the others are compared with it" : row.disparate ? element("span", { class: "raises" }, "▲ below 0.8") : "–"]), { className: "stacked" }),
     element("p", { class: "hint" }, `Ratio: the share at risk by that of the group with the largest. Groups of fewer than ${least} are withheld.`), computed(answer)];
 }
 

@@ -65,7 +65,7 @@ function riskCard({ bins, counts, threshold }) {
 
 function lagCard(lag) {
   const rows = lag.map((row) => [row.partition, number(row.offset), number(row.end), number(row.events), row.seconds === null ? "–" : number(row.seconds, 1)]);
-  return card("Partitions", rows.length ? table("Lag per partition", ["Partition", "Next offset", "End", "Waiting", "Seconds"], rows) : empty("None is assigned."));
+  return card("Partitions", rows.length ? table("Lag per partition", ["Partition", "Next offset", "End", "Waiting", "Seconds"], rows, { className: "stacked" }) : empty("None is assigned."));
 }
 
 function deadLetterCard(letters) {
@@ -73,18 +73,18 @@ function deadLetterCard(letters) {
   return card("Dead letters", rows.length ? table("Dead letters by code", ["Code", "Since the start"], rows) : empty("None since the start."), element("p", { class: "hint" }, "A code opens its letters. ", element("a", { href: address("dead-letters") }, "All that are stored")));
 }
 
-function alertCard(alerts) {
-  return card("Alerts", table("Alerts by kind", ["Kind", "Since the start"], Object.entries(alerts).map(([kind, count]) => [kind, number(count)])));
+function alertCard(words, alerts) {
+  return card("Alerts", table("Alerts by kind", ["Kind", "Since the start"], Object.entries(alerts).map(([kind, count]) => [words.alertKind(kind), number(count)])));
 }
 
 function modelCard(model, models) {
   return card("Model", element("p", {}, model ? `${modelName(model)}, since ${moment(model.loaded_at)}` : "none"), model?.problem ? element("p", { class: "error" }, model.problem) : null, historyCard(models));
 }
 
-function cards(state, recent) {
+function cards(words, state, recent) {
   const { history } = state.events_per_s;
   return [card("Events a second", rateChart("Events a second, of late", history)), riskCard(state.risk), latencyCard(state, recent), lagCard(state.lag), deadLetterCard(state.dead_letters),
-    ...(state.alerts ? [alertCard(state.alerts)] : []), modelCard(state.model, state.models),
+    ...(state.alerts ? [alertCard(words, state.alerts)] : []), modelCard(state.model, state.models),
     ...(state.challengers.length ? [card("Challengers", challengerTable(state.challengers))] : [])];
 }
 
@@ -97,7 +97,7 @@ export function showStream(context) {
     const latest = recent.of(state);
     about.textContent = `Process ${state.instance_id}, at ${clock(state.time)}, up for ${span(state.uptime_s)}.`;
     numbers.replaceChildren(...tiles(state, latest));
-    grid.replaceChildren(...cards(state, latest));
+    grid.replaceChildren(...cards(context.words, state, latest));
     context.showStamp(state.model);
   };
   const follow = async () => {

@@ -1,17 +1,17 @@
 // Groups: expected events with their interval, what drives them, and what came true. Small ones are withheld by the service.
 import { getGroups, getGroupsCsv } from "./api.js";
-import { bars } from "./charts.js";
-import { element } from "./dom.js";
+import { bars, byExpected } from "./charts.js";
+import { element, labelled } from "./dom.js";
 import { csvButton, empty, panel, table } from "./widgets.js";
 import { capital, moment, number, percent } from "./words.js";
 
-function choose(context, by) {
-  const options = (chosen, none) => [none ? element("option", { value: "" }, none) : null, ...context.words.groupings.map((column) => element("option", { value: column.name, selected: column.name === chosen }, column.label))].filter(Boolean);
-  const first = element("select", { id: "by" }, ...options(by[0]));
-  const second = element("select", { id: "and-by" }, ...options(by[1], "nothing more"));
-  const go = () => { location.hash = `#/teams?${new URLSearchParams({ by: [first.value, second.value].filter((name, i, all) => name && all.indexOf(name) === i).join(",") })}`; };
-  for (const box of [first, second]) box.addEventListener("change", go);
-  return element("div", { class: "row tools" }, element("div", { class: "field" }, element("label", { for: "by" }, "By"), first), element("div", { class: "field" }, element("label", { for: "and-by" }, "and by"), second));
+function choose(words) {
+  const options = words.groupings.map((column) => [column.name, column.label]);
+  const box = (id, rows) => element("select", { id }, ...rows.map(([value, text]) => element("option", { value }, text)));
+  const boxes = [box("by", options), box("and-by", [["", "nothing more"], ...options])];
+  const go = () => { location.hash = `#/teams?${new URLSearchParams({ by: [...new Set(boxes.map(({ value }) => value).filter(Boolean))].join(",") })}`; };
+  for (const each of boxes) each.addEventListener("change", go);
+  return boxes;
 }
 
 function listed({ words, signal }, by, answer) {
@@ -21,19 +21,29 @@ function listed({ words, signal }, by, answer) {
   const name = (group) => by.map((field) => words.member(field, group.members[field])).join(", ");
   return [note,
     element("section", { class: "card" }, element("h2", {}, `Expected ${words.events} in ${horizon} days`),
-      bars(`Expected ${words.events}`, [...groups].sort((a, b) => b.expected_exits - a.expected_exits).map((group) => ({ name: name(group), value: group.expected_exits, low: group.expected_low, high: group.expected_high, text: `${number(group.expected_exits)}`, note: `${number(group.expected_low)} to ${number(group.expected_high)}` }))),
+      bars(`Expected ${words.events}`, byExpected(groups).map((group) => ({ name: name(group), value: group.expected_exits, low: group.expected_low, high: group.expected_high, text: `${number(group.expected_exits)}`, note: `${number(group.expected_low)} to ${number(group.expected_high)}` }))),
       element("p", { class: "hint" }, "The line is the interval of 95 %.")),
     element("section", { class: "card" }, element("h2", {}, "Expected and realised"),
-      table("Groups", [by.map((field) => words.label(field)).join(", "), capital(words.many), "Expected", "Share", `Realised, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), percent(group.expected_exits / group.employees, 0), number(group.realised_exits),
-        percent(group.flagged_share, 0), group.drivers.map((driver) => words.label(driver.feature)).join(", ") || "–"])),
+      table("Groups", [by.map((field) => words.label(field)).join(", "), capital(words.many), "Expected", "Expected share", `Realised, last ${horizon} days`, "At risk", "Commonest reasons"], groups.map((group) => [name(group), number(group.employees), number(group.expected_exits), percent(group.expected_exits / group.employees, 0), number(group.realised_exits),
+        percent(group.flagged_share, 0), group.drivers.map((driver) => words.label(driver.feature)).join(", ") || "–"]), { className: "stacked" }),
       element("p", { class: "hint" }, `The largest expected share comes first. Computed ${moment(at)}, once a day${isCurrent ? "" : "; today's figures are not there yet"}; nobody is named here.`),
       element("p", {}, ...csvButton(words.groups, async () => [(await getGroupsCsv({ by: by.join(",") }, { signal })).text])))];
 }
 
 export function showTeams(context) {
-  const { words, query } = context;
+  const { words } = context;
   context.root.append(element("h1", {}, capital(words.groups)));
-  if (!words.groupings.length) { context.root.append(empty("The schema marks no attribute as a group or unit.")); return; }
-  const by = (query.get("by") || words.firstGrouping.name).split(",");
-  context.root.append(choose(context, by), panel(context, null, (options) => getGroups({ by: by.join(",") }, options), (answer) => listed(context, by, answer), { className: "stack" }));
+  if (!words.groupings.length) { context.root.append(empty("The schema marks no attribute as a group or unit.")); return null; }
+  const [first, second] = choose(words);
+  let list = null;
+  const show = (now) => { // the boxes stay, with the focus
+    const by = (now.query.get("by") || words.firstGrouping.name).split(",");
+    [first.value, second.value] = [by[0], by[1] ?? ""];
+    list?.remove();
+    list = panel(now, null, (options) => getGroups({ by: by.join(",") }, options), (answer) => listed(now, by, answer), { className: "stack" });
+    now.root.append(list);
+  };
+  context.root.append(element("div", { class: "row tools" }, labelled("By", first), labelled("and by", second)));
+  show(context);
+  return show;
 }

@@ -67,6 +67,8 @@ class Trial {
   }
 
   fillFrom(attributes, id) {
+    this.loading?.abort();
+    byId("fields").inert = false;
     byId("employee-id").value = id ?? "";
     this.last = null;
     this.isFixed = false;
@@ -82,10 +84,14 @@ class Trial {
     this.tryLater();
   }
 
+  // Until the record is there the fields take no keys, which it would overwrite.
   async fillPresent(id, kept = null) {
     const { context } = this;
+    byId("fields").inert = true;
+    this.loading?.abort();
+    this.loading = new AbortController();
     try {
-      const row = await getEmployee(id, { signal: context.signal });
+      const row = await getEmployee(id, { signal: AbortSignal.any([this.loading.signal, context.signal]) });
       byId("sample").options[0].textContent = `the present record of ${id}`;
       byId("sample").value = "";
       this.fillFrom(row.attributes, id);
@@ -98,6 +104,7 @@ class Trial {
       if (error.name === "AbortError") return;
       if (error instanceof PurposeNeeded) { context.askPurpose(); return; }
       if (!(error instanceof ApiError)) throw error;
+      byId("fields").inert = [0, 429, 503].includes(error.status);
       if (error.status === 404) context.notice("Nobody has this id now. Start from a sample, or fill the form.");
       else this.fail(error, () => this.fillPresent(id, kept));
     }

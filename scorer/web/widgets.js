@@ -1,7 +1,7 @@
 // What pages share: a panel with an answer of its own (loading, shown, empty, refused, unavailable), tables, meters, reasons.
 import { ApiError, PurposeNeeded } from "./api.js";
 import { address, button, element } from "./dom.js";
-import { moment, percent } from "./words.js";
+import { capital, moment, percent } from "./words.js";
 
 const SHOWN = 8;
 const RETRY_S = 4;
@@ -10,7 +10,7 @@ const RETRY_MOST_S = 300;
 export const empty = (text, ...more) => element("div", { class: "state" }, element("p", {}, text), ...more);
 const wrong = (title, text, ...more) => element("div", { class: "state wrong", role: "status" }, element("p", {}, element("b", {}, title)), element("p", { class: "hint" }, text), ...more);
 
-const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
+const sentence = (text) => capital(/[.!?]$/.test(text) ? text : `${text}.`);
 
 // What stands where an answer should: what is wrong, and what to do.
 function problem(context, error, again, notFound) {
@@ -142,11 +142,13 @@ export function reasonList(words, attributes, reasons, wasOpen = false) {
   return [list(rows.slice(0, SHOWN)), rest].filter(Boolean);
 }
 
-export const unitHint = (words) => element("p", { class: "hint" }, `In ${words.contributionUnit}. What raises the risk goes right, what lowers it left.`);
+export const unitHint = (words) => element("p", { class: "hint" }, `What raises the risk goes right, what lowers it left; the longer, the more. The numbers are in ${words.contributionUnit}.`);
 
-export function counterfactualText(words, { counterfactual, prediction }) {
+export function counterfactualText(words, { counterfactual, prediction, threshold }) {
   if (!counterfactual) return "No single change within the schema's ranges does.";
-  return `${words.label(counterfactual.feature)}: ${words.value(counterfactual.feature, counterfactual.value)} alone would make it ${percent(counterfactual.probability)}: ${words.isPositive(prediction) ? "not at risk" : "at risk"}.`;
+  const then = percent(counterfactual.probability);
+  const isBelow = words.isPositive(prediction);
+  return `${words.label(counterfactual.feature)}: ${words.value(counterfactual.feature, counterfactual.value)} alone would make it ${isBelow && then === percent(threshold) ? "just under " : ""}${then}: ${isBelow ? "not at risk" : "at risk"}.`;
 }
 
 // One alert in words.

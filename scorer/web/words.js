@@ -8,6 +8,7 @@ export const number = (value, digits = 0) =>
   value === null || value === undefined ? DASH : value.toLocaleString("en", { maximumFractionDigits: digits }).replace("-", MINUS);
 export const percent = (share, digits = 1) => (share === null || share === undefined ? DASH : `${number(100 * share, digits)} %`);
 export const risk = (share) => `${(100 * share).toFixed(1)} %`; // in a column: one under the other
+export const fixed = (value, digits) => (value === null || value === undefined ? DASH : value.toFixed(digits)); // figures of a measure, one under the other
 const sign = (value) => (value < 0 ? MINUS : "+");
 export const signed = (value, digits = 2) => sign(value) + Math.abs(value).toFixed(digits);
 export const points = (change) => `${signed(100 * change, 1)} pp`; // of two shares: percentage points

@@ -67,3 +67,5 @@ class Visit:
         lab.equal(f"{what}: serious findings of the accessibility checker", found, [])
         overflow = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         lab.equal(f"{what}: nothing is cut at the side", overflow, 0)
+        wide = self.page.evaluate("[...document.querySelectorAll('.table')].filter((table) => table.scrollWidth > table.clientWidth).map((table) => table.ariaLabel)")
+        lab.equal(f"{what}: no table is wider than its place", wide, [])

@@ -98,6 +98,10 @@ def quality(lab, scorer, figures):
     status, body, retry, seconds = ask(scorer, path)
     lab.check("a part of the model's quality: the same", status == 503 and "being computed" in body["detail"] and retry and seconds < SLOW_S, (status, body, seconds))
     lab.wait("… then 200", lambda: ask(scorer, path)[0] == 200, 90, scorer)
+    lab.sql(figures.url, "UPDATE attrition.daily_figures SET computed_at = computed_at - interval '1 hour'")
+    lab.wait("those of before are shown, and it is said that they are", lambda: (answer := ask(scorer, path))[0] == 200 and answer[1]["is_current"] is False, 30, scorer)
+    figures.pace(0)
+    lab.wait("then those of now", lambda: ask(scorer, path)[1].get("is_current") is True, 90, scorer)
 
 
 def failing(lab, scorer, figures):

@@ -128,6 +128,7 @@ def numbers(lab, scorer, texts):
     lab.check("the expected defaults are their sum", f"{sum(group['expected_exits'] for group in groups['groups']):,}\nexpected defaults in" in texts["overview"])
     one = get(scorer, "/employees/L1")
     lab.check("a borrower: the risk, and what moved it", all(part in texts["person/L1"] for part in (f"{shown(100 * one['risk'], 1)} %", "Late payments last year: 0 → 9", "Grade: A → E")) and one["flagged"], texts["person/L1"][:500])
+    lab.check("alerts by kind, in words", re.search(r"now at risk\n[1-9]", texts["stream"]) and "CROSSED_UP" not in texts["stream"])
     lab.check("the form with the present record says the same", f"Default risk {shown(100 * one['risk'], 1)} %: at risk" in texts["what-if?id=L1"])
     lab.check("one that defaulted has no page of a current borrower", "no longer a current borrower" in texts["person/L9"])
     lab.check("the dead letter", "out_of_range" in texts["dead-letters"] and "Rate" in texts["dead-letters"])
