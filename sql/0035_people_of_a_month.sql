@@ -74,3 +74,17 @@ LEFT JOIN LATERAL (
     WHERE i.scored_at = h.scored_at AND i.tableoid = h.partition AND i.ctid = h.place
 ) AS w ON true
 WHERE NOT h.had_left;
+
+-- As it is; months in which nobody's horizon can have passed are not read. A day more: sessions' time zones count days differently.
+DO $$
+BEGIN
+    EXECUTE format($view$
+        CREATE OR REPLACE VIEW attrition.realised_performance AS
+        SELECT r.* FROM (%s) AS r
+        WHERE r.cohort + attrition.horizon() <= now() + interval '1 day' $view$, rtrim(pg_get_viewdef('attrition.realised_performance'), ';'));
+END
+$$;
+
+-- Compiling them (JIT) would take longer than they run.
+ALTER FUNCTION attrition.performance_figures() SET jit = off;
+ALTER FUNCTION attrition.calibration_figures() SET jit = off;
