@@ -117,7 +117,7 @@ static const char ratios_source[] =
     "c.lowest)::integer], v.value #>> '{}') ELSE v.value #>> '{}' END AS member, count(*) AS employees, count(*) "
     "FILTER (WHERE a.flagged) AS flagged, avg(a.flagged::integer) AS rate FROM attrition.predicted_against_actual AS "
     "a "
-    "JOIN attrition.schema_columns AS c ON c.is_group CROSS JOIN LATERAL (SELECT a.input -> c.name AS value) AS v "
+    "JOIN attrition.schema_columns AS c ON c.is_group CROSS JOIN LATERAL (SELECT a.input -> c.name AS value OFFSET 0) AS v "
     "WHERE "
     "a.cohort >= $1 AND a.cohort < $2 AND coalesce(jsonb_typeof(v.value), 'null') <> 'null' GROUP BY 1, 2, 3), sized "
     "AS (SELECT r.*, (SELECT attrition.minimum_group()) AS least, count(*) FILTER (WHERE employees < (SELECT "
