@@ -117,7 +117,7 @@ static const char ratios_source[] =
     "c.lowest)::integer], v.value #>> '{}') ELSE v.value #>> '{}' END AS member, count(*) AS employees, count(*) "
     "FILTER (WHERE a.flagged) AS flagged, avg(a.flagged::integer) AS rate FROM attrition.predicted_against_actual AS "
     "a "
-    "JOIN attrition.schema_columns AS c ON c.is_group CROSS JOIN LATERAL (SELECT a.input -> c.name AS value) AS v "
+    "JOIN attrition.schema_columns AS c ON c.is_group CROSS JOIN LATERAL (SELECT a.input -> c.name AS value OFFSET 0) AS v "
     "WHERE "
     "a.cohort >= $1 AND a.cohort < $2 AND coalesce(jsonb_typeof(v.value), 'null') <> 'null' GROUP BY 1, 2, 3), sized "
     "AS (SELECT r.*, (SELECT attrition.minimum_group()) AS least, count(*) FILTER (WHERE employees < (SELECT "
@@ -157,8 +157,9 @@ static const char versions_sql[] =
     "WHERE scored_at >= $1 AND scored_at < $2 GROUP BY model_name, model_version "
     "ORDER BY min(scored_at)";
 
-/* attrition.movers looks up what stood before each row in all of a person's history. Which rows changed the model is found by one
- * look for each person, at what stood when the month began; place is the order of events, and steps those that came to stand. */
+/* attrition.movers looks up what stood before each row. Which rows changed the model is found by one look for each person, at
+ * what stood when the month began; place is the order of events, and steps those that came to stand. movers has the rest, of
+ * those alone. */
 static const char changes_sql[] =
     "WITH rows AS MATERIALIZED (SELECT employee_id, occurred_at, source_offset, scored_at, coalesce(output_topic, '') AS topic, "
     "output_partition, output_offset, model_name, model_version FROM attrition.predictions "

@@ -178,6 +178,28 @@ def changes(lab, url):
     lab.check("and nobody's back", row_of(out, "attrition 2 → attrition 1") is None)
 
 
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def plan_of(lab, url, query, *options):
+    text = lab.sql(url + "&options=" + "%20".join(f"-c%20{option}%3Doff" for option in options), f"EXPLAIN (VERBOSE, FORMAT JSON) {query}")[0][0]
+    return list(nodes(json.loads(text)[0]["Plan"]))
+
+
+def plans(lab, url):
+    """What a month's report costs grows no faster than the month: a person's prediction before is one look, and wide columns are not sorted."""
+    steps = plan_of(lab, url, "SELECT * FROM attrition.prediction_steps", "enable_sort", "enable_seqscan", "enable_bitmapscan")
+    lab.equal("what stood before comes from an index in order of events: sorts", sum(node["Node Type"].endswith("Sort") for node in steps), 0)
+    people = plan_of(lab, url, "SELECT cohort, employee_id, input FROM attrition.predicted_against_actual")
+    sorted_columns = [column for node in people if node["Node Type"].endswith("Sort") for column in node["Output"]]
+    lab.check("a month's rows are sorted without their attributes", sorted_columns and not any("input" in column for column in sorted_columns), sorted_columns)
+    counted = plan_of(lab, url, "SELECT cohort, count(*) FROM attrition.predicted_against_actual GROUP BY cohort")
+    lab.equal("which are not read where nobody asks for them", [column for node in counted for column in node.get("Output", ()) if "input" in column], [])
+
+
 def others(lab, url):
     out, _ = report(lab, url, "1999-02")
     lab.check("an empty month has a page that says so", "Nothing of 1999-02 is in this database" in out and out.rstrip().endswith("</html>") and "<table" not in out, len(out))
@@ -205,6 +227,7 @@ with Lab() as lab:
     page = (lab.dir / "page.html").read_text()
     says(lab, page)
     once(lab)
+    plans(lab, url)
     in_browser(lab, lab.dir / "page.html", None if len(sys.argv) < 2 else sys.argv[1])
     refused(lab, url)
     others(lab, url)
