@@ -85,7 +85,9 @@ BEGIN
     LOOP
         as_it_is := rtrim(pg_get_viewdef(format('attrition.%I', changed)::regclass), ';');
         fenced := regexp_replace(as_it_is, '(SELECT \(a\.input -> \w+\.name\) AS value)', '\1 OFFSET 0');
-        ASSERT fenced <> as_it_is, format('attrition.%s is not as migration 30 left it', changed);
+        IF fenced = as_it_is THEN
+            RAISE WARNING 'attrition.% is not as migration 30 left it: it answers as before, more slowly', changed;
+        END IF;
         EXECUTE format('CREATE OR REPLACE VIEW attrition.%I AS SELECT r.* FROM (%s) AS r %s', changed, fenced, bound);
     END LOOP;
 END
