@@ -78,8 +78,8 @@ static void points_find(struct treeshap_points *points, size_t count)
     }
 }
 
-/* Rows of every node of the tree from those of its leaves, in the file's order: children come after their parents, and
- * a tree's nodes stand together in the file. */
+/* Rows of every node of the tree from those of its leaves. The leaves' are in the file's order, where a tree's nodes
+ * stand together; the nodes are laid out breadth-first, so children come after their parents. */
 static enum status covers_sum(struct builder *builder, size_t t, const double *covers, struct error *err)
 {
     const struct ensemble *ensemble = builder->trees->ensemble;

@@ -39,10 +39,10 @@ static const struct csv_column cells[] = {
 };
 
 /* b is what stood before, as in attrition.prediction_steps: the newest of the stream by its own time, of those that were
- * scored earlier. Whoever has left since then begins again. */
+ * scored earlier. Whoever has left since then begins again; of events of one time and partition their order decides. */
 static const char from_sql[] =
-    " FROM attrition.predictions AS p LEFT JOIN LATERAL (SELECT q.employee_id, q.occurred_at, q.source_offset, "
-    "q.probability >= q.threshold AS flagged FROM attrition.predictions AS q WHERE q.employee_id = p.employee_id "
+    " FROM attrition.predictions AS p LEFT JOIN LATERAL (SELECT q.employee_id, q.occurred_at, q.cluster_id, q.source_topic, "
+    "q.source_partition, q.source_offset, q.probability >= q.threshold AS flagged FROM attrition.predictions AS q WHERE q.employee_id = p.employee_id "
     "AND q.channel = 'STREAM' AND q.scored_at <= p.scored_at AND (q.scored_at, coalesce(q.output_topic, ''), "
     "q.output_partition, q.output_offset) < (p.scored_at, coalesce(p.output_topic, ''), p.output_partition, "
     "p.output_offset) ORDER BY q.occurred_at DESC, q.source_offset DESC LIMIT 1) AS b ON true "
@@ -55,7 +55,11 @@ static const char from_sql[] =
     "AND p.employee_id IS NOT NULL AND p.employee_id = coalesce($3::text, p.employee_id) "
     "AND (b.employee_id IS NULL OR ((p.occurred_at, p.source_offset) > (b.occurred_at, b.source_offset) "
     "AND (NOT b.flagged OR EXISTS (SELECT FROM attrition.outcomes AS o WHERE o.employee_id = p.employee_id "
-    "AND o.event_type = 'TERMINATED' AND o.occurred_at >= b.occurred_at AND o.occurred_at < p.occurred_at)))) "
+    "AND o.event_type = 'TERMINATED' AND o.occurred_at BETWEEN b.occurred_at AND p.occurred_at "
+    "AND (o.occurred_at > b.occurred_at OR ((o.cluster_id, o.source_topic, o.source_partition) = (b.cluster_id, "
+    "b.source_topic, b.source_partition) AND o.source_offset < b.source_offset) IS NOT TRUE) "
+    "AND (o.occurred_at < p.occurred_at OR ((o.cluster_id, o.source_topic, o.source_partition) = (p.cluster_id, "
+    "p.source_topic, p.source_partition) AND o.source_offset < p.source_offset) IS TRUE))))) "
     "ORDER BY p.scored_at, p.employee_id";
 /* clang-format on */
 

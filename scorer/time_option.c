@@ -20,6 +20,8 @@ static bool read_age(const char *text, int64_t *out)
     if (!unit || number < 0 || number > 1000000)
         return false;
     *out = clock_real_ms(&clock_system) - number * seconds[unit - units] * 1000;
+    if (*out < 0)
+        *out = 0; /* all there is; below that it would be no time at all */
     return true;
 }
 

@@ -20,7 +20,7 @@ struct flips {
 };
 
 /* A group's value: its category; of numbers the median of the group's rows (of two the lower). A group without rows is
- * given to nobody, nor is a missing value. Decisions without a probability do not count. */
+ * given to nobody, nor is a missing value. A row without a probability counts as one that does not flip. */
 void flips_measure(const struct predictor *predictor, const struct table *table, const uint32_t *rows, size_t row_count,
                    double threshold, size_t threads, struct flips *out);
 void flips_clear(struct flips *flips);

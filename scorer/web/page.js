@@ -89,7 +89,8 @@ function show(isFirst = false) {
   shown = page ? { name: asked.name, again: (again ?? page.show)(contextOf(asked)) ?? again } : null;
   if (!page) byId("main").append(element("h1", {}, "No such page"), empty("The address leads nowhere.", element("a", { href: address("overview") }, "To the overview")));
   if (!isFirst) {
-    if (!again || document.activeElement === document.body) byId("main").focus({ preventScroll: true });
+    const holder = document.activeElement; // hidden just now, it loses the focus at the next rendering
+    if (!again || holder === document.body || !holder?.getClientRects().length) byId("main").focus({ preventScroll: true });
     scrollTo(0, 0);
   }
 }

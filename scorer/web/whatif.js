@@ -12,6 +12,7 @@ class Trial {
   constructor(context) {
     this.context = context;
     this.form = new Form(context.schema, context.words);
+    this.fills = 0;
     this.last = null; // what a change is measured from: {probability, text}
     this.isFixed = false; // … the present of a person
   }
@@ -67,6 +68,7 @@ class Trial {
   }
 
   fillFrom(attributes, id) {
+    this.fills++;
     this.loading?.abort();
     byId("fields").inert = false;
     byId("employee-id").value = id ?? "";
@@ -84,7 +86,7 @@ class Trial {
     this.tryLater();
   }
 
-  // Until the record is there the fields take no keys, which it would overwrite.
+  // Until the record and what was kept of it are there the form takes nothing, which they would overwrite.
   async fillPresent(id, kept = null) {
     const { context } = this;
     byId("fields").inert = true;
@@ -97,9 +99,13 @@ class Trial {
       this.fillFrom(row.attributes, id);
       this.isFixed = true;
       if (!kept) return;
+      const { fills } = this;
+      byId("fields").inert = true;
       clearTimeout(this.timer);
       await this.run(false); // what the kept changes are measured from
-      if (!context.signal.aborted) this.fillKept(kept);
+      if (context.signal.aborted || fills !== this.fills) return;
+      byId("fields").inert = false;
+      this.fillKept(kept);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error instanceof PurposeNeeded) { context.askPurpose(); return; }
@@ -127,7 +133,7 @@ function usePasted(trial) {
 function wire(trial, samples, present) {
   byId("employee").addEventListener("input", (event) => { if (event.target.closest("#fields")) trial.tryLater(); });
   byId("employee-id").addEventListener("input", () => trial.keep());
-  byId("employee").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(trial.timer); trial.run(true); });
+  byId("employee").addEventListener("submit", (event) => { event.preventDefault(); if (byId("fields").inert) return; clearTimeout(trial.timer); trial.run(true); });
   byId("sample").addEventListener("change", ({ target }) => {
     if (target.value === "" && present) trial.fillPresent(present);
     else trial.fillFrom(target.value === "" ? {} : samples[target.value].attributes);

@@ -26,8 +26,18 @@ def score(lab, url, who, day, risk, occurred=None, channel="STREAM", source=None
     return output
 
 
+def leave_and_return(lab, url):
+    """lea is hired again at the very time of her exit, and flagged before, then and after; of mia the exit came last, and nothing after it."""
+    for who, exit_offset in (("lea", 501), ("mia", 503)):
+        score(lab, url, who, "10-21", 0.9)
+        lab.sql(url, f"""INSERT INTO attrition.outcomes (event_id, employee_id, occurred_at, event_type, cluster_id, topic, partition, "offset", source_topic, source_partition, source_offset, input)
+            VALUES ('exit-{who}', '{who}', '2026-11-04 08:00+00', 'TERMINATED', 'c', 'outcomes', 0, {exit_offset}, 'in', 0, {exit_offset}, '{{}}')""")
+        score(lab, url, who, "11-04", 0.9, source=502)
+    score(lab, url, "lea", "11-13", 0.9, source=504)
+
+
 def plant(lab, url):
-    """November's notices: ann on the 3rd, ben on the 5th, dan on the 2nd and the 12th, eve on the 6th, jim on the 7th, =1+1 on the 9th."""
+    """November's notices: ann on the 3rd, lea on the 4th, ben on the 5th, dan on the 2nd and the 12th, eve on the 6th, jim on the 7th, =1+1 on the 9th."""
     score(lab, url, "ann", "10-20", 0.2)
     once = score(lab, url, "ann", "11-03", 0.8)
     score(lab, url, "ann", "11-03", 0.8, source=once)                    # stored twice (at-least-once)
@@ -41,6 +51,7 @@ def plant(lab, url):
     lab.sql(url, """INSERT INTO attrition.outcomes (event_id, employee_id, occurred_at, event_type, cluster_id, topic, partition, "offset", input)
         VALUES ('exit', 'eve', '2026-10-25', 'TERMINATED', 'c', 'outcomes', 0, 1, '{}')""")
     score(lab, url, "eve", "11-06", 0.9)                                 # hired again
+    leave_and_return(lab, url)
     score(lab, url, "fay", "11-08", 0.1)
     score(lab, url, "fay", "11-09", 0.9, occurred="11-01")               # an event that came late never stood
     score(lab, url, "gus", "11-09", 0.9, channel="HTTP")                 # a question, no decision
@@ -53,7 +64,7 @@ def plant(lab, url):
     lab.sql(url, "SELECT attrition.erase_employee('ivy')")
 
 
-NOVEMBER = [["dan", "2026-11-02"], ["ann", "2026-11-03"], ["ben", "2026-11-05"], ["eve", "2026-11-06"], ["jim", "2026-11-07"], ["=1+1", "2026-11-09"], ["dan", "2026-11-12"]]
+NOVEMBER = [["dan", "2026-11-02"], ["ann", "2026-11-03"], ["lea", "2026-11-04"], ["ben", "2026-11-05"], ["eve", "2026-11-06"], ["jim", "2026-11-07"], ["=1+1", "2026-11-09"], ["dan", "2026-11-12"]]
 
 
 def documented():
@@ -84,7 +95,7 @@ def as_json(lab, url):
         {"feature": "MonthlyIncome", "label": "Monthly income", "value": None, "contribution": 0.125, "text": "Monthly income is missing: raises the risk"}])
     lab.equal("who reviewed it is said by the last word", [(notice["event_id"], notice["review"]["overridden"]) for notice in found if notice["review"]], [("ben-11-05", True), ("dan-11-12", None)])
     lab.check("a reviewer's name and words are not in it", "secret" not in out and "postgres" not in out)
-    lab.one_line("notices without reasons are counted", err, "1 of 7 notices")
+    lab.one_line("notices without reasons are counted", err, "1 of 8 notices")
     lab.check("and nothing is missing besides", "--contact" not in err, err)
 
 
@@ -95,10 +106,10 @@ def as_csv(lab, url):
     if not rows:
         return
     lab.equal("and the same notices; no formula for a spreadsheet", [[row["employee_id"], row["scored_at"][:10]] for row in rows], [[who.replace("=", "'="), day] for who, day in NOVEMBER])
-    ann, ben = rows[1], rows[2]
+    ann, ben = rows[1], rows[3]
     lab.equal("reasons in words", ann["reasons"], "Overtime is Yes: raises the risk; Education is doctor: raises the risk; Monthly income is missing: raises the risk")
     lab.equal("the values they rest on", json.loads(ann["data"]), {"OverTime": "Yes", "Education": 5, "MonthlyIncome": None})
-    lab.equal("what is not there is empty", (ann["reviewed_at"], ann["overridden"], ann["contact"], rows[4]["reasons"]), ("", "", "", ""))
+    lab.equal("what is not there is empty", (ann["reviewed_at"], ann["overridden"], ann["contact"], rows[5]["reasons"]), ("", "", "", ""))
     lab.equal("an override", (ben["overridden"], ben["probability"], ben["threshold"]), ("true", "0.5", "0.5"))
     lab.one_line("that nobody is named to ask is said", err, "--contact")
 

@@ -200,6 +200,14 @@ def plans(lab, url):
     lab.equal("which are not read where nobody asks for them", [column for node in counted for column in node.get("Output", ()) if "input" in column], [])
 
 
+def views_of_migration_35(lab, url):
+    for view in ("expected_performance", "realised_performance"):
+        lab.check(f"{view}: an attribute's value is read once", "OFFSET 0" in lab.sql(url, f"SELECT pg_get_viewdef('attrition.{view}'::regclass)")[0][0])
+    young = plan_of(lab, url, "SELECT * FROM attrition.realised_performance")
+    lab.check("realised performance: months are bounded by the horizon", any("attrition.horizon()" in str(node.get(kind)) and "now()" in str(node.get(kind)) for node in young
+                                                                           for kind in ("Filter", "One-Time Filter", "Join Filter", "Index Cond")))
+
+
 def others(lab, url):
     out, _ = report(lab, url, "1999-02")
     lab.check("an empty month has a page that says so", "Nothing of 1999-02 is in this database" in out and out.rstrip().endswith("</html>") and "<table" not in out, len(out))
@@ -228,6 +236,7 @@ with Lab() as lab:
     says(lab, page)
     once(lab)
     plans(lab, url)
+    views_of_migration_35(lab, url)
     in_browser(lab, lab.dir / "page.html", None if len(sys.argv) < 2 else sys.argv[1])
     refused(lab, url)
     others(lab, url)

@@ -200,12 +200,17 @@ static void forest_reference(const struct model *model, const struct table *tabl
     json_end_object(&json);
 }
 
-/* The forest's nodes as the file lists them; a leaf adds its part of the mean, or of the calibrated score. Yours to
- * free. */
+/* What a leaf adds: its part of the mean, or of the calibrated score. */
+static float leaf_weight(const struct model *model, double share)
+{
+    double trees = (double)model->forest.tree_count;
+    return (float)(model->calibration == CALIBRATION_SIGMOID ? share * (model->sigmoid.slope / trees) : share / trees);
+}
+
+/* The forest's nodes as the file lists them. Yours to free. */
 static struct written_node *list_nodes(const struct model *model, size_t *count)
 {
     const struct forest *forest = &model->forest;
-    double part = model->sigmoid.slope / (double)forest->tree_count;
     size_t nodes = 0, at = 0;
     for (size_t t = 0; t < forest->tree_count; t++)
         nodes += forest->trees[t].node_count;
@@ -216,13 +221,11 @@ static struct written_node *list_nodes(const struct model *model, size_t *count)
             list[at++] = (struct written_node){.tree = (uint32_t)t,
                                                .id = n,
                                                .leaf = !node->right,
-                                               .feature = node->feature,
+                                               .feature = node->right ? node->feature : 0,
                                                .left = n + 1,
                                                .right = node->right,
-                                               .threshold = node->threshold,
-                                               .weight = (float)(model->calibration == CALIBRATION_SIGMOID
-                                                                     ? node->share * part
-                                                                     : node->share / (double)forest->tree_count)};
+                                               .threshold = node->right ? node->threshold : 0,
+                                               .weight = node->right ? 0 : leaf_weight(model, node->share)};
         }
     *count = nodes;
     return list;
