@@ -1,6 +1,7 @@
-/* `scorer notices`: one document or line for each time that somebody became flagged, for those who have to tell the
- * person so. Main thread; needs the database alone, in one snapshot with the rights of attrition_analyst; changes
- * nothing. Whoever is erased has no rows there, and who is pseudonymised none with an id: neither has a notice. */
+/* `scorer notices`: one document or line for each time that somebody became flagged, for those who must
+ * notify the person. Main thread; needs the database alone, in one snapshot with the rights of attrition_analyst;
+ * changes nothing. Whoever is erased has no rows there, and who is pseudonymised none with an id: neither has a notice.
+ */
 #include "scorer/commands.h"
 
 #include <inttypes.h>

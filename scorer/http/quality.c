@@ -30,12 +30,11 @@ static enum figures_part read_part(const struct request *request, struct answer 
 }
 
 /* No newer ones are worth waiting for: not older than five minutes, or of today where maintain() alone computes (by
- * figures_json's own limits; employees_are_few() is false in a transaction that only reads). */
+ * figures_json's own limits, in a transaction that only reads). */
 #define IS_CURRENT \
     "(kept.json ->> 'computed_at')::timestamptz > now() - interval '5 minutes'" \
     " OR ((kept.json ->> 'computed_at')::timestamptz >= date_trunc('day', now(), 'UTC') AND NOT " \
-    "(attrition.predictions_are_few() AND (SELECT count(*) <= 20000 FROM (SELECT FROM attrition.latest_predictions " \
-    "LIMIT 20001) AS l)))"
+    "(attrition.predictions_are_few() AND attrition.employees_within_limit()))"
 
 static const char select_part[] =
     "SELECT " FIGURES_QUALITY_IS_FRESH "::text, CASE WHEN kept.json IS NOT NULL THEN json_build_object('part', "

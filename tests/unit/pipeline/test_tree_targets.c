@@ -201,16 +201,23 @@ static void test_plain_trees_with_reasons(void **state)
     pipeline_free(pipeline);
 }
 
-/* Such trees are read by lists, where its weight counts for nothing. */
+/* Its weight counts for nothing: were it the trees', a negative one would say that they are no probabilities. */
 static void test_a_leaf_that_no_branch_names(void **state)
 {
     (void)state;
+    struct cell cells[COLUMNS];
+    struct score score;
     two_plain_trees();
+    memcpy(lists.weights, (const float[]){0.125f, 0.5f, 0.25f, 0.25f, -0.75f}, sizeof lists.weights);
     lists.falses[2] = 3;
     trees_node();
-    graph_node(&g, "Sigmoid", "score", "share");
+    graph_node(&g, "Identity", "score", "share");
     classify();
-    pipeline_free(loaded());
+    struct pipeline *pipeline = loaded();
+    fixture_row(cells, 4, NULL, 7, NULL);
+    pipeline_score(pipeline, cells, 1, 0, &score, NULL);
+    assert_true(score.probability == 0.125 + 0.25);
+    pipeline_free(pipeline);
 }
 
 /* What a sigmoid of twice the half is: no ensemble's own any more. */
@@ -338,36 +345,32 @@ static void test_lists_that_are_no_forest(void **state)
 static void test_plain_lists_that_are_no_forest(void **state)
 {
     (void)state;
+    static const struct {
+        int64_t *place, value;
+        const char *says;
+    } faults[] = {
+        {&lists.trues[1], 1, "two parents"},
+        {&lists.roots[1], 1, "two parents"},
+        {&lists.falses[0], 5, "a leaf that is not there"},
+        {&lists.trues[1], 4, "a node that is not there"},
+        {&lists.trues[1], -1, "a node that is not there"},
+        {&lists.features[0], 2, "node 0 of tree 0 reads feature 2 of 2"},
+        {&lists.targets[4], 1, "a target that is not there"},
+    };
+    for (size_t f = 0; f < sizeof faults / sizeof *faults; f++) {
+        two_plain_trees();
+        *faults[f].place = faults[f].value;
+        ensemble_refused(STATUS_INVALID, faults[f].says);
+    }
     two_plain_trees();
     lists.false_leaves[0] = 0, lists.falses[0] = 2; /* of the other tree */
     ensemble_refused(STATUS_INVALID, "two parents");
-    two_plain_trees();
-    lists.trues[1] = 1;
-    ensemble_refused(STATUS_INVALID, "two parents");
-    two_plain_trees();
-    lists.roots[1] = 1;
-    ensemble_refused(STATUS_INVALID, "two parents");
-    two_plain_trees();
-    lists.falses[0] = 5;
-    ensemble_refused(STATUS_INVALID, "a leaf that is not there");
-    two_plain_trees();
-    lists.trues[1] = 4;
-    ensemble_refused(STATUS_INVALID, "a node that is not there");
-    two_plain_trees();
-    lists.trues[1] = -1;
-    ensemble_refused(STATUS_INVALID, "a node that is not there");
     two_plain_trees();
     lists.root_count = 1;
     ensemble_refused(STATUS_INVALID, "no root reaches");
     two_plain_trees();
     lists.splits[2] = NAN;
     ensemble_refused(STATUS_INVALID, "node 2 in tree 1 is not a number");
-    two_plain_trees();
-    lists.features[0] = 2;
-    ensemble_refused(STATUS_INVALID, "node 0 of tree 0 reads feature 2 of 2");
-    two_plain_trees();
-    lists.targets[4] = 1;
-    ensemble_refused(STATUS_INVALID, "a target that is not there");
     two_plain_trees();
     lists.weights[1] = INFINITY;
     ensemble_refused(STATUS_INVALID, "not finite");
