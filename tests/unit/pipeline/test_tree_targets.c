@@ -210,10 +210,10 @@ static void test_a_leaf_that_no_branch_names(void **state)
     two_plain_trees();
     memcpy(lists.weights, (const float[]){0.125f, 0.5f, 0.25f, 0.25f, -0.75f}, sizeof lists.weights);
     lists.falses[2] = 3;
-    trees_node();
-    graph_node(&g, "Identity", "score", "share");
+    trees_node()->output[0] = (char *)"share";
     classify();
     struct pipeline *pipeline = loaded();
+    assert_non_null(pipeline->trees);
     fixture_row(cells, 4, NULL, 7, NULL);
     pipeline_score(pipeline, cells, 1, 0, &score, NULL);
     assert_true(score.probability == 0.125 + 0.25);
