@@ -236,7 +236,9 @@ def health(lab, scorer, broker_port):
 with Lab() as lab:
     lab.model()
     broker, database = lab.kafka(), lab.postgres()
-    scorer = lab.scorer(KAFKA_BOOTSTRAP_SERVERS=broker, DATABASE_URL=database, MODEL_POLL_INTERVAL="200ms", HTTP_LOG_TIMEOUT="10s")
+    # Without Kafka one request waits for HTTP_LOG_TIMEOUT: longer than a session of 10 s, and a member whose session is over may be fenced, which is status 1.
+    scorer = lab.scorer(KAFKA_BOOTSTRAP_SERVERS=broker, DATABASE_URL=database, MODEL_POLL_INTERVAL="200ms", HTTP_LOG_TIMEOUT="10s",
+                        KAFKA_SESSION_TIMEOUT_MS=60000)
     lab.ready(scorer)
     predictions(lab, scorer, broker)
     faults(lab, scorer)
