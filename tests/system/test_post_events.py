@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import struct
+import threading
 import time
 
 from lab import ROOT, Lab, decode_prediction, frame_id, schema
@@ -24,7 +25,7 @@ FINE = {"Age": 41, "OverTime": "Yes"}
 INPUT = "employee-events"
 
 
-def post(scorer, body, headers=JSON, seconds=20):
+def post(scorer, body, headers=JSON, seconds=90):
     """(status, headers, parsed body); status 0: no answer."""
     client = http.client.HTTPConnection(scorer.http, timeout=seconds)
     try:
@@ -74,7 +75,9 @@ def accepted(lab, what, answer, ids):
 def check_forms(lab, scorer, broker):
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     accepted(lab, "one event", post(scorer, event("f-1", 1, occurred_at="2026-01-31T10:00:00Z"), {**JSON, "traceparent": trace}), ["f-1/1"])
+    sent = datetime.datetime.now(datetime.timezone.utc)
     accepted(lab, "a list", post(scorer, [event("f-2", n) for n in range(3)]), [f"f-2/{n}" for n in range(3)])
+    listed = datetime.datetime.now(datetime.timezone.utc)
     lines = "\n".join(json.dumps(event("f-3", n)) for n in range(3))
     accepted(lab, "lines, some empty", post(scorer, f"\n{lines}\r\n\n", LINES), [f"f-3/{n}" for n in range(3)])
     accepted(lab, "a termination", post(scorer, {"employee_id": 4, "event_id": "f-4", "event_type": "TERMINATED"}), ["f-4"])
@@ -104,8 +107,8 @@ def check_forms(lab, scorer, broker):
     lab.equal("CloudEvents: who and when", [(found[name][0][1]["employee_id"], found[name][0][1]["occurred_at"]) for name in ("cloud 1", "cloud-2", "batch-1")],
               [("é 100%", at)] * 3)
     lab.equal("ends of employment", [found[name][0][1]["event_type"] for name in ("f-4", deleted[2]["event_ids"][0])], ["TERMINATED"] * 2)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    lab.check("no time: the time it came", abs((found["f-2/0"][0][1]["occurred_at"] - now).total_seconds()) < 60)
+    came, second = found["f-2/0"][0][1]["occurred_at"], datetime.timedelta(seconds=1)
+    lab.check("no time: the time it came", sent - second < came < listed + second, f"{sent}, {came}, {listed}")
     lab.wait("all are scored, but for two outcomes", lambda: scorer.counter("events_scored_total") == 13 and scorer.counter("events_outcome_total") == 2, 30, scorer)
     alone = json.loads(lab.must("curl", "-s", f"http://{scorer.http}/predict?log=false", "-H", "Content-Type: application/json", "-d", json.dumps({"attributes": FINE})))
     lab.equal("as /predict scores", {p["probability"] for name in ("f-1/1", "cloud 1", made[2]["event_ids"][0]) for p in scored(lab, broker)[name]}, {alone["probability"]})
@@ -158,27 +161,37 @@ def check_refusals(lab, scorer, broker):
 
 # --- when things fail ---
 
-def publish(scorer, lane, stop, outcome):
+def publish(scorer, lane, over, outcome):
     """Events of one publisher, three a request, each sent once: event_id → status, 0 where no answer came."""
     n = 0
-    while time.monotonic() < stop:
+    while not over.is_set():
         events = [event(f"{lane}-{i}", n) for i in range(3)]
         answer = post(scorer, events)
         outcome.update({posted["event_id"]: answer[0] for posted in events})
         n += 1
         if answer[0] != 202:
             time.sleep(0.05)
-    return outcome
 
 
-def publish_lanes(scorer, name, seconds, meanwhile):
-    outcome = {}
+def publish_lanes(scorer, name, meanwhile):
+    """Until `meanwhile`, which is called with the outcome so far, has returned."""
+    outcome, over = {}, threading.Event()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        lanes = [pool.submit(publish, scorer, f"{name}-{lane}", time.monotonic() + seconds, outcome) for lane in range(4)]
-        meanwhile()
+        lanes = [pool.submit(publish, scorer, f"{name}-{lane}", over, outcome) for lane in range(4)]
+        try:
+            meanwhile(outcome)
+        finally:
+            over.set()
         for lane in lanes:
             lane.result()
     return outcome
+
+
+def more_accepted(outcome, count=30):
+    """A condition: so many more are accepted than now."""
+    accepted_now = lambda: sum(status == 202 for status in list(outcome.values()))
+    before = accepted_now()
+    return lambda: accepted_now() >= before + count
 
 
 def check_outcome(lab, what, outcome, found):
@@ -197,15 +210,20 @@ def check_kills(lab, broker, environment):
     scorers = [lab.scorer("killed-0", **environment)]
     lab.ready(scorers[0])
 
-    def kill_and_start():
+    def kill_and_start(outcome):
         for n in range(1, 4):
             time.sleep(2)
+            lab.need("events are accepted before it is killed", more_accepted(outcome), 60, scorers[-1])
             scorers[-1].kill()
             settings = {**environment, "HTTP_LISTEN": scorers[0].http}
             scorers.append(lab.scorer(f"killed-{n}", **settings))
             lab.ready(scorers[-1])
-    outcome = publish_lanes(scorers[0], "k", 14, kill_and_start)
-    lab.wait("killed: all is scored", lambda: scorers[-1].counter("events_lag") == 0 and scorers[-1].counter("events_in_flight") == 0, 60, scorers[-1])
+        time.sleep(2)
+        lab.need("events are accepted by the last one", more_accepted(outcome), 60, scorers[-1])
+    outcome = publish_lanes(scorers[0], "k", kill_and_start)
+    # Posts are written one after the other: what had no answer is written or not once a later one is accepted.
+    lab.wait("killed: accepted once more", lambda: post(scorers[-1], event("k-after", 1))[0] == 202, 30, scorers[-1])
+    lab.wait("killed: all is scored", lambda: {name for name in written(lab, broker) if name.startswith("k-")} <= scored(lab, broker).keys(), 60, scorers[-1])
     check_outcome(lab, "killed", outcome, scored(lab, broker))
     lab.audit(scorers[-1])
     return scorers[-1]
@@ -213,10 +231,10 @@ def check_kills(lab, broker, environment):
 
 def check_frozen(lab, broker, scorer):
     pid = int((lab.dir / "kafka/pid").read_text())
-    timed, before = [], scorer.counter("http_events_total")
+    timed = []
 
-    def freeze():
-        lab.wait("frozen: events are accepted before", lambda: scorer.counter("http_events_total") > before + 40, 10, scorer)
+    def freeze(outcome):
+        lab.need("frozen: events are accepted before", more_accepted(outcome), 30, scorer)
         os.kill(pid, signal.SIGSTOP)
         for _ in range(4):
             began = time.monotonic()
@@ -225,13 +243,14 @@ def check_frozen(lab, broker, scorer):
         began = time.monotonic()
         timed.append((scorer.get("/health/live"), time.monotonic() - began))
         os.kill(pid, signal.SIGCONT)
-    outcome = publish_lanes(scorer, "z", 30, freeze)
+        lab.wait("broker goes on: its publishers are accepted again", more_accepted(outcome, 600), 60, scorer)
+    outcome = publish_lanes(scorer, "z", freeze)
     refused = [answer for answer, _ in timed[:4]]
     lab.equal("frozen: 503 with Retry-After", [(answer[0], answer[1].get("Retry-After")) for answer in refused], [(503, "5")] * 4)
     lab.check("… in time", max(seconds for _, seconds in timed) < 12, [round(seconds, 1) for _, seconds in timed])
     lab.check("… where it is not known, with the ids", all(("event_ids" in answer[2]) == ("not known" in answer[2]["detail"]) for answer in refused),
               [answer[2] for answer in refused][:2])
-    lab.wait("broker goes on: accepted again", lambda: post(scorer, event("after"))[0] == 202, 30, scorer)
+    lab.wait("… and others, too", lambda: post(scorer, event("after"))[0] == 202, 30, scorer)
     check_outcome(lab, "frozen", outcome, {name: records for name, records in written(lab, broker).items()})
 
 
@@ -247,8 +266,9 @@ def check_denied(lab, broker, scorer):
     from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, ResourcePatternType, ResourceType
     admin = AdminClient({"bootstrap.servers": broker})
     deny = (ResourceType.TOPIC, INPUT, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", AclOperation.WRITE, AclPermissionType.DENY)
+    lab.wait("accepted before", lambda: post(scorer, event("denied"))[0] == 202, 20, scorer)
     for answer in admin.create_acls([AclBinding(*deny)]).values():
-        answer.result(20)
+        answer.result(60)
     lab.wait("denied: 503", lambda: post(scorer, event("denied"))[0] == 503, 20, scorer)
     began, answers = time.monotonic(), []
     while time.monotonic() - began < 6:
@@ -260,9 +280,9 @@ def check_denied(lab, broker, scorer):
     lab.equal("… the log says so, once", len(lines), 1)
     fresh = scorer.text().count("Failed to add partition")
     lab.check("… and new producers come ever more rarely", fresh < 12, fresh)
-    lab.equal("… ready all the same", scorer.get("/health/ready")[0], 200)
+    lab.wait("… ready all the same", lambda: scorer.get("/health/ready")[0] == 200, 10, scorer)
     for answer in admin.delete_acls([AclBindingFilter(*deny)]).values():
-        answer.result(20)
+        answer.result(60)
     lab.wait("allowed again: accepted", lambda: post(scorer, event("allowed"))[0] == 202, 40, scorer)
 
 
@@ -270,17 +290,23 @@ with Lab() as lab:
     lab.model()
     broker = lab.kafka("kafka", "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "allow.everyone.if.no.acl.found=true",
                        "super.users=User:nobody")
-    environment = {"KAFKA_BOOTSTRAP_SERVERS": broker, "ROLES": "score,http", "INSTANCE_ID": "one", "NULL_VALUE": "ignore", "HTTP_LOG_TIMEOUT": "3s"}
+    # Who has to be accepted or denied is not refused because Kafka is slow, and no member is fenced for that; 3 s where it is the answer that counts.
+    environment = {"KAFKA_BOOTSTRAP_SERVERS": broker, "ROLES": "score,http", "INSTANCE_ID": "one", "NULL_VALUE": "ignore", "HTTP_LOG_TIMEOUT": "60s",
+                   "KAFKA_SESSION_TIMEOUT_MS": "60000"}
+    in_time = {**environment, "HTTP_LOG_TIMEOUT": "3s"}
     scorer = lab.scorer(**environment)
     lab.ready(scorer)
     check_forms(lab, scorer, broker)
     check_refusals(lab, scorer, broker)
     lab.equal("it ends in time", scorer.end(), 0)
-    scorer = check_kills(lab, broker, environment)
+    scorer = check_kills(lab, broker, in_time)
     lab.equal("the last ends in time", scorer.end(), 0)
-    check_token(lab, environment)
-    service = lab.scorer("service", **{**environment, "ROLES": "http", "INSTANCE_ID": "two"})
+    check_token(lab, in_time)
+    service = lab.scorer("service", **{**in_time, "ROLES": "http", "INSTANCE_ID": "two"})
     lab.ready(service)
     check_frozen(lab, broker, service)
-    check_denied(lab, broker, service)
     lab.equal("the service alone ends in time", service.end(), 0)
+    service = lab.scorer("denied", **{**environment, "ROLES": "http", "INSTANCE_ID": "four"})
+    lab.ready(service)
+    check_denied(lab, broker, service)
+    lab.equal("the one that was denied ends in time", service.end(), 0)
