@@ -3,6 +3,7 @@
 beside; no request fails, no prediction has another model's stamp, memory stays flat. Traces go on from events to predictions."""
 import collections
 import http.client
+import itertools
 import json
 import math
 import re
@@ -11,7 +12,8 @@ import time
 
 from lab import BIN, ROOT, Lab, decode_prediction, encode_event
 
-MOVES = 200
+MOVES, LOADS, FAILURES = 200, 50, 20
+VERSIONS = ("2", "1", "3", "2", "4", "1", "2", "3", "4", "1")
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FAMILIES = (("logistic-regression-l2", "--param", "C=0.001"), ("logistic-regression-l2", "--param", "C=10"))
 
@@ -69,7 +71,7 @@ def expected(lab, files, attributes):
 
 
 def requests(address, body, stop, answers, failures):
-    client = http.client.HTTPConnection(address, timeout=30)
+    client = http.client.HTTPConnection(address, timeout=120)
     while not stop.is_set():
         try:
             client.request("POST", "/predict?log=false", body=body, headers={"Content-Type": "application/json"})
@@ -96,19 +98,32 @@ def events(broker, attributes, stop, sent):
             producer.produce("employee-events", encode_event(event), key=b"e-1", headers=[("traceparent", TRACE)] if len(sent) % 2 else None)
         producer.poll(0)
         stop.wait(0.02)
-    producer.flush(30)
+    producer.flush(120)
 
 
 def move_under_load(lab, scorer, aliases, seconds=16):
     """200 moves; the model in use is always version 1 or 2."""
-    versions = ("2", "1", "3", "2", "4", "1", "2", "3", "4", "1")
     settled = 0
     for turn in range(MOVES):
-        move(aliases, "production", versions[turn % len(versions)])
+        move(aliases, "production", VERSIONS[turn % len(VERSIONS)])
         time.sleep(seconds / MOVES)
         if turn == MOVES // 4:
             settled = resident_kb(scorer)
     return settled, resident_kb(scorer)
+
+
+def check_loads(lab, scorer, aliases):
+    """The alias goes on moving where a busy machine has let the scorer see few of the moves."""
+    further, counts = itertools.cycle(VERSIONS), []
+
+    def are_enough():
+        counts[:] = scorer.counter("model_loads_total"), scorer.counter("model_load_failures_total")
+        if counts[0] > LOADS and counts[1] > FAILURES:
+            return True
+        move(aliases, "production", next(further))
+        return False
+    lab.wait("models were swapped and loads failed, visibly", are_enough, 60, scorer)
+    print(f"#   {counts[0]} loads, {counts[1]} failures")
 
 
 def check_stamps(lab, what, answers, said):
@@ -135,16 +150,15 @@ with Lab(STATE_TOPIC="none") as lab:
     for thread in threads:
         thread.start()
     settled, after = move_under_load(lab, scorer, aliases)
+    check_loads(lab, scorer, aliases)
     stop.set()
     for thread in threads:
         thread.join()
     lab.equal("no request failed", failures[:3], [])
     check_stamps(lab, "requests", answers, said)
     lab.check("memory is flat", after < settled + 8192, f"{settled} → {after} KB resident")
-    lab.check("models were swapped and loads failed, visibly", scorer.counter("model_loads_total") > 50 and scorer.counter("model_load_failures_total") > 20,
-              f"{scorer.counter('model_loads_total')} loads, {scorer.counter('model_load_failures_total')} failures")
     move(aliases, "production", "2")
-    lab.wait("a move back is taken at once", lambda: json.loads(scorer.get("/health")[1])["model"]["version"] == "2", 5)
+    lab.wait("a move back is taken at once", lambda: json.loads(scorer.get("/health")[1])["model"]["version"] == "2", 20)
 
     lab.wait("every event is scored", lambda: scorer.counter("events_scored_total") == len(sent), 30, scorer)
     messages = lab.consume(broker, "attrition-predictions")
