@@ -200,10 +200,10 @@ class Lab:
         """Until the condition is true; a check that fails when it never was, or when the process ended meanwhile."""
         began = time.monotonic()
         while True:
-            asked = time.monotonic()
+            asked, alive = time.monotonic(), not process or process.alive()  # before the condition, which may be that it ends
             if condition():
                 return self.check(what, True, f"after {time.monotonic() - began:.1f} s")
-            if process and not process.alive():
+            if not alive:
                 return self.check(what, False, f"{process.name} ended with status {process.popen.returncode}")
             if asked - began >= 3 * seconds:  # what is said is for a machine of its own
                 return self.check(what, False, f"not within 3 × {seconds} s")

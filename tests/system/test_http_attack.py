@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Clients that mean no good: heavy requests, slow, silent, pipelining and lying ones, guessed tokens, foreign hosts; and that `scorer
 check` refuses what `scorer run` refuses. Without Kafka and PostgreSQL: what-ifs need neither."""
+import concurrent.futures
 import hashlib
 import http.client
 import json
@@ -10,6 +11,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 from lab import BIN, Lab, free_port
 
@@ -33,7 +35,7 @@ def ask(address, method, path, body=None, headers=JSON, seconds=60):
 
 def connect(address, data=b""):
     host, port = address.split(":")
-    client = socket.create_connection((host, int(port)), timeout=20)
+    client = socket.create_connection((host, int(port)), timeout=60)
     client.sendall(data)
     return client
 
@@ -43,16 +45,22 @@ def bearer(token):
 
 
 class Heavy:
-    """Requests side by side that keep every thread of the service computing."""
+    """Requests side by side that keep every thread of the service computing, one after the other until `join` or until nobody answers."""
 
     def __init__(self, address, count):
-        self.answers = []
-        self.threads = [threading.Thread(target=lambda: self.answers.append(ask(address, "POST", "/predict?log=false&counterfactual=true", HEAVY)))
-                        for _ in range(count)]
+        self.address, self.answers, self.over = address, [], False
+        self.threads = [threading.Thread(target=self.run) for _ in range(count)]
         for thread in self.threads:
             thread.start()
 
+    def run(self):
+        answer = None
+        while answer is None or (answer[0] and not self.over):
+            answer = ask(self.address, "POST", "/predict?log=false&counterfactual=true", HEAVY)
+            self.answers.append(answer)
+
     def join(self):
+        self.over = True
         for thread in self.threads:
             thread.join()
         return sorted(answer[0] for answer in self.answers)
@@ -66,6 +74,12 @@ def start(lab, name, **env):
 
 def in_flight(scorer):
     return scorer.counter("http_in_flight")
+
+
+def cpu_seconds(process):
+    """What it has used: where it only waits for a processor, none."""
+    fields = Path(f"/proc/{process.popen.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def predict_statuses(scorer):
@@ -83,14 +97,20 @@ def heavy_work(lab):
     lab.check("all of them are answered, or refused for being too much at once", set(statuses) <= {200, 503} and 200 in statuses, statuses)
     lab.equal("more than 20 counterfactuals are refused", ask(scorer.http, "POST", "/predict?log=false&counterfactual=true", json.dumps(json.loads(HEAVY) * 3))[0], 422)
     request = f"POST /predict?log=false&counterfactual=true HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(HEAVY)}\r\n\r\n{HEAVY}"
-    lab.wait("each of these is logged", lambda: len(predict_statuses(scorer)) == 17, 10, scorer)
-    clients = [connect(scorer.http, request.encode()) for _ in range(16)]
-    lab.wait("16 more are under way", lambda: in_flight(scorer) >= 9, 20, scorer)
-    for client in clients:
-        client.close()
-    lab.wait("they are given up when their clients leave", lambda: in_flight(scorer) == 1, 20, scorer)
-    lab.wait("and logged so", lambda: len(predict_statuses(scorer)) >= 17 + 8, 10, scorer)
-    lab.equal("as not answered, none as 503", set(predict_statuses(scorer)[17:]) - {"200"}, {"0"})
+    logged = len(statuses) + 1
+    lab.wait("each of these is logged", lambda: len(predict_statuses(scorer)) == logged, 10, scorer)
+    for attempt in range(4):  # where the test stood still until they were answered, once more
+        clients = [connect(scorer.http, request.encode()) for _ in range(16)]
+        lab.wait("16 more are under way, or done", lambda: in_flight(scorer) >= 9 or len(predict_statuses(scorer)) >= logged + 16, 20, scorer)
+        for client in clients:
+            client.close()
+        lab.wait("they are given up when their clients leave", lambda: in_flight(scorer) == 1, 20, scorer)
+        lab.wait("and logged so", lambda: len(predict_statuses(scorer)) >= logged + 8, 10, scorer)
+        found = set(predict_statuses(scorer)[logged:]) - {"200"}
+        logged = len(predict_statuses(scorer))
+        if found == {"0"}:
+            break
+    lab.equal("as not answered, none as 503", found, {"0"})
     heavy = Heavy(scorer.http, 16)
     lab.wait("16 more", lambda: in_flight(scorer) >= 9, 20, scorer)
     began = time.monotonic()
@@ -131,9 +151,10 @@ def bodies(lab):
     """What was found by a second attack."""
     scorer = start(lab, "bodies")
     names = json.dumps({"employee_id": "1", "attributes": {f"a{i}": 1 for i in range(60000)}})
-    began = time.monotonic()
+    before = cpu_seconds(scorer)
     lab.equal("60,000 unknown fields are refused", ask(scorer.http, "POST", "/events", names)[0], 422)
-    lab.check("without reading the body once for each", time.monotonic() - began < 5, f"{time.monotonic() - began:.1f} s")
+    used = cpu_seconds(scorer) - before
+    lab.check("without reading the body once for each", used < 5, f"{used:.1f} s of a processor")
     status, _, text = ask(scorer.http, "POST", "/events", '{"employee_id":"1","attributes":{"Age":41}}\0\n', {"Content-Type": "application/x-ndjson"})
     lab.equal("a NUL is no blank", (status, "malformed" in text), (422, True))
     for path, code in (("/health/live%00", 404), ("/%00", 404), ("/health%2flive", 200), ("/schema%", 404)):
@@ -160,7 +181,8 @@ def tokens(lab):
     lab.wait("the log has who and from where", lambda: re.search(r"route=/predict status=200 .*address=127\.0\.0\.1 token=desk", scorer.text()), 10, scorer)
     lab.wait("refusals on quiet routes are logged",
              lambda: re.search(r"route=/metrics status=403 .*token=desk", scorer.text()) and "route=/metrics status=401" in scorer.text(), 10, scorer)
-    codes = [ask(scorer.http, "GET", "/stream", None, bearer(f"guess-{i}"))[0] for i in range(60)]
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:  # one after the other they may come no faster than they are allowed to
+        codes = list(pool.map(lambda i: ask(scorer.http, "GET", "/stream", None, bearer(f"guess-{i}"))[0], range(60)))
     lab.check("guesses are limited", set(codes) == {401, 429}, {code: codes.count(code) for code in set(codes)})
     lab.equal("who has a token is not locked out", ask(scorer.http, "GET", "/stream", None, bearer("operates"))[0], 200)
     path.write_text(line("score", "fresh", "desk"))
@@ -204,8 +226,8 @@ def check_is_run(lab):
     )
     for what, text, env, *arguments in rows:
         env = {"HTTP_LISTEN": f"127.0.0.1:{free_port()}", "KAFKA_BOOTSTRAP_SERVERS": NOBODY, **{key: str(value) for key, value in env.items()}}
-        run = lab.run(BIN / "scorer", "run", "--roles=http", *arguments, env=env, seconds=30)
-        checked = lab.run(BIN / "scorer", "check", "--roles=http", *arguments, env=env, seconds=60)
+        run = lab.run(BIN / "scorer", "run", "--roles=http", *arguments, env=env, seconds=120)
+        checked = lab.run(BIN / "scorer", "check", "--roles=http", *arguments, env=env, seconds=120)
         message = next((line.split(" run: ", 1)[-1] for line in run[2].splitlines() if text in line), None)
         lab.check(f"{what}: run refuses", run[0] in (1, 2) and message, message or run[2][-200:])
         lab.check(f"{what}: check does, with the same words", checked[0] == 1 and message and message in checked[1], message or checked[1][-300:])

@@ -63,7 +63,7 @@ def denied(lab, settings):
     for answer in client.create_acls(bindings).values():
         answer.result(30)
     scorer = lab.scorer("denied", **{**settings, "KAFKA_BOOTSTRAP_SERVERS": kafka})
-    lab.wait("denied: it ends", lambda: not scorer.alive(), 30, scorer)
+    lab.wait("denied: it ends", lambda: not scorer.alive(), 30)
     lab.equal("denied: status", scorer.popen.returncode, 1)
     lab.one_line("denied: one line", scorer.text(), "error", "authorization failed", "kafka-acls")
 
