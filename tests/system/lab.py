@@ -91,8 +91,8 @@ class Process:
     def text(self):
         return self.log.read_text(errors="replace")
 
-    def get(self, path, seconds=15):
-        """(status, body); (0, reason) when nobody answers."""
+    def get(self, path, seconds=60):
+        """(status, body); (0, reason) when nobody answers. As patient as a check that asks once has to be."""
         try:
             with urllib.request.urlopen(f"http://{self.http}{path}", timeout=seconds) as answer:
                 return answer.status, answer.read().decode()
@@ -118,7 +118,7 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def end(self, seconds=40):
+    def end(self, seconds=120):
         """TERM; the exit status, or None if it had to be killed."""
         if self.alive():
             self.popen.terminate()
@@ -218,9 +218,9 @@ class Lab:
     # --- programs ---
 
     def run(self, *command, env=None, seconds=120, input=None):
-        """A program to its end: status, stdout, stderr."""
+        """A program to its end: status, stdout, stderr. Time as in `wait`."""
         done = subprocess.run([str(word) for word in command], env={**self.env, **(env or {})}, cwd=ROOT, capture_output=True,
-                              timeout=seconds, input=input, **({} if isinstance(input, bytes) else {"text": True}))
+                              timeout=3 * seconds, input=input, **({} if isinstance(input, bytes) else {"text": True}))
         return done.returncode, done.stdout, done.stderr
 
     def must(self, *command, env=None, seconds=120, input=None):
@@ -341,7 +341,7 @@ class Lab:
         client = AdminClient({"bootstrap.servers": address})
         made = client.create_topics([NewTopic(topic, partitions, 1) for topic in topics])
         for answer in made.values():
-            answer.result(30)
+            answer.result(120)
 
     def embedded_broker(self, name="broker", topics=TOPICS, partitions=4):
         file = self.dir / f"{name}.address"
@@ -367,14 +367,14 @@ class Lab:
             time.sleep(0.05)
         every.close()
 
-    def consume(self, address, topic, isolation="read_committed", seconds=60):
+    def consume(self, address, topic, isolation="read_committed", seconds=180):
         """Every record up to the topic's end as its readers see it, at least as it is now, since where records keep coming a partition
         may never be read empty: a list of messages. Control records (docs/EXACTLY_ONCE.md) are passed over."""
         from confluent_kafka import Consumer, TopicPartition, KafkaError
         is_control = lambda message: "attrition.control" in dict(message.headers() or ())
         consumer = Consumer({"bootstrap.servers": address, "group.id": f"lab-{random.random()}", "isolation.level": isolation,
                              "auto.offset.reset": "earliest", "enable.auto.commit": False, "enable.partition.eof": True, "fetch.wait.max.ms": 10})
-        partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+        partitions = consumer.list_topics(topic, 60).topics[topic].partitions
         consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
         if isolation == "read_committed":
             self.let_transactions_end(address, topic, partitions, consumer)

@@ -158,7 +158,7 @@ class Injector(Relay):
     def let_go(self):
         self.state = "released"
         self.holder.send(self.held)
-        answered = self.released.wait(3)
+        answered = self.released.wait(30)  # the client's next request waits meanwhile: less than its time-out
         if not answered:
             self.results.append((self.kind, None))
         self.state = "done"

@@ -232,7 +232,7 @@ with Lab() as lab:
     lab.model()
     kafka, postgres = lab.kafka(), lab.postgres()
     env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score", "MODEL_URI": "models:/attrition@production", "STATE_TOPIC": STATE,
-           "KAFKA_AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "one", "COMMIT_EVENTS": "300", "KAFKA_SESSION_TIMEOUT_MS": "6000",
+           "KAFKA_AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "one", "COMMIT_EVENTS": "300", "KAFKA_SESSION_TIMEOUT_MS": "60000",
            "ALERT_HYSTERESIS": HYSTERESIS, "REASONS": "0"}
     env = {key: str(value) for key, value in env.items()}
     status, out, err = lab.run(BIN / "scorer", "check", "--create-topics", env=env)

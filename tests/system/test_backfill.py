@@ -113,11 +113,11 @@ with Lab() as lab:
     # Ctrl-C: what was acknowledged is committed, and the command printed goes on.
     life = lab.dir / "it's a file.csv"
     write_rows(life, 0, 20000)
-    producer = subprocess.Popen([BIN / "producer", "backfill", "--rate", "1500", "--input-topic", "other", life], env=lab.env, stdout=subprocess.PIPE,
+    producer = subprocess.Popen([BIN / "producer", "backfill", "--rate", "500", "--input-topic", "other", life], env=lab.env, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
-    lab.wait("half a second of a backfill is there", lambda: len(lab.consume(kafka, "other")) > 2000)
+    lab.wait("a tenth of a backfill is there", lambda: len(lab.consume(kafka, "other")) > 2000)
     producer.send_signal(signal.SIGINT)
-    out, err = producer.communicate(timeout=60)
+    out, err = producer.communicate(timeout=300)
     found = counts(out)
     lab.equal("Ctrl-C: exit status", producer.returncode, 1)
     lab.equal("Ctrl-C: what it says is acknowledged is there", len(lab.consume(kafka, "other")), found.get("acknowledged"))
@@ -142,11 +142,11 @@ with Lab() as lab:
         lab.equal("… all rejects are kept", len(pathlib.Path(f"{life}.rejects").read_text().splitlines()), 1 + 200)
 
     # A transaction of a killed run does not hold up readers once it is resumed; a second run takes over from the first.
-    first = lab.start("first", [BIN / "producer", "backfill", "--rate", "1000", "--input-topic", "third", life])
+    first = lab.start("first", [BIN / "producer", "backfill", "--rate", "500", "--input-topic", "third", life])
     lab.wait("the first of two sends", lambda: len(lab.consume(kafka, "third")) > 1000)
     status, out, err = lab.run(BIN / "producer", "backfill", "--resume", "--input-topic", "third", life)
     lab.equal("the second of two: exit status", status, 0)
-    lab.equal("the first of two ends: exit status", first.popen.wait(60), 1)
+    lab.equal("the first of two ends: exit status", first.popen.wait(300), 1)
     lab.one_line("the first of two says why", first.text(), "fenced", "another process")
     check_topic(lab, "two at once", lab.consume(kafka, "third"), range(20000))
 
@@ -156,27 +156,27 @@ with Lab() as lab:
     while "no broker answers" not in said:
         said = nobody.stderr.readline() or lab.need("a broker that is not there is named", lambda: False, 1)
     nobody.send_signal(signal.SIGINT)
-    err = nobody.communicate(timeout=60)[1]
+    err = nobody.communicate(timeout=300)[1]
     lab.equal("Ctrl-C before a broker answers: exit status", nobody.returncode, 1)
     lab.one_line("… and how to go on", err, "go on with: .*--resume")
 
     # Brokers that are unavailable for a while are waited for: nothing twice, nothing lost, without any --resume.
-    outage = lab.start("outage", [BIN / "producer", "backfill", "--rate", "2000", "--input-topic", "fifth", life])
+    outage = lab.start("outage", [BIN / "producer", "backfill", "--rate", "1000", "--input-topic", "fifth", life])
     lab.wait("the run before an outage sends", lambda: len(lab.consume(kafka, "fifth")) > 3000)
     lab.stop_kafka()
     lab.wait("it says that it waits", lambda: "waiting for the brokers" in outage.text(), 60, outage)
     lab.must(ROOT / "deploy/kafka/broker", "start", lab.dir / "kafka", kafka.split(":")[1])
-    lab.equal("the run over an outage: exit status", outage.popen.wait(120), 0)
+    lab.equal("the run over an outage: exit status", outage.popen.wait(300), 0)
     check_topic(lab, "the run over an outage", lab.consume(kafka, "fifth"), range(20000))
 
     # Whoever reads the messages leaves, the terminal is closed: no transaction stays open.
     lab.must("bash", "-c", f"{BIN}/producer backfill --input-topic sixth '{people}' 2>&1 | true")
     check_topic(lab, "messages that nobody reads", lab.consume(kafka, "sixth"), range(100))
-    producer = subprocess.Popen([BIN / "producer", "backfill", "--rate", "1500", "--input-topic", "seventh", life], env=lab.env, stdout=subprocess.PIPE,
+    producer = subprocess.Popen([BIN / "producer", "backfill", "--rate", "500", "--input-topic", "seventh", life], env=lab.env, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
     lab.wait("a backfill has begun", lambda: len(lab.consume(kafka, "seventh")) > 100)
     producer.send_signal(signal.SIGHUP)
-    out, err = producer.communicate(timeout=60)
+    out, err = producer.communicate(timeout=300)
     lab.equal("a closed terminal: exit status", producer.returncode, 1)
     lab.equal("… what it says is acknowledged is there", len(lab.consume(kafka, "seventh")), counts(out).get("acknowledged"))
     lab.one_line("… and how to go on", err, "go on with: .*--resume")

@@ -39,7 +39,7 @@ with Lab() as lab:
 
     other = subprocess.Popen([BIN / "producer", "generate", "--count", "4000", "--rate", "2000"], env=lab.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     status, out, err = lab.run(BIN / "producer", "generate", "--count", "3000", "--poison", "0.1", "--seed", "5", "--wait")
-    other.wait(60)
+    other.wait(300)
     found = summary(out)
     lab.equal("generate --wait beside another producer: exit status", status, 0)
     lab.equal("… sent = scored + dead letters", (found.get("sent"), found.get("unaccounted for")), (found["scored"] + found["dead letters"], 0))
@@ -57,6 +57,6 @@ with Lab() as lab:
     producer = subprocess.Popen([BIN / "producer", "backfill", "--wait", people], env=lab.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     producer.stdout.readline()  # all is sent
     producer.send_signal(signal.SIGINT)
-    out, err = producer.communicate(timeout=60)
+    out, err = producer.communicate(timeout=300)
     lab.equal("Ctrl-C while it waits: exit status", producer.returncode, 1)
     lab.one_line("Ctrl-C while it waits: what is missing", err, "stopped", "of 2999 events have no end yet")

@@ -33,7 +33,7 @@ def send(kafka, records):
     producer, failures = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random", "enable.idempotence": True}), []
     for key, value, *partition in records:
         producer.produce("employee-events", value, key, *partition, on_delivery=lambda error, _: error and failures.append(error))
-    assert producer.flush(30) == 0 and not failures, failures
+    assert producer.flush(120) == 0 and not failures, failures
 
 
 def dlq(lab, *words):

@@ -32,7 +32,7 @@ def send(kafka, records):
     sender, failures = producer(kafka), []
     for key, value in records:
         sender.produce("employee-events", value, key, on_delivery=lambda error, _: error and failures.append(error))
-    assert sender.flush(30) == 0 and not failures, failures
+    assert sender.flush(120) == 0 and not failures, failures
 
 
 def transaction(kafka, identity, records):
@@ -42,7 +42,7 @@ def transaction(kafka, identity, records):
     sender.begin_transaction()
     for key, value in records:
         sender.produce("employee-events", value, key)
-    assert sender.flush(30) == 0
+    assert sender.flush(120) == 0
     return sender
 
 
@@ -126,7 +126,7 @@ with Lab() as lab:
     # An event that says no time has its record's, also when it is sent again.
     sender = producer(kafka)
     sender.produce("employee-events", json.dumps({"employee_id": "timeless", "attributes": {"Age": 400}}), "timeless", timestamp=TIME + 5)
-    lab.equal("a JSON event without a time is sent", sender.flush(30), 0)
+    lab.equal("a JSON event without a time is sent", sender.flush(120), 0)
     lab.equal("it becomes a dead letter", lab.run(BIN / "scorer", "run", env={**lab.env, "ROLES": "score", "EXIT_AT_END": "true"})[0], 0)
     lab.equal("and is replayed", replay(lab)[0], 0)
     lab.equal("its time stays", [m.timestamp()[1] for m in lab.consume(kafka, "employee-events") if m.key() == b"timeless"], [TIME + 5] * 2)

@@ -22,7 +22,7 @@ def send(kafka, records):
     for key, value in records:
         producer.produce("employee-events", key=key, value=value)
         producer.poll(0)
-    producer.flush(30)
+    producer.flush(120)
 
 
 def stream():
@@ -70,7 +70,7 @@ with Lab() as lab:
     lab.model()
     kafka, database = lab.kafka(), lab.postgres()
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, SINK_ROWS=50, SINK_INTERVAL="20ms", COMMIT_INTERVAL="20ms",
-                    INSTANCE_ID="erasure")
+                    INSTANCE_ID="erasure", KAFKA_SESSION_TIMEOUT_MS=60000)
     records = stream()
     slices = [records[n * len(records) // ROUNDS:(n + 1) * len(records) // ROUNDS] for n in range(ROUNDS)]
     rng = random.Random(5)

@@ -39,7 +39,7 @@ def kill_and_restart(lab, scorer, make, other, scored_by_other):
 with Lab(STATE_TOPIC="none") as lab:
     kafka, database = lab.kafka(), lab.postgres()
     lab.model()
-    settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, COMMIT_EVENTS=250, COMMIT_INTERVAL="20ms", SINK_ROWS=1000)
+    settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, COMMIT_EVENTS=250, COMMIT_INTERVAL="20ms", SINK_ROWS=1000, KAFKA_SESSION_TIMEOUT_MS=60000)
     began = time.monotonic()
     steady = lab.scorer("steady", INSTANCE_ID="steady", **settings)
     start_killed = lambda: lab.scorer("killed", INSTANCE_ID="killed", **settings)

@@ -113,16 +113,16 @@ def failing(lab, scorer, figures):
     answers = [ask(scorer) for _ in range(20)]
     lab.check("a computation that fails: 503 that says so", all(status == 503 and "could not be computed" in body["detail"] and "log" in body["detail"] and retry for status, body, retry, _ in answers), answers[0])
     lab.check("it is not begun at each question", 1 <= figures.begun() <= 1 + (time.monotonic() - began) // PAUSE_S, (figures.begun(), round(time.monotonic() - began, 1)))
-    lab.equal("the log says why", [("no luck today" in line, "P0001" in line) for line in said()], [(True, True)])
-    lab.wait("it is begun again after a pause", lambda: ask(scorer) and figures.begun() == 2, 40, scorer)
+    lab.wait("the log says why", lambda: said() and all("no luck today" in line and "P0001" in line for line in said()), 10, scorer)
+    lab.wait("it is begun again after a pause", lambda: ask(scorer) and figures.begun() >= 2, 40, scorer)
     lab.check("of ten seconds", time.monotonic() - began >= PAUSE_S, round(time.monotonic() - began, 1))
-    lab.wait("a line for each failure", lambda: len(said()) == 2, 10, scorer)
+    lab.wait("a line for each failure", lambda: len(said()) == figures.begun(), 10, scorer)
     figures.pace(0)
     lab.wait("and 200 once it succeeds", lambda: is_current(scorer), 90, scorer)
 
 
 def killed(lab, scorer, figures):
-    figures.pace(SLOW_S)
+    figures.pace(60)
     lab.sql(figures.url, FORGET)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, scorer)

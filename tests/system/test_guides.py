@@ -49,10 +49,11 @@ def check_alerts(lab, guide, kafka):
     scored = guide.scorer.counter("events_scored_total")
     for n, (kind, attributes) in enumerate((("SNAPSHOT", calm), ("CHANGED", strained), ("CHANGED", calm))):
         producer.produce("employee-events", json.dumps({"employee_id": "1060", "event_type": kind, "occurred_at": f"2026-02-0{n + 1}", "attributes": attributes}), "1060")
-    producer.flush(20)
+    producer.flush(120)
     lab.wait("somebody's record changes twice", lambda: guide.scorer.counter("events_scored_total") == scored + 3, 30, guide.scorer)
-    seen = [json.loads(line) for line in guide.python(CONSUMING, "Alerts").splitlines()]
+    # Before the guide's program: transactions have ended then.
     wanted = [(a["employee_id"], a["kind"], a["before"] and a["before"]["probability"], a["after"]["probability"]) for a in alerts_of(lab, kafka) if a["kind"] != "MOVED"]
+    seen = [json.loads(line) for line in guide.python(CONSUMING, "Alerts").splitlines()]
     lab.equal("it has every crossing", sorted(map(str, ((a["employee_id"], a["kind"], a["before"], a["after"]) for a in seen))), sorted(map(str, wanted)))
     mine = [a for a in seen if a["employee_id"] == "1060"]
     lab.equal("up and down again, by the record", [(a["kind"], a["cause"]) for a in mine], [("CROSSED_UP", "RECORD"), ("CROSSED_DOWN", "RECORD")])
@@ -69,7 +70,7 @@ def check_mistakes(lab, guide, kafka):
         producer.produce("employee-events", value)
     producer.produce("employee-events", '{"employee_id": "1", "attributes": {"Age": 40}}', "2")
     producer.produce("employee-events", None)
-    producer.flush(20)
+    producer.flush(120)
     wanted.update({'{"employee_id": "1", "attributes": {"Age": 40}}': "key_mismatch", "": "null_key"})
     lab.wait("each is a dead letter", lambda: guide.scorer.counter("events_dead_lettered_total") == len(wanted), 30, guide.scorer)
     found = {(message.value() or b"").decode(): dict(message.headers())["attrition.error.code"].decode() for message in lab.consume(kafka, "employee-events-dlq")}
@@ -80,7 +81,7 @@ def check_mistakes(lab, guide, kafka):
 with Lab() as lab:
     lab.model()
     kafka = lab.kafka()
-    scorer = lab.scorer(KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score,http", NULL_VALUE="erase", HTTP_LOG_TIMEOUT="10s")
+    scorer = lab.scorer(KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score,http", NULL_VALUE="erase", HTTP_LOG_TIMEOUT="60s")
     lab.ready(scorer)
     guide = Guide(lab, scorer, KAFKA_BOOTSTRAP_SERVERS=kafka)
     check_publishing(lab, guide)

@@ -91,7 +91,7 @@ def send(kafka, records, topic="employee-events"):
     for key, value in records:
         producer.produce(topic, key=key, value=value, on_delivery=lambda error, _: error and failures.append(error))
         producer.poll(0)
-    producer.flush(30)
+    producer.flush(120)
     if failures:
         raise RuntimeError(f"{len(failures)} records were refused: {failures[0]}")
 

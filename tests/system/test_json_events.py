@@ -97,7 +97,7 @@ def send(kafka, topic, records):
     for key, value, headers in records:
         producer.produce(topic, key=key, value=value, headers=headers, timestamp=AT, partition=0)
         producer.poll(0)
-    producer.flush(30)
+    producer.flush(120)
 
 
 def to_the_end(lab, name, *arguments, **settings):
@@ -111,7 +111,7 @@ def audit(lab, kafka, scorer):
     topic, group = scorer.env.get("INPUT_TOPIC", TOPICS[0]), scorer.env.get("GROUP_ID", "attrition-scorer")
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "isolation.level": "read_committed"})
     end = watermarks(consumer, topic, 0)[1]
-    lab.need(f"{group} has committed all of {topic}", lambda: consumer.committed([TopicPartition(topic, 0)], 10)[0].offset == end, 30)
+    lab.need(f"{group} has committed all of {topic}", lambda: consumer.committed([TopicPartition(topic, 0)], 60)[0].offset == end, 30)
     consumer.close()
     return lab.audit(scorer)
 

@@ -24,7 +24,7 @@ def say(process, sql):
 
 def end(process):
     process.stdin.close()
-    return process.wait(30)
+    return process.wait(120)
 
 
 with Lab() as lab:

@@ -105,7 +105,7 @@ with Lab(STATE_TOPIC="none") as lab:
 
     def start_scorer():
         scorers.append(lab.scorer(f"scorer-{len(scorers) + 1}", KAFKA_BOOTSTRAP_SERVERS=relayed, ROLES="score", INSTANCE_ID="one",
-                                  COMMIT_INTERVAL="500ms", KAFKA_TRANSACTION_TIMEOUT_MS=timeout_s * 1000))
+                                  COMMIT_INTERVAL="500ms", KAFKA_SESSION_TIMEOUT_MS=60000, KAFKA_TRANSACTION_TIMEOUT_MS=timeout_s * 1000))
 
     def settled():
         """As under a service manager: started again when it has ended."""

@@ -177,7 +177,7 @@ def scores(lab, scorer, employee, what):
     """Over HTTP, without the log."""
     request = urllib.request.Request(f"http://{scorer.http}/predict?log=false", json.dumps({"attributes": employee}).encode(),
                                      {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         found = json.loads(answer.read())
     return lab.check(what, 0 < found["probability"] < 1, f"version {found['model']['version']}: {found['probability']}")
 

@@ -15,7 +15,7 @@ TOKENS = {"operate": "t0ken-of-operate", "people": "t0ken-of-people"}
 
 def ask(scorer, method, path, body=None, token="operate", type="application/json"):
     """(status, JSON)"""
-    client = http.client.HTTPConnection(scorer.http, timeout=30)
+    client = http.client.HTTPConnection(scorer.http, timeout=120)
     headers = {"Authorization": "Bearer " + TOKENS[token]} if token else {}
     client.request(method, path, body if body is None or isinstance(body, str) else json.dumps(body), {**headers, **({"Content-Type": type} if body is not None else {})})
     answer = client.getresponse()

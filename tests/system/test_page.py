@@ -122,7 +122,7 @@ with Lab() as lab, sync_playwright() as playwright:
     kafka = lab.embedded_broker(topics=(*TOPICS, "attrition-scorer-state", "attrition-alerts"))
     lab.model()
     scorer = lab.scorer("scorer", "--roles=score,http", KAFKA_BOOTSTRAP_SERVERS=kafka, DELIVERY="at-least-once", HTTP_TOKEN=TOKEN,
-                        KAFKA_FETCH_WAIT_MAX_MS="10")
+                        KAFKA_FETCH_WAIT_MAX_MS="10", HTTP_LOG_TIMEOUT="60s")
     lab.ready(scorer)
     browser = launch(playwright)
 

@@ -70,7 +70,7 @@ def check_python(lab, kafka, scorer, cases):
     before = scorer.counter("events_scored_total")
     for number, case in enumerate(cases, 1000):
         producer.produce("employee-events", encode_event(event(number, case["input"])), key=f"P{number}")
-    lab.equal("Python's messages left undelivered", producer.flush(30), 0)
+    lab.equal("Python's messages left undelivered", producer.flush(120), 0)
     lab.need("events encoded by fastavro are scored", lambda: scorer.counter("events_scored_total") == before + len(cases), 60, scorer)
     lab.need("and committed", lambda: scorer.counter("events_in_flight") == 0, 30, scorer)
     found = {}

@@ -14,6 +14,7 @@ from lab import BIN, TOPICS, Lab, decode_prediction
 
 HOUR_MS = 3600 * 1000
 FAST = ("-X", "transaction.timeout.ms=3000", "-X", "session.timeout.ms=6000", "-X", "reconnect.backoff.ms=10")
+STEADY = ("-X", "session.timeout.ms=60000", "-X", "reconnect.backoff.ms=10")  # of whom no time-out is the subject
 
 
 def send(lab, kafka, count, seed):
@@ -65,7 +66,7 @@ def frozen(lab, settings, kafka):
     lab.ready(old)
     freeze_in_transaction(lab, kafka, old, 2000, 21)
     time.sleep(4)
-    successor = lab.scorer("successor", *FAST, INSTANCE_ID="same", **settings)
+    successor = lab.scorer("successor", *STEADY, INSTANCE_ID="same", **settings)
     lab.ready(successor)
     send(lab, kafka, 2000, 22)
     has_ends(lab, kafka, successor)
@@ -82,7 +83,7 @@ def frozen(lab, settings, kafka):
 def outlived(lab, settings, kafka, scorer):
     """The coordinator gives a transaction up, and nobody has taken the place: known for certain, so it goes on."""
     lab.equal("TERM: status", scorer.end(), 0)
-    slow = lab.scorer("slow", "-X", "transaction.timeout.ms=1000", "-X", "session.timeout.ms=30000", INSTANCE_ID="same",
+    slow = lab.scorer("slow", "-X", "transaction.timeout.ms=1000", "-X", "session.timeout.ms=60000", INSTANCE_ID="same",
                       **{**settings, "COMMIT_INTERVAL": "3s"})
     lab.ready(slow)
     freeze_in_transaction(lab, kafka, slow, 500, 24)
@@ -127,7 +128,7 @@ def bad_event(kafka, partition, timestamp_ms=0):
 def old_timestamps(lab, settings, kafka):
     """The dead-letter topic takes no record older than an hour; the source is a day old."""
     set_topic(kafka, "employee-events-dlq", "message.timestamp.before.max.ms", str(HOUR_MS))
-    scorer = lab.scorer("timestamps", *FAST, INSTANCE_ID="same", **settings)
+    scorer = lab.scorer("timestamps", *STEADY, INSTANCE_ID="same", **settings)
     lab.ready(scorer)
     yesterday = int(time.time() * 1000) - 24 * HOUR_MS
     for partition in (0, 1, 1):
@@ -154,7 +155,7 @@ def narrow_dead_letters(lab, settings, kafka):
     lab.check("dead-letter topic too narrow: no storm", aborts <= 3, f"{aborts} times rolled back")
     for answer in client.create_partitions([NewPartitions("employee-events-dlq", 6)]).values():
         answer.result(30)
-    scorer = lab.scorer("fixed", *FAST, INSTANCE_ID="same", **settings)
+    scorer = lab.scorer("fixed", *STEADY, INSTANCE_ID="same", **settings)
     has_ends(lab, kafka, scorer)
     each_once(lab, "fixed", kafka)
     return scorer

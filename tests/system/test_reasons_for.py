@@ -9,7 +9,8 @@ EVENTS, NEAR = 2000, 0.1
 def scored(lab, kafka, mode):
     topic = f"predictions-{mode.replace(':', '-')}"
     lab.create_topics(kafka, [topic])
-    settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score,http", GROUP_ID=f"group-{topic}", OUTPUT_TOPIC=topic, REASONS_FOR=mode)
+    settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, ROLES="score,http", GROUP_ID=f"group-{topic}", OUTPUT_TOPIC=topic, REASONS_FOR=mode,
+                    KAFKA_SESSION_TIMEOUT_MS=60000)  # what is received again is counted again
     scorer = lab.scorer(f"scorer-{topic}", **settings)
     lab.need(f"{mode}: everything is scored", lambda: scorer.counter("events_scored_total") == EVENTS, 60, scorer)
     unexplained = scorer.counter("events_unexplained_total")

@@ -20,7 +20,7 @@ TOKENS = ("first-token-of-desk", "second-token-of-desk")
 def asked(scorer, token):
     request = urllib.request.Request(f"http://{scorer.http}/schema", headers={"Authorization": f"Bearer {token}"})
     try:
-        return urllib.request.urlopen(request, timeout=30).status
+        return urllib.request.urlopen(request, timeout=120).status
     except urllib.error.HTTPError as refused:
         return refused.code
 
@@ -88,11 +88,11 @@ def rotate_kafka(lab, servers, scorer):
 def rotate_mlflow(lab, servers, scorer):
     """Its password was the file that Kafka's is in, so it has changed already."""
     servers.mlflow_passwords[:] = [NEW]
-    since = len(scorer.text())
+    since, seen = len(scorer.text()), len(servers.mlflow_seen["good"])
     hup(scorer)
-    time.sleep(3)
+    lab.wait("MLflow: it was asked", lambda: len(servers.mlflow_seen["good"]) > seen, 20, scorer)
+    time.sleep(3)  # a refusal would be logged
     lab.equal("MLflow: it takes the new password", worried(scorer, since, "401|MLFLOW"), [])
-    lab.check("MLflow: it was asked", servers.mlflow_seen["good"], len(servers.mlflow_seen["good"]))
 
 
 with Lab() as lab:

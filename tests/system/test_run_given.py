@@ -54,7 +54,7 @@ def without_topics(lab):
 
 def sizes(kafka):
     from confluent_kafka.admin import AdminClient
-    found = AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=30).topics
+    found = AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=120).topics
     return {name: len(topic.partitions) for name, topic in found.items() if not name.startswith("_")}
 
 
@@ -159,7 +159,7 @@ def check_staying(lab, model):
     check_contributions(lab, out)
     gone(lab, "a run that stays", out)
     pages = re.findall(r"http://127\.0\.0\.1:\d+/\w*", out.split("To look further")[1])
-    lab.check("a run that stays: page, health and counters answer", len(pages) == 3 and all(urllib.request.urlopen(page, timeout=30).status == 200 for page in pages), pages)
+    lab.check("a run that stays: page, health and counters answer", len(pages) == 3 and all(urllib.request.urlopen(page, timeout=120).status == 200 for page in pages), pages)
     for query in re.findall(r"^  (psql .*)$", out, re.M):
         status, rows, err = lab.run("bash", "-c", query)
         lab.check("a run that stays: its query answers", status == 0 and rows, err or rows.splitlines()[0])
@@ -179,7 +179,7 @@ def check_missing(lab, model):
     until(lab, "a database that will take no rows: the scorer is ready", log, run, "Scorer:      ready")
     lock = subprocess.Popen(["psql", "-Xqc", "begin; lock attrition.predictions in exclusive mode; select pg_sleep(300)", url], stdout=subprocess.DEVNULL, env=lab.env)
     try:
-        status = run.wait(120)
+        status = run.wait(300)
     finally:
         lock.terminate()
         lock.wait()

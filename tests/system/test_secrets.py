@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 
 from lab import BIN, ROOT, Lab
 
@@ -59,24 +58,34 @@ def migrate(lab):
     lab.check("a password in the argument is warned of", status == 0 and "DATABASE_URL_FILE" in err and "correct-horse" not in out + err, err.strip())
 
 
-def dumps_core(lab, env, *command):
-    """Whether the kernel wrote its memory down when it ended as by a fault of its own."""
+def has_reader(fifo):
+    """Whether a program has opened it. It has this end then, and waits for what never comes."""
+    try:
+        os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        return True
+    except OSError:
+        return False
+
+
+def dumps_core(lab, env, *command, runs=lambda: True):
+    """Whether the kernel wrote its memory down when it ended as by a fault of its own, once `runs` says that it is where it shall be."""
     directory = lab.dir / "cores"
     directory.mkdir(exist_ok=True)
     child = subprocess.Popen(["bash", "-c", 'ulimit -c unlimited; exec "$@"', "bash", *map(str, command)], cwd=directory, env={**lab.env, **env}, stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
     lab.need(f"{command[0]} runs", lambda: os.readlink(f"/proc/{child.pid}/exe").endswith(os.path.basename(command[0])), 20)
-    time.sleep(1)
+    lab.need("… and is where it waits", runs, 20)
     child.send_signal(signal.SIGSEGV)
     return os.WCOREDUMP(os.waitpid(child.pid, 0)[1])
 
 
 def core_dumps(lab):
-    scorer = (BIN / "scorer", "score", "--model", lab.dir / "fifo")  # waits there for its model
-    os.mkfifo(lab.dir / "fifo")
-    lab.equal("a scorer that crashes leaves no core", dumps_core(lab, {}, *scorer), False)
-    if dumps_core(lab, {}, "/bin/sleep", "9"):  # where this machine writes any
-        lab.equal("… unless it is asked to", dumps_core(lab, {"CORE_DUMPS": "true"}, *scorer), True)
+    fifo = lab.dir / "fifo"
+    scorer = (BIN / "scorer", "score", "--model", fifo)  # waits there for its model
+    os.mkfifo(fifo)
+    lab.equal("a scorer that crashes leaves no core", dumps_core(lab, {}, *scorer, runs=lambda: has_reader(fifo)), False)
+    if dumps_core(lab, {}, "/bin/sleep", "999"):  # where this machine writes any
+        lab.equal("… unless it is asked to", dumps_core(lab, {"CORE_DUMPS": "true"}, *scorer, runs=lambda: has_reader(fifo)), True)
 
 
 with Lab(STATE_TOPIC="none") as lab:

@@ -97,7 +97,7 @@ def without_registry(lab, kafka, event):
         request = urllib.request.Request(f"http://{scorer.http}{path}", headers={"Content-Type": "application/json"},
                                          data=json.dumps({"attributes": event["attributes"]}).encode())
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode()

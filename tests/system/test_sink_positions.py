@@ -62,7 +62,7 @@ with Lab(STATE_TOPIC="none") as lab: # topics and partitions are counted here, w
     lab.model()
     kafka, database = lab.kafka(), lab.postgres()
     settings = dict(KAFKA_BOOTSTRAP_SERVERS=kafka, DATABASE_URL=database, SINK_INTERVAL="20ms", COMMIT_INTERVAL="20ms", INSTANCE_ID="positions",
-                    KAFKA_SESSION_TIMEOUT_MS=6000)
+                    KAFKA_SESSION_TIMEOUT_MS=60000)
 
     def send(count, seed):
         lab.must(BIN / "producer", "backfill", lab.employees(count, seed), env={"KAFKA_BOOTSTRAP_SERVERS": kafka})
@@ -123,7 +123,7 @@ with Lab(STATE_TOPIC="none") as lab: # topics and partitions are counted here, w
     lab.equal("read from its start", (scorer.popen.poll(), stored(lab, database)[0]), (0, 1500))
 
     # Topics grow while the only member, a static one, is down: it is given what it had, and its client sees nothing new.
-    blind = {**settings, "KAFKA_SESSION_TIMEOUT_MS": 60000, "KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": 600000}
+    blind = {**settings, "KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": 600000}
     sink = lab.scorer("before-growth", "--roles=sink,http", **blind)
     lab.wait("the sink runs", lambda: sink.counter("sink_partitions_assigned") == 12, 30, sink)
     lab.equal("it ends with status 0", sink.end(), 0)

@@ -214,7 +214,7 @@ def check_scores(lab, predictions, model):
 def kill_in_restore(lab, name, count, **env):
     """At the n-th record that it reads back; whether it was killed there."""
     victim = lab.scorer(name, program=FAULTS_BIN / "scorer", FAILPOINT=f"score.restore:{count}:kill", **env)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and victim.alive():
         time.sleep(0.02)
     reached = victim.popen.poll() == -signal.SIGKILL and "current records of employees" not in victim.text()
@@ -224,7 +224,7 @@ def kill_in_restore(lab, name, count, **env):
 
 def kill_in_scoring(lab, name, rng, **env):
     victim = lab.scorer(name, **env)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline and victim.alive() and not victim.counter("events_scored_total"):
         time.sleep(0.01)
     time.sleep(rng.random() * 0.3)
@@ -259,13 +259,13 @@ def check_refusals(lab, kafka, env):
     Producer({"bootstrap.servers": kafka}).produce("foreign-state", key="p1", value="{}", partition=0)
     producer = Producer({"bootstrap.servers": kafka})
     producer.produce("foreign-state", key="p1", value="{}", partition=0)
-    producer.flush(10)
+    producer.flush(120)
     refused("foreign records", "foreign-state", "offset 0", "another STATE_TOPIC", STATE_TOPIC="foreign-state")
     producer = Producer({"bootstrap.servers": kafka})
     key = next(message.key() for message in lab.consume(kafka, STATE) if message.value() and message.key() != b"\x01position")
     for partition in range(4):
         producer.produce(STATE, key=key, partition=partition) # a null value that no scorer wrote
-    producer.flush(10)
+    producer.flush(120)
     refused("a record that is missing", "current records, and there were")
     reset_offsets(lab, kafka, 5)
     refused("offsets that were reset", "has committed 5", "--to-offset")

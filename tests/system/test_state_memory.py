@@ -31,7 +31,7 @@ with Lab() as lab:
         producer.flush(60)
     send(range(PEOPLE))
     env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score", "MODEL_URI": "models:/attrition@production", "KAFKA_AUTO_OFFSET_RESET": "earliest",
-           "INSTANCE_ID": "one", "KAFKA_SESSION_TIMEOUT_MS": "6000"}
+           "INSTANCE_ID": "one", "KAFKA_SESSION_TIMEOUT_MS": "60000"}
     refused = lab.scorer("refused", MEMORY_LIMIT="1MiB", **env)
     lab.need("a limit that holds nothing is refused", lambda: not refused.alive(), 60)
     least = int(re.search(r"at least (\d+) MiB", refused.text()).group(1))

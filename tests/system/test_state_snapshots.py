@@ -90,7 +90,7 @@ with Lab() as lab:
     kafka = lab.kafka()
     directory = lab.dir / "snapshots"
     env = {"KAFKA_BOOTSTRAP_SERVERS": kafka, "ROLES": "score", "MODEL_URI": "models:/attrition@production", "NULL_VALUE": "erase",
-           "KAFKA_AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "one", "KAFKA_SESSION_TIMEOUT_MS": "6000", "STATE_SNAPSHOT_DIR": directory}
+           "KAFKA_AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "one", "KAFKA_SESSION_TIMEOUT_MS": "60000", "STATE_SNAPSHOT_DIR": directory}
     env = {name: str(value) for name, value in env.items()}
     people = People(lab, kafka)
 
@@ -185,7 +185,7 @@ with Lab() as lab:
     # Older than half of delete.retention.ms: who was erased since may be gone from the topic without a trace.
     settings = ConfigResource(ConfigResource.Type.TOPIC, STATE, set_config={"cleanup.policy": "compact", "delete.retention.ms": "1000"})
     client.alter_configs([settings])[settings].result(30)
-    old = start(lab, "old", env)
+    old = start(lab, "old", {**env, "KAFKA_SESSION_TIMEOUT_MS": "6000"})  # `state seed` waits for its session to end, for 15 s
     lab.one_line("none are used where null values go at once", old.text(), "neither used nor written", "1000 ms", "delete.retention.ms")
     lab.equal("all is read from the topic", restored(old)[0], 0)
     lab.equal("old: it ends as ever", old.end(), 0)

@@ -10,12 +10,14 @@ from tls_servers import PASSWORD, Servers, fault, quiet
 
 
 def main_job(lab, servers):
-    settings = {**servers.to_kafka(user="scorer"), **servers.to_postgres(), **servers.to_mlflow(), **servers.to_registry()}
+    # Without a warning: those of a machine that is slow for a while are not meant.
+    slow = {"KAFKA_SESSION_TIMEOUT_MS": 60000, "SCHEMA_REGISTRY_TIMEOUT": "60s"}
+    settings = {**servers.to_kafka(user="scorer"), **servers.to_postgres(), **servers.to_mlflow(), **servers.to_registry(), **slow}
     lab.env.update({key: str(value) for key, value in servers.to_mlflow().items()})
     lab.model()
     scorer = lab.scorer("main", **settings)
     lab.ready(scorer, 90)
-    sent = lab.run(BIN / "producer", "generate", "--count", 2000, "--seed", 3, env={key: str(value) for key, value in {**servers.to_kafka(user="producer"), **servers.to_registry()}.items()})
+    sent = lab.run(BIN / "producer", "generate", "--count", 2000, "--seed", 3, env={key: str(value) for key, value in {**servers.to_kafka(user="producer"), **servers.to_registry(), "SCHEMA_REGISTRY_TIMEOUT": "60s"}.items()})
     lab.equal("the producer sends through TLS", sent[0], 0)
     stored = lambda: lab.number(servers.socket, "select count(*) from attrition.predictions")
     lab.wait("2,000 employees go from Kafka to PostgreSQL, all of it through TLS", lambda: stored() == 2000, 60, scorer)

@@ -31,7 +31,7 @@ def old_record(kafka, topic):
     producer, failures = Producer({"bootstrap.servers": kafka}), []
     producer.produce(topic, struct.pack(">b", 7) + b"no frame", b"1", 0, timestamp=int(time.time() * 1000) - MONTH_MS,
                      on_delivery=lambda error, _: error and failures.append(error))
-    assert producer.flush(30) == 0 and not failures, failures
+    assert producer.flush(120) == 0 and not failures, failures
 
 
 def topics(admin, *wanted):

@@ -72,7 +72,7 @@ def proxy(port, certificate, upstream, user, password):
                 self.answer(401, "text/plain", b"who are you?")
                 return
             kept = {name: value for name, value in self.headers.items() if name.lower() in ("accept", "content-type")}
-            connection = http.client.HTTPConnection(upstream, timeout=20)
+            connection = http.client.HTTPConnection(upstream, timeout=120)
             connection.request(self.command, self.path, body, {**kept, "Content-Length": str(len(body))})
             answer = connection.getresponse()
             self.answer(answer.status, answer.getheader("Content-Type") or "application/octet-stream", answer.read())
