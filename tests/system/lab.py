@@ -118,7 +118,7 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def end(self, seconds=120):
+    def end(self, seconds=40):
         """TERM; the exit status, or None if it had to be killed."""
         if self.alive():
             self.popen.terminate()

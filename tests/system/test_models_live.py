@@ -158,7 +158,7 @@ with Lab(STATE_TOPIC="none") as lab:
     check_stamps(lab, "requests", answers, said)
     lab.check("memory is flat", after < settled + 8192, f"{settled} → {after} KB resident")
     move(aliases, "production", "2")
-    lab.wait("a move back is taken at once", lambda: json.loads(scorer.get("/health")[1])["model"]["version"] == "2", 20)
+    lab.wait("a move back is taken at once", lambda: json.loads(scorer.get("/health")[1])["model"]["version"] == "2", 5)
 
     lab.wait("every event is scored", lambda: scorer.counter("events_scored_total") == len(sent), 30, scorer)
     messages = lab.consume(broker, "attrition-predictions")
