@@ -19,6 +19,7 @@
 #include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "kafka/connect_error.h"
+#include "kafka/prefetch.h"
 #include "scorer/state/state_topic.h"
 #include "scorer/stream/static_member.h"
 #include "scorer/stream/input_position.h"
@@ -46,7 +47,7 @@ struct input_consumer {
     bool reached_end; /* some position's eof is news */
     bool reassign;    /* all are to be assigned again, from their positions */
     size_t waiting_count;
-    size_t queued_most; /* see partition_queue_drained */
+    size_t queued_most; /* see prefetch_drained */
     bool disturbed;     /* partitions came or went within a poll: its messages are of both sides */
     rd_kafka_message_t **batch;
     size_t batch_count, batch_capacity;
@@ -478,14 +479,14 @@ static enum status watch_untaken(struct input_consumer *input, struct error *err
 /* Without this a backlog is read in bursts with pauses between them. */
 static void keep_fetching(struct input_consumer *input)
 {
-    if (!input->assigned || !partition_queue_drained(input->queue, &input->queued_most))
+    if (!input->assigned || !prefetch_drained(input->queue, &input->queued_most))
         return;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(input->position_count);
     for (int32_t p = 0; p < input->position_count; p++)
         if (input->positions[p].assigned && !input->positions[p].waiting)
             rd_kafka_topic_partition_list_add(list, input->settings->input_topic, p);
     if (list->cnt)
-        partition_queue_look(input->consumer, list);
+        prefetch_look(input->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
 }
 

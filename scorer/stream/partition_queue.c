@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { SEEK_MS = 10000, QUEUED_LEAST = 8192, LOOKS_BY_ITSELF = 0x02020000 };
+enum { SEEK_MS = 10000 };
 
 static void set_paused(rd_kafka_t *consumer, const char *topic, int32_t partition, bool paused)
 {
@@ -58,26 +58,4 @@ size_t partition_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_m
         return 0;
     ssize_t more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, capacity - 1);
     return (size_t)(got + (more > 0 ? more : 0));
-}
-
-bool partition_queue_drained(rd_kafka_queue_t *queue, size_t *most)
-{
-    size_t queued = rd_kafka_queue_length(queue);
-    if (queued > *most)
-        *most = queued;
-    if (rd_kafka_version() >= LOOKS_BY_ITSELF || *most < QUEUED_LEAST || queued > *most / 2)
-        return false;
-    *most = queued;
-    return true;
-}
-
-/* A request to the leaders wakes the threads that fetch from them; nobody waits for its answer, or minds when it cannot
- * be sent. */
-void partition_queue_look(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *assigned)
-{
-    for (int i = 0; i < assigned->cnt; i++)
-        assigned->elems[i].offset = RD_KAFKA_OFFSET_END;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(consumer, assigned, 0);
-    if (code && code != RD_KAFKA_RESP_ERR__TIMED_OUT)
-        log_debug("score", "fetching goes on within a second: %s", rd_kafka_err2str(code));
 }

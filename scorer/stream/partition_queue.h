@@ -1,5 +1,5 @@
-/* Where a partition's fetched messages go, and where and when fetching goes on: what has to be set in librdkafka for
- * that. All are called on the score loop's thread; they wait for librdkafka's own threads, not for a broker. */
+/* Where a partition's fetched messages go, and where fetching goes on: what has to be set in librdkafka for that. All
+ * are called on the score loop's thread; they wait for librdkafka's own threads, not for a broker. */
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -20,10 +20,3 @@ rd_kafka_resp_err_t partition_queue_seek(rd_kafka_t *consumer, rd_kafka_topic_pa
  * when they left the queue. */
 size_t partition_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages, size_t capacity,
                              int64_t *left_us);
-
-/* Fetching stops while the queue is full, and librdkafka before 2.2 looks only once a second whether it still is: by
- * then a busy loop has emptied it and waits. True, once: half of what was queued has been taken, so fetching should go
- * on. *most is the caller's, zero at first: the messages that were queued at most since then. */
-bool partition_queue_drained(rd_kafka_queue_t *queue, size_t *most);
-/* Makes it look now. */
-void partition_queue_look(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *assigned);
