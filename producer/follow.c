@@ -18,10 +18,11 @@
 #include "events/source_position.h"
 #include "kafka/client.h"
 #include "kafka/message.h"
+#include "kafka/prefetch.h"
 #include "producer/event_results.h"
 #include "producer/follow_ignored.h"
 
-enum { CALL_MS = 10000, POLL_MS = 100, MISSING_SHOWN = 10, LATENCIES = 64 };
+enum { CALL_MS = 10000, POLL_MS = 100, MISSING_SHOWN = 10, LATENCIES = 64, FETCHED_BYTES = 24 << 20 };
 enum followed_topic { FOLLOW_OUTPUT, FOLLOW_DEAD, FOLLOW_OUTCOME, FOLLOW_TOPICS };
 
 struct follow {
@@ -31,6 +32,9 @@ struct follow {
     const char *topics[FOLLOW_TOPICS];
     const _Atomic bool *stop;
     rd_kafka_t *consumer;
+    rd_kafka_queue_t *queue; /* the consumer's */
+    rd_kafka_topic_partition_list_t *assigned;
+    size_t queued_most; /* see prefetch_drained */
     struct prediction_versions *versions;
     struct arena arena;
     bool may_be_ignored;
@@ -95,6 +99,7 @@ static enum status follow_open(struct follow *follow, struct error *err)
                                            {"auto.offset.reset", "earliest"},
                                            {NULL, NULL}};
     rd_kafka_conf_t *conf = NULL;
+    kafka_limit_memory(FETCHED_BYTES, 0); /* read after all is sent, what is fetched ahead until then only takes memory */
     enum status status = kafka_conf(follow->options, RD_KAFKA_CONSUMER, fixed, &conf, err);
     if (status == STATUS_OK)
         status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &follow->consumer, err);
@@ -102,14 +107,14 @@ static enum status follow_open(struct follow *follow, struct error *err)
         status = kafka_wait_for_broker(follow->consumer, follow->where, 0, follow->stop, err);
     if (status == STATUS_OK)
         status = set_bases(follow, err);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     for (size_t t = 0; t < FOLLOW_TOPICS && status == STATUS_OK; t++)
-        status = add_topic(follow, follow->topics[t], list, err);
-    rd_kafka_resp_err_t code = status == STATUS_OK ? rd_kafka_assign(follow->consumer, list) : 0;
+        status = add_topic(follow, follow->topics[t], follow->assigned, err);
+    rd_kafka_resp_err_t code = status == STATUS_OK ? rd_kafka_assign(follow->consumer, follow->assigned) : 0;
+    if (status == STATUS_OK)
+        follow->queue = rd_kafka_queue_get_consumer(follow->consumer);
     if (follow->may_be_ignored && status == STATUS_OK)
         status = follow_ignored_new(follow->options, follow->consumer, follow->where, follow->results.partition_count,
-                                    list, follow->stop, &follow->ignored, err);
-    rd_kafka_topic_partition_list_destroy(list);
+                                    follow->assigned, follow->stop, &follow->ignored, err);
     if (code)
         status = error_set(err, kafka_status(code), "reading the scorer's topics: %s", rd_kafka_err2str(code));
     return status == STATUS_OK ? STATUS_OK : error_prefix(err, "--wait");
@@ -128,6 +133,7 @@ enum status follow_new(const struct options *options, const struct schema *schem
     follow->topics[FOLLOW_DEAD] = options_text(options, OPTION_DLQ_TOPIC);
     follow->topics[FOLLOW_OUTCOME] = options_text(options, OPTION_OUTCOME_TOPIC);
     follow->versions = prediction_versions_new(schema);
+    follow->assigned = rd_kafka_topic_partition_list_new(16);
     pthread_mutex_init(&follow->mutex, NULL);
     enum status status = follow_open(follow, err);
     if (status == STATUS_OK)
@@ -142,6 +148,9 @@ void follow_free(struct follow *follow)
     if (!follow)
         return;
     follow_ignored_free(follow->ignored);
+    if (follow->queue)
+        rd_kafka_queue_destroy(follow->queue);
+    rd_kafka_topic_partition_list_destroy(follow->assigned);
     kafka_client_free(follow->consumer);
     prediction_versions_free(follow->versions);
     arena_free(&follow->arena);
@@ -244,6 +253,8 @@ static void take_message(struct follow *follow, const rd_kafka_message_t *messag
 
 static enum status poll_once(struct follow *follow, struct error *err)
 {
+    if (prefetch_drained(follow->queue, &follow->queued_most))
+        prefetch_look(follow->consumer, follow->assigned);
     rd_kafka_message_t *message = rd_kafka_consumer_poll(follow->consumer, POLL_MS);
     enum status status = STATUS_OK;
     if (message && !message->err && !kafka_message_is_control(message))
