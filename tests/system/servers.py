@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from bad_network import Meddler
-from lab import ROOT, free_port
+from lab import ROOT, delete_records, free_port
 
 POSTGRES = ("-c", "log_min_messages=fatal")
 BROKER = ("group.min.session.timeout.ms=1000", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500",
@@ -149,11 +149,7 @@ class Brokers:
 
     def delete_records(self, name, before):
         from confluent_kafka import TopicPartition
-        from confluent_kafka.admin import AdminClient
-        places = [TopicPartition(name, partition, offset) for partition, offset in before.items()]
-        client = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
-        for answer in client.delete_records(places).values():
-            answer.result(30)
+        delete_records(self.address, [TopicPartition(name, partition, offset) for partition, offset in before.items()])
 
     def topics(self):
         from confluent_kafka.admin import AdminClient

@@ -8,7 +8,7 @@ import struct
 import time
 import urllib.request
 
-from lab import BIN, ROOT, TOPICS, Lab, decode_prediction, encode_event, frame_id, schema, watermarks
+from lab import BIN, ROOT, TOPICS, Lab, decode_prediction, delete_records, encode_event, frame_id, schema, watermarks
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -230,12 +230,6 @@ def drained(lab, scorer):
     lab.equal("the scorer ends with status 0", scorer.end(), 0)
 
 
-def delete(kafka, cuts):
-    client = AdminClient({"bootstrap.servers": kafka})
-    for answer in client.delete_records(cuts).values():
-        answer.result(60)
-
-
 def retention(lab, kafka, settings):
     """Kafka deletes the beginning of each topic, then all output: no fault. An event that is lost behind it is one."""
     source, *outputs = OTHERS
@@ -246,10 +240,10 @@ def retention(lab, kafka, settings):
     topics = Topics(kafka)
     fill(lab, topics, scorer, source)
     drained(lab, scorer)
-    delete(kafka, [TopicPartition(topic, partition, end // 3) for topic in OTHERS for partition, end in topics.ends(topic).items() if end // 3])
+    delete_records(kafka, [TopicPartition(topic, partition, end // 3) for topic in OTHERS for partition, end in topics.ends(topic).items() if end // 3])
     found = lab.audit(scorer)
     lab.check("retention: what was deleted is reported", total(found, "log_start") > 0 and total(found, "rows_older") > 0, f"{total(found, 'rows_older')} rows without a record")
-    delete(kafka, [TopicPartition(topic, partition, end) for topic in outputs for partition, end in topics.ends(topic).items() if end])
+    delete_records(kafka, [TopicPartition(topic, partition, end) for topic in outputs for partition, end in topics.ends(topic).items() if end])
     found = lab.audit(scorer)
     lab.check("retention of all output: the database's rows stand for it", total(found, "known_by_row") > EMPLOYEES, f"{total(found, 'known_by_row')} ends by row")
     lost = [topics.send(source, f"e{n}", event(f"e{n}", 9999)) for n in range(300)]

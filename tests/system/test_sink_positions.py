@@ -3,7 +3,7 @@
 before it was read, recreated and refilled, read by another group, and another cluster behind the same address."""
 import re
 
-from lab import BIN, ROOT, TOPICS, Lab, watermarks
+from lab import BIN, ROOT, TOPICS, Lab, delete_records, watermarks
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 
@@ -26,10 +26,7 @@ def positions(lab, database):
 
 def empty(kafka, topics):
     """As retention does in the end: every record goes, and the markers with them."""
-    admin = AdminClient({"bootstrap.servers": kafka})
-    places = [TopicPartition(topic, partition, high) for topic in topics for partition, (_, high) in ends(kafka, topic).items()]
-    for answer in admin.delete_records(places).values():
-        answer.result(30)
+    delete_records(kafka, [TopicPartition(topic, partition, high) for topic in topics for partition, (_, high) in ends(kafka, topic).items()])
 
 
 def recreate(lab, kafka, topic):

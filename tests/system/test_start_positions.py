@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 
-from lab import BIN, ROOT, Lab, decode_prediction, free_port
+from lab import BIN, ROOT, Lab, decode_prediction, delete_records, free_port
 
 EVENTS, FEW, PATIENCE = 3000, 20, 60
 
@@ -200,8 +200,7 @@ def emptied(lab, kafka):
     stream.check_ends("before the log is emptied", {0: range(FEW)}, scorer)
     scorer.end()
     before = stream.ends()
-    for answer in stream.admin.delete_records([TopicPartition(stream.topics["input"], 0, FEW)]).values():
-        answer.result(60)
+    delete_records(kafka, [TopicPartition(stream.topics["input"], 0, FEW)])
     again = stream.scorer("again")
     stream.send(0, FEW)
     stream.check_ends("after the log is emptied", {0: range(2 * FEW)}, again)
