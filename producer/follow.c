@@ -99,7 +99,7 @@ static enum status follow_open(struct follow *follow, struct error *err)
                                            {"auto.offset.reset", "earliest"},
                                            {NULL, NULL}};
     rd_kafka_conf_t *conf = NULL;
-    kafka_limit_memory(FETCHED_BYTES, 0); /* read after all is sent, what is fetched ahead until then only takes memory */
+    kafka_limit_memory(FETCHED_BYTES, 0); /* read after all is sent: until then it only takes memory */
     enum status status = kafka_conf(follow->options, RD_KAFKA_CONSUMER, fixed, &conf, err);
     if (status == STATUS_OK)
         status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &follow->consumer, err);
