@@ -86,15 +86,24 @@ def freeze(run, rng):
     return f"{slot} for {seconds} s"
 
 
+def goes_on(run, slot, scorer, reached):
+    """One that has not come to its point would stand still there at any later time, for good: another one in its place."""
+    if reached:
+        send_signal([scorer.popen.pid], signal.SIGCONT)
+        run.scorers[slot] = scorer
+    else:
+        scorer.kill()
+        run.start(slot)
+    return reached
+
+
 def freeze_at_point(run, rng):
     slot, point, scorer, hit = at_point(run, rng, BUSY_POINTS, "stop", (1, 2, 7, 40))
     seconds = rng.choice((1, SESSION_S + 1, TRANSACTION_S + 3))
     reached = hit(25) and scorer.alive()
     if reached:
         run.rest(seconds)
-    send_signal([scorer.popen.pid], signal.SIGCONT)
-    run.scorers[slot] = scorer
-    return f"{slot} at {point} for {seconds} s" if reached else None
+    return goes_on(run, slot, scorer, reached) and f"{slot} at {point} for {seconds} s"
 
 
 def replace_frozen(run, rng):
@@ -275,9 +284,7 @@ def doubtful_commit(run, rng):
     elif reached:
         run.rest(rng.choice((0, 1)))
         send_signal(run.servers.backends(run.database), signal.SIGTERM)
-    send_signal([scorer.popen.pid], signal.SIGCONT)
-    run.scorers[slot] = scorer
-    return f"{slot} at {point}, {'immediate shutdown' if immediate else 'sessions ended'}" if reached else None
+    return goes_on(run, slot, scorer, reached) and f"{slot} at {point}, {'immediate shutdown' if immediate else 'sessions ended'}"
 
 
 def fail_over(run, rng):
