@@ -73,7 +73,7 @@ static const struct kafka_property defaults[] = {
 /* Of newer librdkafkas, where the one at hand knows them. From 2.10 on, a client that has lost its brokers forgets what
  * it knew and asks the first ones again; 2.16 was seen to hang there with a transaction open, and
  * 2.16.0 hangs after outages with either setting (RATIONALE.md). From 2.2 on it can be
- * set how soon it looks whether a full queue has room again (before: scorer/stream/partition_queue.h). */
+ * set how soon it looks whether a full queue has room again (before: kafka/prefetch.h). */
 static const struct kafka_property newer_defaults[] = {
     {"metadata.recovery.strategy", "none"},
     {"fetch.queue.backoff.ms", "10"},

@@ -22,7 +22,7 @@
 #include "producer/event_results.h"
 #include "producer/follow_ignored.h"
 
-enum { CALL_MS = 10000, POLL_MS = 100, MISSING_SHOWN = 10, LATENCIES = 64, FETCHED_BYTES = 24 << 20 };
+enum { CALL_MS = 10000, POLL_MS = 100, MISSING_SHOWN = 10, LATENCIES = 64 };
 enum followed_topic { FOLLOW_OUTPUT, FOLLOW_DEAD, FOLLOW_OUTCOME, FOLLOW_TOPICS };
 
 struct follow {
@@ -97,9 +97,10 @@ static enum status follow_open(struct follow *follow, struct error *err)
                                            {"isolation.level", "read_committed"},
                                            {"enable.partition.eof", follow->may_be_ignored ? "true" : "false"},
                                            {"auto.offset.reset", "earliest"},
+                                           /* read after all is sent: until then it only takes memory */
+                                           {"queued.max.messages.kbytes", "8192"},
                                            {NULL, NULL}};
     rd_kafka_conf_t *conf = NULL;
-    kafka_limit_memory(FETCHED_BYTES, 0); /* read after all is sent: until then it only takes memory */
     enum status status = kafka_conf(follow->options, RD_KAFKA_CONSUMER, fixed, &conf, err);
     if (status == STATUS_OK)
         status = kafka_client_new(RD_KAFKA_CONSUMER, &conf, &follow->consumer, err);

@@ -217,13 +217,13 @@ class Lab:
 
     # --- programs ---
 
-    def run(self, *command, env=None, seconds=120, input=None):
-        """A program to its end: status, stdout, stderr. Time as in `wait`."""
+    def run(self, *command, env=None, seconds=360, input=None):
+        """A program to its end: status, stdout, stderr."""
         done = subprocess.run([str(word) for word in command], env={**self.env, **(env or {})}, cwd=ROOT, capture_output=True,
-                              timeout=3 * seconds, input=input, **({} if isinstance(input, bytes) else {"text": True}))
+                              timeout=seconds, input=input, **({} if isinstance(input, bytes) else {"text": True}))
         return done.returncode, done.stdout, done.stderr
 
-    def must(self, *command, env=None, seconds=120, input=None):
+    def must(self, *command, env=None, seconds=360, input=None):
         status, out, err = self.run(*command, env=env, seconds=seconds, input=input)
         if status:
             raise RuntimeError(f"{command[0]} ended with {status}: {err[-800:] if err else out[-800:]}")

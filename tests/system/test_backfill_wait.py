@@ -37,6 +37,9 @@ with Lab() as lab:
     lab.one_line("backfill --wait: rows", out, "Rows read: +3000, of which 1 rejected")
     lab.one_line("backfill --wait: at risk", out, r"At risk .*: [1-9]\d* of 2999", "attrition version 1")
 
+    status, out, err = lab.run(BIN / "producer", "generate", "--count", "10", "--seed", "6", "--wait", "-X", "message.max.bytes=20000000")
+    lab.equal("generate --wait where records may be larger than what is fetched ahead", (status, summary(out).get("scored")), (0, 10))
+
     other = subprocess.Popen([BIN / "producer", "generate", "--count", "4000", "--rate", "2000"], env=lab.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     status, out, err = lab.run(BIN / "producer", "generate", "--count", "3000", "--poison", "0.1", "--seed", "5", "--wait")
     other.wait(300)

@@ -110,12 +110,12 @@ def wrong_credentials(lab, kafka, directory):
     url = lab.postgres("tcp", "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}")
     lab.sql(url, f"create role clerk login password '{PASSWORD}'; grant attrition_writer to clerk")
     wrong = f"postgresql://clerk:not-{PASSWORD}@127.0.0.1:{port}/attrition"
-    status, out, err = lab.run(BIN / "scorer", "check", env={"KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": wrong, "INSTANCE_ID": "clerk"})
+    status, out, err = lab.run(BIN / "scorer", "check", env={"KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": wrong, "INSTANCE_ID": "clerk"}, seconds=60)
     lab.equal("wrong password: check's exit status", status, 1)
     lab.one_line("wrong password: one line", out + err, "password authentication failed|credentials|refused")
     lab.check("wrong password: it is not printed", PASSWORD not in out + err)
     right = wrong.replace("not-", "")
-    status, out, err = lab.run(BIN / "scorer", "check", env={"KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": right, "INSTANCE_ID": "clerk"})
+    status, out, err = lab.run(BIN / "scorer", "check", env={"KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": right, "INSTANCE_ID": "clerk"}, seconds=60)
     lab.check("right password: check is content", status == 0, out.strip().splitlines()[-1:])
     status, out, err = lab.run(BIN / "scorer", "check", env={"KAFKA_BOOTSTRAP_SERVERS": kafka, "DATABASE_URL": right, "INSTANCE_ID": "clerk",
                                                              "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM": "PLAIN",

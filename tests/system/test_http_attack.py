@@ -226,8 +226,8 @@ def check_is_run(lab):
     )
     for what, text, env, *arguments in rows:
         env = {"HTTP_LISTEN": f"127.0.0.1:{free_port()}", "KAFKA_BOOTSTRAP_SERVERS": NOBODY, **{key: str(value) for key, value in env.items()}}
-        run = lab.run(BIN / "scorer", "run", "--roles=http", *arguments, env=env, seconds=120)
-        checked = lab.run(BIN / "scorer", "check", "--roles=http", *arguments, env=env, seconds=120)
+        run = lab.run(BIN / "scorer", "run", "--roles=http", *arguments, env=env, seconds=30)
+        checked = lab.run(BIN / "scorer", "check", "--roles=http", *arguments, env=env, seconds=60)
         message = next((line.split(" run: ", 1)[-1] for line in run[2].splitlines() if text in line), None)
         lab.check(f"{what}: run refuses", run[0] in (1, 2) and message, message or run[2][-200:])
         lab.check(f"{what}: check does, with the same words", checked[0] == 1 and message and message in checked[1], message or checked[1][-300:])
