@@ -23,6 +23,7 @@
 #include "scorer/state/state_topic.h"
 #include "scorer/stream/static_member.h"
 #include "scorer/stream/input_position.h"
+#include "scorer/stream/lag.h"
 #include "scorer/stream/partition_queue.h"
 #include "scorer/stream/start_offsets.h"
 
@@ -650,14 +651,9 @@ bool input_consumer_at_end(struct input_consumer *input)
     return at_end;
 }
 
-static struct partition_lag lag_of(const struct input_consumer *input, int32_t partition)
+static struct lag_source lag_source(const struct input_consumer *input)
 {
-    const struct input_position *position = &input->positions[partition];
-    int64_t low, high;
-    if (rd_kafka_get_watermark_offsets(input->consumer, input->settings->input_topic, partition, &low, &high) ||
-        high < 0)
-        high = 0;
-    return (struct partition_lag){partition, position->next, high, position->last_ms};
+    return (struct lag_source){input->consumer, input->settings->input_topic, input->positions, input->position_count};
 }
 
 /* What nobody has, one member counts. */
@@ -668,10 +664,8 @@ static size_t untaken_count(const struct input_consumer *input)
 
 size_t input_consumer_lags(const struct input_consumer *input, struct partition_lag *out, size_t capacity)
 {
-    size_t count = 0;
-    for (int32_t p = 0; p < input->position_count && count < capacity; p++)
-        if (input->positions[p].assigned)
-            out[count++] = lag_of(input, p);
+    const struct lag_source source = lag_source(input);
+    size_t count = lag_list(&source, out, capacity);
     for (size_t i = 0; i < untaken_count(input) && count < capacity; i++)
         out[count++] = input->untaken.lags[i];
     return count;
@@ -679,20 +673,12 @@ size_t input_consumer_lags(const struct input_consumer *input, struct partition_
 
 uint64_t input_consumer_lag(const struct input_consumer *input)
 {
-    uint64_t messages = 0;
-    for (int32_t p = 0; p < input->position_count; p++)
-        if (input->positions[p].assigned)
-            messages += partition_lag_messages(lag_of(input, p));
-    return untaken_count(input) ? messages + untaken_partitions_messages(&input->untaken) : messages;
+    const struct lag_source source = lag_source(input);
+    return lag_messages(&source) + (untaken_count(input) ? untaken_partitions_messages(&input->untaken) : 0);
 }
 
 bool input_consumer_behind(const struct input_consumer *input)
 {
-    for (int32_t p = 0; p < input->position_count; p++) {
-        const struct input_position *position = &input->positions[p];
-        if (position->assigned && !position->waiting && position->eof != position->next &&
-            partition_lag_messages(lag_of(input, p)))
-            return true;
-    }
-    return false;
+    const struct lag_source source = lag_source(input);
+    return lag_any(&source);
 }

@@ -1,0 +1,39 @@
+#include "scorer/stream/lag.h"
+
+static struct partition_lag lag_of(const struct lag_source *source, int32_t partition)
+{
+    const struct input_position *position = &source->positions[partition];
+    int64_t low, high;
+    if (rd_kafka_get_watermark_offsets(source->consumer, source->topic, partition, &low, &high) || high < 0)
+        high = 0;
+    return (struct partition_lag){partition, position->next, high, position->last_ms};
+}
+
+size_t lag_list(const struct lag_source *source, struct partition_lag *out, size_t capacity)
+{
+    size_t count = 0;
+    for (int32_t p = 0; p < source->count && count < capacity; p++)
+        if (source->positions[p].assigned)
+            out[count++] = lag_of(source, p);
+    return count;
+}
+
+uint64_t lag_messages(const struct lag_source *source)
+{
+    uint64_t messages = 0;
+    for (int32_t p = 0; p < source->count; p++)
+        if (source->positions[p].assigned)
+            messages += partition_lag_messages(lag_of(source, p));
+    return messages;
+}
+
+bool lag_any(const struct lag_source *source)
+{
+    for (int32_t p = 0; p < source->count; p++) {
+        const struct input_position *position = &source->positions[p];
+        if (position->assigned && !position->waiting && position->eof != position->next &&
+            partition_lag_messages(lag_of(source, p)))
+            return true;
+    }
+    return false;
+}
