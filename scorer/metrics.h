@@ -60,7 +60,7 @@
     GAUGE(SINK_IN_FLIGHT, "attrition_sink_in_flight", "sink.in_flight", "Records read and not yet committed to PostgreSQL.") \
     GAUGE(PARTITIONS_ASSIGNED, "attrition_partitions_assigned", "", "Input partitions assigned to this process.") \
     GAUGE(SINK_PARTITIONS_ASSIGNED, "attrition_sink_partitions_assigned", "", "Partitions assigned to this process's sink.") \
-    GAUGE(PARTITIONS_WAITING, "attrition_partitions_waiting", "", "Input partitions that wait for the schema registry, or, after the input has grown, for their current records to be moved.") \
+    GAUGE(PARTITIONS_WAITING, "attrition_partitions_waiting", "", "Input partitions that wait for the schema registry, for the end of an open transaction, or, after the input has grown, for their current records to be moved.") \
     GAUGE(POSTGRESQL_UP, "attrition_postgresql_up", "", "1 when the sink's last exchange with PostgreSQL succeeded.") \
     GAUGE(PERFORMANCE_CONTRADICTED, "attrition_performance_contradicted", "", "Model versions of which the newest month that could be checked came out otherwise than expected (view expected_against_realised); looked up by the sink once an hour, when it stores rows.") \
     GAUGE(KAFKA_UP, "attrition_kafka_up", "", "1 when a broker answered lately.") \
@@ -69,7 +69,7 @@
     COMPUTED(ALERTS, "attrition_alerts_total", "counter", "kind", "Committed alerts by kind.", "FIRST, CROSSED_UP, CROSSED_DOWN, MOVED: ALERTS.md.") \
     COMPUTED(LATENCY, "attrition_latency_seconds", "histogram", "", "From leaving the Kafka client's queue to being scored.", "") \
     COMPUTED(BUILD_INFO, "attrition_build_info", "gauge", "version", "This program.", "Always 1.") \
-    COMPUTED(LOOP_WAITING, "attrition_loop_waiting", "gauge", "loop,for", "1 for what the loop waits for.", "Loops: score-0, …, sink. For: nothing, kafka, postgresql, schema-registry, state-repartition or memory.") \
+    COMPUTED(LOOP_WAITING, "attrition_loop_waiting", "gauge", "loop,for", "1 for what the loop waits for.", "Loops: score-0, …, sink. For: nothing, kafka, postgresql, schema-registry, state-repartition, memory or open-transaction.") \
     COMPUTED(LOOP_STALLED, "attrition_loop_stalled_seconds", "gauge", "loop", "How long it has had work and committed nothing.", "0 while it waits for PostgreSQL or the schema registry.") \
     COMPUTED(CERTIFICATE_EXPIRY, "attrition_certificate_expiry_seconds", "gauge", "setting", "Time until the certificate in the file that this setting names expires; negative: it has.", "Of several in a file the first that has no successor; read at start, once a day and on SIGHUP. Settings: SECURITY.md.") \
     COMPUTED(MODEL_INFO, "attrition_model_info", "gauge", "name,version,alias", "The model in use.", "Always 1.") \

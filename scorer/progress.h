@@ -15,7 +15,8 @@
     WAIT(POSTGRESQL, "postgresql") \
     WAIT(REGISTRY, "schema-registry") \
     WAIT(REPARTITION, "state-repartition") \
-    WAIT(MEMORY, "memory")
+    WAIT(MEMORY, "memory") \
+    WAIT(TRANSACTION, "open-transaction")
 
 enum loop_wait {
 #define LOOP_WAIT_ID(id, name) WAITS_FOR_##id,

@@ -16,6 +16,7 @@
 #include "events/identity.h"
 #include "kafka/client.h"
 #include "kafka/message.h"
+#include "scorer/state/held_partitions.h"
 #include "scorer/state/state_position.h"
 #include "scorer/state/state_row.h"
 #include "scorer/state/state_topic.h"
@@ -36,6 +37,7 @@ struct part {
     bool loaded;                /* from this snapshot, and read from its origin on */
     struct snapshot_point snapshot;
     uint64_t loaded_records;
+    int64_t held_at;    /* somebody's open transaction lets nobody read on from this offset; -1: none does */
     const char *misfit; /* why the snapshot is not the topic's: all is to be read again; NULL: nothing */
     bool done;
     struct state_table *table;
@@ -50,9 +52,11 @@ struct state_restore {
     rd_kafka_t *consumer;
     rd_kafka_queue_t *queue;
     struct part *parts;
-    size_t part_count, left; /* left: not done */
-    int partitions;          /* of the topic */
-    int32_t *spread;         /* where any is taken: how many there were at a position */
+    size_t part_count, left;     /* left: not done */
+    struct held_partitions held; /* left out the last time */
+    int64_t patience_us;         /* how long a held partition keeps others waiting; 0: for ever */
+    int partitions;              /* of the topic */
+    int32_t *spread;             /* where any is taken: how many there were at a position */
     bool runs;
     bool beyond; /* some partitions wait, and it was logged */
     bool full;   /* no more fits into memory, and it was logged */
@@ -84,6 +88,7 @@ void state_restore_free(struct state_restore *restore)
     kafka_client_free(restore->consumer);
     buffer_free(&restore->row);
     free(restore->parts);
+    held_partitions_free(&restore->held);
     free(restore);
 }
 
@@ -258,6 +263,7 @@ static void read_again(struct state_restore *restore, struct part *part)
                           .expected = part->expected,
                           .position = -1,
                           .newest = -1,
+                          .held_at = -1,
                           .table = state_open(restore->state, part->partition)};
 }
 
@@ -283,6 +289,7 @@ static enum status reach_end(struct state_restore *restore, struct part *part, i
         high < 0)
         return STATUS_OK;
     part->next = end;
+    part->held_at = end < high ? end : -1;
     if (end < high)
         return error_set(err, STATUS_UNAVAILABLE,
                          "%s [%" PRId32 "] can be read up to offset %" PRId64 " of %" PRId64 ": a transaction is open "
@@ -321,6 +328,7 @@ static enum status take_message(struct state_restore *restore, const rd_kafka_me
     if (!part || part->done || part->misfit)
         return STATUS_OK; /* of an assignment before, or after what is to be read */
     part->next = message->offset + 1;
+    part->held_at = -1;
     if (kafka_message_is_control(message))
         return STATUS_OK;
     restore->records++;
@@ -422,6 +430,7 @@ static enum status begin(struct state_restore *restore, const struct state_start
                               .expected = starts[i].with_records,
                               .position = -1,
                               .newest = -1,
+                              .held_at = -1,
                               .table = state_open(restore->state, starts[i].partition)};
     log_beyond(restore, beyond);
     restore->left = restore->part_count;
@@ -586,6 +595,59 @@ static enum status read_some(struct state_restore *restore, struct error *err)
     return status;
 }
 
+/* --- partitions that somebody's open transaction holds --- */
+
+/* Nothing else is left to be read, others have their records, and it has lasted, or was known from the last time. */
+static bool may_leave_out(const struct state_restore *restore, size_t starts)
+{
+    bool known = true;
+    if (!restore->patience_us || !restore->left || restore->left == starts)
+        return false;
+    for (size_t i = 0; i < restore->part_count; i++) {
+        const struct part *part = &restore->parts[i];
+        if (!part->done && part->held_at < 0)
+            return false;
+        known = known && (part->done || held_partitions_has(&restore->held, part->partition));
+    }
+    return known || clock_steady_us(&clock_system) - restore->started_us > restore->patience_us;
+}
+
+static void leave_out(struct state_restore *restore)
+{
+    size_t kept = 0, count = 0;
+    struct held_partition *items = mem_zeroed(restore->left, sizeof *items);
+    for (size_t i = 0; i < restore->part_count; i++) {
+        const struct part part = restore->parts[i];
+        if (part.done) {
+            restore->parts[kept++] = part;
+            continue;
+        }
+        state_close(restore->state, part.partition);
+        items[count++] = (struct held_partition){part.partition, part.held_at};
+    }
+    held_partitions_replace(&restore->held, items, count, restore->settings->state_topic,
+                            restore->settings->input_topic);
+    restore->part_count = kept;
+    restore->left = 0;
+}
+
+void state_restore_leave_held(struct state_restore *restore, int64_t patience_us)
+{
+    restore->patience_us = patience_us;
+}
+
+bool state_restore_is_held(const struct state_restore *restore)
+{
+    return restore->held.count > 0;
+}
+
+bool state_restore_may_go_on(const struct state_restore *restore)
+{
+    return held_partitions_any_free(&restore->held, restore->consumer, restore->settings->state_topic);
+}
+
+/* --- the step --- */
+
 enum status state_restore_step(struct state_restore *restore, const struct state_start *starts, size_t count,
                                bool *done, struct error *err)
 {
@@ -593,11 +655,18 @@ enum status state_restore_step(struct state_restore *restore, const struct state
     *done = false;
     if (status == STATUS_OK && restore->left)
         status = read_some(restore, err);
+    if ((status == STATUS_OK || status == STATUS_UNAVAILABLE) && may_leave_out(restore, count)) {
+        leave_out(restore);
+        status = STATUS_OK;
+    } else if (status == STATUS_OK && !restore->left) {
+        held_partitions_free(&restore->held);
+    }
     counter_set(restore->counters, COUNTER_STATE_RESTORING, restore->left);
     if (status != STATUS_OK || restore->left)
         return status;
     status = finish(restore, err);
     state_restore_stop(restore);
+    counter_set(restore->counters, COUNTER_STATE_RESTORING, restore->held.count);
     *done = status == STATUS_OK;
     return status;
 }

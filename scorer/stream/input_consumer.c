@@ -22,12 +22,13 @@
 #include "kafka/prefetch.h"
 #include "scorer/state/state_topic.h"
 #include "scorer/stream/static_member.h"
+#include "scorer/stream/input_ends.h"
+#include "scorer/stream/input_lag.h"
 #include "scorer/stream/input_position.h"
-#include "scorer/stream/lag.h"
 #include "scorer/stream/partition_queue.h"
 #include "scorer/stream/start_offsets.h"
 
-enum { LOOKUP_MS = 5000, LEAVE_LIMIT_US = 15000000 };
+enum { LEAVE_LIMIT_US = 15000000 };
 
 struct input_consumer {
     const struct settings *settings;
@@ -39,6 +40,7 @@ struct input_consumer {
     rd_kafka_queue_t *queue;
     struct start_offsets start;
     struct pending_partitions pending;
+    struct input_ends ends;            /* as they were at the start */
     struct untaken_partitions untaken; /* new partitions; counted as lag by whoever has partition 0 */
     struct input_position *positions;
     int32_t position_count;
@@ -61,6 +63,12 @@ static enum status input_consumer_fail(struct input_consumer *input, enum status
     if (input->failure == STATUS_OK)
         input->failure = error_set(&input->failure_text, status, "%s", text);
     return input->failure;
+}
+
+static void fail_on(struct input_consumer *input, rd_kafka_resp_err_t code)
+{
+    if (code)
+        input_consumer_fail(input, kafka_status(code), rd_kafka_err2str(code));
 }
 
 static struct input_position *position_at(struct input_consumer *input, int32_t partition)
@@ -89,6 +97,12 @@ static void forward_queue(struct input_consumer *input, int32_t partition, bool 
         input->positions[partition].forwarded = true;
 }
 
+static void note_waiting(struct input_consumer *input)
+{
+    counter_set(input->counters, COUNTER_PARTITIONS_WAITING,
+                input->waiting_count + pending_partitions_held(&input->pending));
+}
+
 static void set_waiting(struct input_consumer *input, int32_t partition, bool waiting)
 {
     struct input_position *position = &input->positions[partition];
@@ -96,7 +110,7 @@ static void set_waiting(struct input_consumer *input, int32_t partition, bool wa
         return;
     position->waiting = waiting;
     input->waiting_count += waiting ? 1 : (size_t)-1;
-    counter_set(input->counters, COUNTER_PARTITIONS_WAITING, input->waiting_count);
+    note_waiting(input);
 }
 
 void input_consumer_set_waiting(struct input_consumer *input, const struct input_message *message)
@@ -155,11 +169,7 @@ static rd_kafka_resp_err_t input_consumer_assign(struct input_consumer *input,
  * where the next rebalance would wait for the answer. */
 static void on_assign(struct input_consumer *input, const rd_kafka_topic_partition_list_t *list)
 {
-    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
-    rd_kafka_resp_err_t code = rd_kafka_assign(input->consumer, none);
-    rd_kafka_topic_partition_list_destroy(none);
-    if (code)
-        input_consumer_fail(input, kafka_status(code), rd_kafka_err2str(code));
+    fail_on(input, partition_queue_assign_none(input->consumer));
     pending_partitions_set(&input->pending, list);
     static_member_note(&input->member, input->consumer);
     rd_kafka_yield(input->consumer);
@@ -181,13 +191,12 @@ static void take_pending(struct input_consumer *input)
     for (int i = 0; i < count; i++)
         take_partition(input, &list->elems[i]);
     FAILPOINT("score.assign");
-    rd_kafka_resp_err_t code = input_consumer_assign(input, list);
-    if (code)
-        input_consumer_fail(input, kafka_status(code), rd_kafka_err2str(code));
-    pending_partitions_drop(&input->pending);
+    fail_on(input, input_consumer_assign(input, list));
+    pending_partitions_taken(&input->pending);
     input->assigned = true;
     input->untaken.look_us = 0;
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, (uint64_t)count);
+    note_waiting(input);
     log_info("score", "%s: %d partition%s of %s", rd_kafka_name(input->consumer), count, count == 1 ? "" : "s",
              input->settings->input_topic);
 }
@@ -216,16 +225,31 @@ static bool may_join_again(struct input_consumer *input, bool lost)
     return !lost || (input->failure == STATUS_OK && !*input->stop);
 }
 
-static void on_revoke(struct input_consumer *input)
+/* What was read of them is committed, or rolled back. */
+static void stop_reading(struct input_consumer *input, bool lost)
 {
-    bool lost = rd_kafka_assignment_lost(input->consumer);
     input->owner.leaving(input->owner.context, lost);
     release_all(input);
     for (int32_t p = 0; p < input->position_count; p++)
         input->positions[p].assigned = false;
-    FAILPOINT("score.revoke");
     input->assigned = input->reassign = false;
+}
+
+/* What was left out can be prepared now. */
+static void start_again(struct input_consumer *input)
+{
+    stop_reading(input, false);
+    fail_on(input, partition_queue_assign_none(input->consumer));
+    input->disturbed = true;
+}
+
+static void on_revoke(struct input_consumer *input)
+{
+    bool lost = rd_kafka_assignment_lost(input->consumer);
+    stop_reading(input, lost);
+    FAILPOINT("score.revoke");
     pending_partitions_drop(&input->pending);
+    note_waiting(input);
     input->untaken = (struct untaken_partitions){.known = input->untaken.known};
     counter_set(input->counters, COUNTER_PARTITIONS_ASSIGNED, 0);
     input->unanswered = input->leaving || !may_join_again(input, lost);
@@ -293,14 +317,6 @@ static enum status make_consumer(struct input_consumer *input, unsigned worker, 
     return status;
 }
 
-static enum status look_up_ends(struct input_consumer *input, int partitions, struct error *err)
-{
-    for (int32_t p = 0; p < partitions; p++)
-        if (start_offsets_find_end(&input->start, p, input->stop, &position_at(input, p)->end, err) != STATUS_OK)
-            return err->status;
-    return STATUS_OK;
-}
-
 enum status input_consumer_new(const struct settings *settings, unsigned worker, struct counters *counters,
                                const struct input_consumer_owner *owner, const _Atomic bool *stop,
                                struct input_consumer **out, int *partitions, struct error *err)
@@ -320,7 +336,7 @@ enum status input_consumer_new(const struct settings *settings, unsigned worker,
     if (status == STATUS_OK)
         status = kafka_topic_partitions(input->consumer, settings->input_topic, &count, err);
     if (status == STATUS_OK && settings->exit_at_end)
-        status = look_up_ends(input, count, err);
+        status = input_ends_look_up(&input->ends, &input->start, count, stop, err);
     if (status == STATUS_OK)
         status = state_topic_make(input->consumer, settings, err); /* a member that asks for other topics joins again */
     if (status == STATUS_OK) {
@@ -350,6 +366,7 @@ void input_consumer_free(struct input_consumer *input)
         kafka_consumer_leave(&input->consumer, LEAVE_LIMIT_US, input->unanswered, on_rebalance, input);
     pending_partitions_drop(&input->pending);
     free(input->batch);
+    input_ends_free(&input->ends);
     free(input->positions);
     free(input);
 }
@@ -502,13 +519,15 @@ enum status input_consumer_poll(struct input_consumer *input, int timeout_ms, st
     }
     input->disturbed = input->reached_end = false;
     *count = 0;
+    if (input->assigned && !rd_kafka_assignment_lost(input->consumer) &&
+        pending_partitions_again(&input->pending, &input->start, &input->owner.prepare))
+        start_again(input);
     if (input->pending.list)
         resolve_pending(input);
     if (input->assigned)
         status = watch_untaken(input, err);
-    rd_kafka_resp_err_t code = input->reassign ? assign_positions(input) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (code)
-        input_consumer_fail(input, kafka_status(code), rd_kafka_err2str(code));
+    if (input->reassign)
+        fail_on(input, assign_positions(input));
     if (rd_kafka_fatal_error(input->consumer, NULL, 0)) /* its message may have gone with a batch that was dropped */
         handle_error(input, &(const rd_kafka_message_t){.err = RD_KAFKA_RESP_ERR__FATAL});
     input->batch_count = partition_queue_fetch(input->queue, timeout_ms, input->batch, capacity, left_us);
@@ -621,6 +640,11 @@ bool input_consumer_starts_wait(const struct input_consumer *input)
     return input->pending.list && input->pending.logged;
 }
 
+bool input_consumer_any_held(const struct input_consumer *input)
+{
+    return pending_partitions_held(&input->pending) > 0;
+}
+
 bool input_consumer_assigned(const struct input_consumer *input)
 {
     return input->assigned;
@@ -628,32 +652,21 @@ bool input_consumer_assigned(const struct input_consumer *input)
 
 bool input_consumer_moved(const struct input_consumer *input)
 {
-    bool moved = false;
-    for (int32_t p = 0; p < input->position_count && !moved; p++)
-        moved = input_position_moved(&input->positions[p]);
-    return moved;
+    for (int32_t p = 0; p < input->position_count; p++)
+        if (input_position_moved(&input->positions[p]))
+            return true;
+    return false;
 }
 
-/* By the group's committed offsets, because other members handle partitions too, and one that died holds its own until
- * its session ends. Not before its own partitions are ready: lost current records are found by whoever has nothing to
- * handle, too. */
+/* Not before its own partitions are ready: lost current records are found by whoever has nothing to handle, too. */
 bool input_consumer_at_end(struct input_consumer *input)
 {
-    if (input->pending.list)
-        return false;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(input->position_count);
-    for (int32_t p = 0; p < input->position_count; p++)
-        rd_kafka_topic_partition_list_add(list, input->settings->input_topic, p);
-    bool at_end = !rd_kafka_committed(input->consumer, list, LOOKUP_MS);
-    for (int i = 0; i < list->cnt && at_end; i++)
-        at_end = !list->elems[i].err && list->elems[i].offset >= input->positions[list->elems[i].partition].end;
-    rd_kafka_topic_partition_list_destroy(list);
-    return at_end;
+    return !input->pending.list && input_ends_reached(&input->ends, &input->start);
 }
 
-static struct lag_source lag_source(const struct input_consumer *input)
+static struct input_lag lag_of(const struct input_consumer *input)
 {
-    return (struct lag_source){input->consumer, input->settings->input_topic, input->positions, input->position_count};
+    return (struct input_lag){input->consumer, input->settings->input_topic, input->positions, input->position_count};
 }
 
 /* What nobody has, one member counts. */
@@ -664,8 +677,8 @@ static size_t untaken_count(const struct input_consumer *input)
 
 size_t input_consumer_lags(const struct input_consumer *input, struct partition_lag *out, size_t capacity)
 {
-    const struct lag_source source = lag_source(input);
-    size_t count = lag_list(&source, out, capacity);
+    const struct input_lag lag = lag_of(input);
+    size_t count = input_lag_list(&lag, out, capacity);
     for (size_t i = 0; i < untaken_count(input) && count < capacity; i++)
         out[count++] = input->untaken.lags[i];
     return count;
@@ -673,12 +686,12 @@ size_t input_consumer_lags(const struct input_consumer *input, struct partition_
 
 uint64_t input_consumer_lag(const struct input_consumer *input)
 {
-    const struct lag_source source = lag_source(input);
-    return lag_messages(&source) + (untaken_count(input) ? untaken_partitions_messages(&input->untaken) : 0);
+    const struct input_lag lag = lag_of(input);
+    return input_lag_messages(&lag) + (untaken_count(input) ? untaken_partitions_messages(&input->untaken) : 0);
 }
 
 bool input_consumer_behind(const struct input_consumer *input)
 {
-    const struct lag_source source = lag_source(input);
-    return lag_any(&source);
+    const struct input_lag lag = lag_of(input);
+    return input_lag_any(&lag);
 }

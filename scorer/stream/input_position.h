@@ -20,7 +20,6 @@ struct input_position {
     int64_t taken; /* one past the last message handed out */
     int64_t next;  /* one past the last message handled */
     int64_t committed;  /* where a rewind goes */
-    int64_t end;        /* end offset at the start; 0 where not looked up */
     bool waiting;       /* its queue is not read; what still comes of it is dropped, and read again from `next` */
     int64_t waiting_at; /* the message it waits before */
     bool

@@ -48,6 +48,14 @@ rd_kafka_resp_err_t partition_queue_seek(rd_kafka_t *consumer, rd_kafka_topic_pa
     return code;
 }
 
+rd_kafka_resp_err_t partition_queue_assign_none(rd_kafka_t *consumer)
+{
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+    rd_kafka_resp_err_t code = rd_kafka_assign(consumer, none);
+    rd_kafka_topic_partition_list_destroy(none);
+    return code;
+}
+
 size_t partition_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages, size_t capacity,
                              int64_t *left_us)
 {

@@ -16,6 +16,9 @@ bool partition_queue_forward(rd_kafka_t *consumer, rd_kafka_queue_t *queue, cons
 /* Each partition of the list goes on from its offset; what is still queued from before is dropped by librdkafka. */
 rd_kafka_resp_err_t partition_queue_seek(rd_kafka_t *consumer, rd_kafka_topic_partition_list_t *list);
 
+/* Nothing is fetched; the partitions stay the member's. */
+rd_kafka_resp_err_t partition_queue_assign_none(rd_kafka_t *consumer);
+
 /* Up to `capacity` messages, the caller's to destroy; waits at most timeout_ms for the first. *left_us: steady clock
  * when they left the queue. */
 size_t partition_queue_fetch(rd_kafka_queue_t *queue, int timeout_ms, rd_kafka_message_t **messages, size_t capacity,

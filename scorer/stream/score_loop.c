@@ -256,6 +256,12 @@ static enum status on_prepare(void *context, const struct state_start *starts, s
     return status;
 }
 
+static bool may_prepare_again(void *context)
+{
+    const struct score_loop *loop = context;
+    return state_restore_is_held(loop->restore) && state_restore_may_go_on(loop->restore);
+}
+
 /* Within a poll or close of the input consumer: the partitions are about to go, with the batches of before handled. */
 static void on_leaving(void *context, bool lost)
 {
@@ -310,18 +316,27 @@ static int poll_ms(const struct score_loop *loop)
 
 /* --- the loop --- */
 
-/* What waits for the schema registry is named; anything else that is open or unread must end in a commit. */
+/* What partitions wait for, when there is nothing else to do. */
+static enum loop_wait partitions_wait_for(const struct score_loop *loop)
+{
+    if (input_consumer_any_held(loop->input) || (loop->restore && state_restore_is_held(loop->restore)))
+        return WAITS_FOR_TRANSACTION;
+    if (!input_consumer_any_waiting(loop->input))
+        return WAITS_FOR_NOTHING;
+    return loop->restore && state_restore_is_short(loop->restore) ? WAITS_FOR_REPARTITION : WAITS_FOR_REGISTRY;
+}
+
+/* What is named is waited for; anything else that is open or unread must end in a commit. */
 static void note_progress(struct score_loop *loop, int64_t now)
 {
     bool works = has_work(loop) || input_consumer_behind(loop->input);
-    bool waiting = !works && input_consumer_any_waiting(loop->input);
     bool slow = loop->commits && now - loop->commit_us > LOOP_CALL_US;
-    bool is_short = loop->restore && state_restore_is_short(loop->restore);
+    enum loop_wait partitions = works ? WAITS_FOR_NOTHING : partitions_wait_for(loop);
     progress_turn(&loop->progress, works,
-                  loop->state_full      ? WAITS_FOR_MEMORY
-                  : waiting             ? (is_short ? WAITS_FOR_REPARTITION : WAITS_FOR_REGISTRY)
-                  : kafka_up() && !slow ? WAITS_FOR_NOTHING
-                                        : WAITS_FOR_KAFKA,
+                  loop->state_full                  ? WAITS_FOR_MEMORY
+                  : partitions != WAITS_FOR_NOTHING ? partitions
+                  : kafka_up() && !slow             ? WAITS_FOR_NOTHING
+                                                    : WAITS_FOR_KAFKA,
                   now);
 }
 
@@ -473,7 +488,9 @@ static enum status turn(struct score_loop *loop, struct error *err)
 
 static enum status connect_all(struct score_loop *loop, struct error *err)
 {
-    const struct input_consumer_owner owner = {on_leaving, loop, {loop->restore ? on_prepare : NULL, loop}};
+    struct input_consumer_owner owner = {on_leaving, loop, {NULL, NULL, loop}};
+    if (loop->restore)
+        owner.prepare = (struct pending_prepare){on_prepare, may_prepare_again, loop};
     int partitions;
     enum status status = STATUS_OK;
     progress_start(&loop->progress, clock_steady_us(&clock_system));
@@ -548,6 +565,7 @@ enum status score_loop_new(const struct settings *settings, struct model_holder 
         if (settings->snapshot_dir)
             status = snapshots_new(settings, loop->state, counters, &clock_system, &loop->snapshots, err);
         loop->restore = state_restore_new(settings, loop->state, loop->snapshots, counters);
+        state_restore_leave_held(loop->restore, PENDING_PATIENCE_US);
         score_batch_keep_state(batch, loop->state);
     }
     loop->dead_letter_summary =

@@ -130,6 +130,16 @@ static enum status look_up_topic(const struct start_offsets *start, int32_t firs
     return STATUS_OK;
 }
 
+bool start_offsets_known(const struct start_offsets *start, int32_t partition)
+{
+    struct error err;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, start->topic, partition);
+    enum status status = look_up_committed(start, list, GLANCE_MS, &err);
+    rd_kafka_topic_partition_list_destroy(list);
+    return status == STATUS_OK;
+}
+
 enum status start_offsets_find_end(const struct start_offsets *start, int32_t partition, const _Atomic bool *stop,
                                    int64_t *end, struct error *err)
 {

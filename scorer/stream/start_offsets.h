@@ -31,6 +31,10 @@ MUST_USE enum status start_offsets_policy(struct start_offsets *start, rd_kafka_
 MUST_USE enum status start_offsets_resolve(const struct start_offsets *start, rd_kafka_topic_partition_list_t *assigned,
                                            struct error *err);
 
+/* Whether a broker says the group's offset of the partition, or that there is none; no answer within half a second is
+ * false, as where a transaction is open there. */
+bool start_offsets_known(const struct start_offsets *start, int32_t partition);
+
 /* The end of a partition's log now; waits for a broker until *stop. */
 MUST_USE enum status start_offsets_find_end(const struct start_offsets *start, int32_t partition,
                                             const _Atomic bool *stop, int64_t *end, struct error *err);

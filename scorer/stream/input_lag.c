@@ -1,6 +1,6 @@
-#include "scorer/stream/lag.h"
+#include "scorer/stream/input_lag.h"
 
-static struct partition_lag lag_of(const struct lag_source *source, int32_t partition)
+static struct partition_lag lag_of(const struct input_lag *source, int32_t partition)
 {
     const struct input_position *position = &source->positions[partition];
     int64_t low, high;
@@ -9,7 +9,7 @@ static struct partition_lag lag_of(const struct lag_source *source, int32_t part
     return (struct partition_lag){partition, position->next, high, position->last_ms};
 }
 
-size_t lag_list(const struct lag_source *source, struct partition_lag *out, size_t capacity)
+size_t input_lag_list(const struct input_lag *source, struct partition_lag *out, size_t capacity)
 {
     size_t count = 0;
     for (int32_t p = 0; p < source->count && count < capacity; p++)
@@ -18,7 +18,7 @@ size_t lag_list(const struct lag_source *source, struct partition_lag *out, size
     return count;
 }
 
-uint64_t lag_messages(const struct lag_source *source)
+uint64_t input_lag_messages(const struct input_lag *source)
 {
     uint64_t messages = 0;
     for (int32_t p = 0; p < source->count; p++)
@@ -27,7 +27,7 @@ uint64_t lag_messages(const struct lag_source *source)
     return messages;
 }
 
-bool lag_any(const struct lag_source *source)
+bool input_lag_any(const struct input_lag *source)
 {
     for (int32_t p = 0; p < source->count; p++) {
         const struct input_position *position = &source->positions[p];

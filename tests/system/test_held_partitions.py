@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""A transaction that nobody ends holds one partition: its current records, or the group's offset of it, cannot be read. The scorer that has this
+partition and another goes on with the other, says what the one waits for, and takes it up by itself when the transaction has ended. Each event has
+one end."""
+import json
+
+from lab import TOPICS, Lab, decode_prediction
+from confluent_kafka import Consumer, Producer, TopicPartition  # after lab, which goes on in the tests' own environment
+from record_events import STATE, drain, send, sent, settings
+
+PEOPLE = 40
+HELD, FREE = 0, 1
+PATIENCE = 120  # a fresh producer waits half a minute for the end of others' transactions, and a partition 20 s
+
+
+def people_of(lab, kafka):
+    """Partition → the numbers of the people whose events it has."""
+    people = {HELD: set(), FREE: set()}
+    for message in lab.consume(kafka, TOPICS[0]):
+        people[message.partition()].add(int(message.key()[1:]))
+    return people
+
+
+def handled(lab, kafka):
+    return [decode_prediction(message.value())["event_id"] for message in lab.consume(kafka, TOPICS[1])]
+
+
+def begin(kafka):
+    other = Producer({"bootstrap.servers": kafka, "transactional.id": "somebody", "transaction.timeout.ms": 600000})
+    other.init_transactions(30)
+    other.begin_transaction()
+    return other
+
+
+def hold_records(kafka):
+    other = begin(kafka)
+    other.produce(STATE, "?", "p0", partition=HELD)
+    other.flush(30)
+    return other
+
+
+def hold_offset(kafka):
+    """As the group's own scorer would, one that was killed then."""
+    other, group = begin(kafka), Consumer({"bootstrap.servers": kafka, "group.id": "attrition-scorer", "isolation.level": "read_uncommitted"})
+    committed = group.committed([TopicPartition(TOPICS[0], HELD)], 30)[0].offset
+    other.send_offsets_to_transaction([TopicPartition(TOPICS[0], HELD, committed)], group.consumer_group_metadata(), 30)
+    group.close()
+    return other
+
+
+def check_held(lab, kafka, what, env, people, hold, line):
+    other = hold(kafka)
+    waiting = send(kafka, "CHANGED", people[HELD], ["Age"], Age=40 + len(sent) % 20)
+    free = send(kafka, "CHANGED", people[FREE], ["Age"], Age=40 + len(sent) % 20)
+    scorer = lab.scorer(what, **env)
+    has = lambda ids: set(ids) <= set(handled(lab, kafka))
+    lab.need(f"{what} held: events of the other partition are scored", lambda: has(free), PATIENCE, scorer)
+    lab.one_line(f"{what} held: it says which waits, and for what", scorer.text(), "error", *line)
+    lab.wait(f"{what} held: the loop waits for that", lambda: json.loads(scorer.get("/health")[1])["loops"][0]["waits_for"] == "open-transaction", 30, scorer)
+    lab.equal(f"{what} held: degraded, and ready", (json.loads(scorer.get("/health")[1])["status"], scorer.get("/health/ready")[0]), ("degraded", 200))
+    more = send(kafka, "CHANGED", people[FREE], ["Age"], Age=61)
+    lab.wait(f"{what} held: it goes on with the other", lambda: has(more), 60, scorer)
+    lab.equal(f"{what} held: nothing of it is scored", set(waiting) & set(handled(lab, kafka)), set())
+    other.abort_transaction(30)
+    lab.wait(f"{what} free: it is taken up", lambda: has(waiting), 60, scorer)
+    lab.wait(f"{what} free: nothing waits", lambda: json.loads(scorer.get("/health")[1])["status"] == "ok", 30, scorer)
+    lab.equal(f"{what} free: nothing is restored any more", json.loads(scorer.get("/stream")[1])["state"]["partitions_restoring"], 0)
+    lab.equal(f"{what} free: it ends in time", scorer.end(), 0)
+    ids = handled(lab, kafka)
+    lab.equal(f"{what} free: each event has one end", (len(ids), len(set(ids))), (len(sent), len(sent)))
+    lab.audit(scorer)
+
+
+with Lab() as lab:
+    lab.model()
+    kafka = lab.kafka(partitions=2)
+    env = settings(kafka)
+    send(kafka, "SNAPSHOT", range(PEOPLE), Age=30)
+    drain(lab, "before", **env)
+    people = people_of(lab, kafka)
+    check_held(lab, kafka, "records", env, people, hold_records, (rf"{TOPICS[0]} \[{HELD}\] waits", rf"{STATE} \[{HELD}\] from offset \d+", "find-hanging"))
+    check_held(lab, kafka, "offset", env, people, hold_offset, (rf"{TOPICS[0]} \[{HELD}\] waits", "group attrition-scorer", "find-hanging"))
