@@ -175,7 +175,13 @@ static bool is_worth_another(const struct round *round, rd_kafka_error_t *error,
     return again;
 }
 
-/* Until nothing refuses it. */
+/* A late request would be taken for one of the next transaction. */
+static bool must_renew(const struct round *round)
+{
+    return !in_flight_requests_all_answered(round->client->in_flight);
+}
+
+/* Until nothing refuses it, or a fresh producer must follow. */
 static enum status abort_all(const struct round *round, struct error *err)
 {
     for (bool logged = false;; usleep(BACKOFF_US)) {
@@ -184,6 +190,8 @@ static enum status abort_all(const struct round *round, struct error *err)
             return STATUS_OK;
         if (!is_worth_another(round, error, err))
             return err->status;
+        if (must_renew(round))
+            return STATUS_OK;
         if (!logged && !round->hanging->refused)
             log_warn(round->setup->where, "%s; trying again", err->text);
         logged = logged || !round->hanging->refused;
@@ -304,12 +312,15 @@ enum status hanging_transactions_end(struct hanging_transactions *hanging, struc
     int64_t answered_us = 0, most_us = client->setup->member && !hanging->again_us ? MOST_US : 0;
     bool ended = false, logged = false;
     hanging_transactions_free(hanging);
-    markers_clear(markers);
+    if (!hanging->unfinished)
+        markers_clear(markers);
     atomic_store(&hanging->sending, true);
     enum status status;
     do {
         int64_t started = clock_steady_us(&clock_system);
         status = abort_all(&round, err);
+        if (status == STATUS_OK && must_renew(&round))
+            break;
         if (status == STATUS_OK)
             status = check_markers(&round, &open, &ended, err);
         answered_us += kafka_up() ? clock_steady_us(&clock_system) - started : 0;
@@ -318,9 +329,11 @@ enum status hanging_transactions_end(struct hanging_transactions *hanging, struc
             log_open(&round, &open, last ? "going on without its end" : "waiting");
         logged = !ended;
         ended = ended || last;
-    } while (status == STATUS_OK && !ended);
+    } while (status == STATUS_OK && !ended && !must_renew(&round));
     atomic_store(&hanging->sending, false);
     hanging->again_us = open.count ? clock_steady_us(&clock_system) + AGAIN_US : 0;
-    markers_clear(markers);
+    hanging->unfinished = status == STATUS_OK && !ended;
+    if (!hanging->unfinished)
+        markers_clear(markers);
     return status;
 }

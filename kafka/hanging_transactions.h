@@ -26,6 +26,7 @@ struct hanging_transactions {
     bool refused;                          /* one was, for good: its topic is left out from then on */
     rd_kafka_topic_partition_list_t *sent; /* where they are, each the opaque of its record */
     int64_t again_us;                      /* steady clock: what was hidden is to be ended again then; 0: nothing */
+    bool unfinished;                       /* the next producer is to go on: places of records are kept for it */
     bool repeated;                         /* a call ran out of time and was made again: a fresh producer must follow */
 };
 
@@ -37,7 +38,8 @@ void hanging_transactions_report(struct hanging_transactions *hanging, const rd_
 bool hanging_transactions_are_due(const struct hanging_transactions *hanging);
 /* Waits for brokers; for markers half a minute at most, since it may be another process's transaction that blocks the
  * offsets, and a broker that answers for so long skips none. Where it fails, `report` is the reason, if it is one of
- * the records. Without a member the group is not asked, and markers are looked for once. Clears the places of records.
- */
+ * the records. Without a member the group is not asked, and markers are looked for once. Clears the places of records,
+ * but where a request has no answer: it might be taken for one of the next transaction of this producer, so none
+ * follows, and the fresh one that the caller owes then goes on. */
 MUST_USE enum status hanging_transactions_end(struct hanging_transactions *hanging, struct markers *markers,
                                               const struct markers_client *client, struct error *err);

@@ -219,7 +219,7 @@ enum status transaction_new(const struct transaction_setup *setup, struct transa
 static struct markers_client client_of(const struct transaction *transaction)
 {
     return (struct markers_client){&transaction->setup, transaction->producer, transaction->topics,
-                                   (struct call_watchdog *)&transaction->watchdog};
+                                   (struct call_watchdog *)&transaction->watchdog, &transaction->in_flight};
 }
 
 static enum status confirmed(struct transaction *transaction, enum markers_result result, const struct error *err)

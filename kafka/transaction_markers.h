@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "kafka/acknowledgements.h"
 #include "kafka/call_watchdog.h"
+#include "kafka/in_flight_requests.h"
 #include "kafka/transaction_setup.h"
 
 enum { PLACE_CHUNK = 64, PLACE_CHUNKS = 1024, PLACE_FIRSTS = 6 }; /* partitions: the product of the first two */
@@ -54,6 +55,7 @@ struct markers_client {
     rd_kafka_t *producer;
     rd_kafka_topic_t *const *topics; /* handles in the order of the setup's names */
     struct call_watchdog *watchdog;
+    const struct in_flight_requests *in_flight;
 };
 
 /* For the one client that is made of this configuration. */
