@@ -122,12 +122,16 @@ static void put_entry(struct audit_state *state, const struct entry *entry)
     if (2 * (state->entry_count + 1) > state->slot_count)
         grow_slots(state);
     uint32_t *slot = slot_of(state, entry->employee, entry->partition);
-    if (!*slot) {
+    bool is_new = !*slot;
+    if (is_new) {
         state->entries =
             mem_grow(state->entries, &state->entry_capacity, state->entry_count + 1, sizeof *state->entries);
         *slot = (uint32_t)++state->entry_count;
     }
-    state->entries[*slot - 1] = *entry;
+    struct entry *known = &state->entries[*slot - 1];
+    bool outdated = !is_new && !state->of.exactly_once && !entry->gone && known->source_offset > entry->source_offset;
+    if (!outdated) /* as whoever restores decides: state_restore.c */
+        *known = *entry;
 }
 
 static void PRINTF_LIKE(4, 5)
@@ -175,8 +179,10 @@ static void take_position(struct audit_state *state, struct part *part, const st
         note(state, AUDIT_FAULT_STATE_POSITION, place, "%.140s", err.text);
         return;
     }
-    part->report.position = position.offset;
-    part->report.counted = position.records;
+    if (state->of.exactly_once || position.offset >= part->report.position) {
+        part->report.position = position.offset;
+        part->report.counted = position.records;
+    }
     count_pending(state, part);
     part->closed |= state->extends;
 }

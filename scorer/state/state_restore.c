@@ -162,6 +162,8 @@ static enum status take_position(struct state_restore *restore, struct part *par
     struct error why;
     if (state_position_read(kafka_payload(message->payload, message->len), &position, &why) != STATUS_OK)
         return refuse(restore, message, why.text, err);
+    if (position.offset < part->position && !restore->settings->exactly_once)
+        return STATUS_OK; /* as in put_record */
     part->partitions = position.partitions;
     part->position = position.offset;
     part->due = position.records;
@@ -175,9 +177,14 @@ static uint16_t model_of(struct state_restore *restore, const struct employee_st
     return state->scored ? state_model_number(restore->state, &model) : 0;
 }
 
+/* At least once, a process that stood still while another took over goes on with what it had: behind newer records. */
 static void put_record(struct state_restore *restore, struct part *part, const struct employee_state *state)
 {
     const struct schema *schema = restore->settings->schema;
+    struct state_record newer;
+    if (!restore->settings->exactly_once && state_table_find(part->table, state->employee_id, &newer) &&
+        newer.source_offset > state->source_offset)
+        return;
     struct state_record record = {
         .employee_id = state->employee_id,
         .occurred_at_ms = state->occurred_at_ms,

@@ -8,18 +8,24 @@ from current_records import ALERT, DEAD, RECORD, SCORED, Model, Side, alerts_due
 POSITION = b"\x01position"
 
 
-def read_state(lab, kafka, topic):
-    """What the topic says once all is compacted: (partition, employee) → the record; and each partition's position."""
+def read_state(lab, kafka, topic, repeats=False):
+    """What the topic says once all is read: (partition, employee) → the record; and each partition's position. Where events may be
+    `repeats`, records of older events may come late, and count for nothing."""
     records, positions = {}, {}
     for message in lab.consume(kafka, topic, seconds=180):
-        place = (message.partition(), message.key().decode())
+        place, value = (message.partition(), message.key().decode()), message.value()
         if message.key() == POSITION:
-            positions[message.partition()] = json.loads(message.value())["offset"]
-        elif message.value() is None:
+            offset = json.loads(value)["offset"]
+            positions[message.partition()] = max(offset, positions.get(message.partition(), -1)) if repeats else offset
+        elif value is None:
             records.pop(place, None)
-        else:
-            records[place] = message.value()
+        elif not repeats or place not in records or offset_of(records[place]) <= offset_of(value):
+            records[place] = value
     return {place: decode(value, RECORD) for place, value in records.items()}, positions
+
+
+def offset_of(value):
+    return decode(value, RECORD)["source"]["offset"]
 
 
 def side_in_state(prediction):
@@ -56,7 +62,7 @@ class Kept:
         self.check_alerts(faults, due, firsts)
 
     def check_state(self, faults, said, last, repeats):
-        records, positions = read_state(self.lab, self.kafka, self.state)
+        records, positions = read_state(self.lab, self.kafka, self.state, repeats)
         for employee in records.keys() - self.model.records.keys():
             faults.add("a record of nobody in the state topic", employee)
         for employee, (at, attributes) in self.model.records.items():

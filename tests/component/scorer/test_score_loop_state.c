@@ -88,6 +88,37 @@ static void what_the_records_hold_is_not_done_again(void **state)
     loop_tear_down(&f);
 }
 
+/* At least once, as of a process that stood still before it wrote them, while another one went on: who had left at
+ * offset 0 has come back at offset 1, and the group is at 2. */
+static void records_that_come_late_are_passed_over(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct buffer value = {0};
+    loop_set_up_with_records(&f);
+    loop_send_filled(&f, 1, EVENT_TYPE_SNAPSHOT, true);
+    loop_send_filled(&f, 1, EVENT_TYPE_SNAPSHOT, true);
+    lab_flush(&f.kafka);
+    loop_start(&f);
+    loop_wait_for(&f, COUNTER_EVENTS_SCORED, 2);
+    loop_stop_and_renew(&f);
+    const struct employee_state late = {.employee_id = SPAN_LITERAL("E1"),
+                                        .source_topic = span_of(topics[0]),
+                                        .source_partition = 1 % PARTITIONS,
+                                        .source_offset = 0};
+    employee_state_encode(f.schema, &late, &value);
+    lab_produce(&f.kafka, state_topic, 1 % PARTITIONS, late.employee_id, buffer_span(&value), NULL);
+    buffer_free(&value);
+    send_position(&f, 1 % PARTITIONS, 1, 1);
+    send_partial(&f, 1);
+    lab_flush(&f.kafka);
+    loop_start(&f);
+    loop_wait_for(&f, COUNTER_EVENTS_SCORED, 1);
+    assert_int_equal(loop_count(&f, COUNTER_EVENTS_DEAD_LETTERED), 0);
+    loop_stop_and_renew(&f);
+    loop_tear_down(&f);
+}
+
 static void look_for_no_prediction(const rd_kafka_message_t *message)
 {
     struct employee_state record;
@@ -189,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(partial_events_meet_the_records_of_the_process_before),
         cmocka_unit_test(what_the_records_hold_is_not_done_again),
+        cmocka_unit_test(records_that_come_late_are_passed_over),
         cmocka_unit_test(a_record_that_begins_again_has_no_prediction_of_before),
         cmocka_unit_test(without_a_state_topic_a_partial_event_is_a_dead_letter),
         cmocka_unit_test(a_group_without_records_begins_with_none),

@@ -114,6 +114,31 @@ static void what_the_output_says_is_proven(void **state)
     assert_true(parts[0].records == 1 && parts[0].proven == 1 && parts[0].position == 10);
 }
 
+/* At least once, a process that stood still writes what it had, behind what another has written since. */
+static void records_that_come_late_are_passed_over(void **state)
+{
+    struct fixture *fixture = *state;
+    struct audit_state_of repeats = of;
+    const struct audit_state_part *parts;
+    repeats.exactly_once = false;
+    audit_state_free(fixture->state);
+    fixture->state = audit_state_new(fixture->schema, &repeats, fixture->ledger);
+    audit_state_add_part(fixture->state, 0, 100, 10);
+    record(fixture, 2, 1.5, false);
+    record(fixture, 5, 2.5, false);
+    position(fixture, 10, 1);
+    record(fixture, 2, 1.5, false);
+    position(fixture, 4, 1);
+    audit_state_read(fixture->state);
+    output(fixture, AUDIT_PREDICTION, 2, 1.5);
+    output(fixture, AUDIT_PREDICTION, 5, 2.5);
+    audit_state_source(fixture->state, 0, 5, SPAN_LITERAL("7"));
+    expect(fixture, AUDIT_FAULT_STATE_STALE, -1);
+    assert_int_equal(audit_state_parts(fixture->state, &parts), 1);
+    assert_int_equal(parts[0].position, 10);
+    assert_int_equal(parts[0].proven, 1);
+}
+
 static void another_prediction_is_found(void **state)
 {
     struct fixture *fixture = *state;
@@ -185,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_the_output_says_is_proven, make, unmake),
+        cmocka_unit_test_setup_teardown(records_that_come_late_are_passed_over, make, unmake),
         cmocka_unit_test_setup_teardown(another_prediction_is_found, make, unmake),
         cmocka_unit_test_setup_teardown(a_record_past_its_position_is_found, make, unmake),
         cmocka_unit_test_setup_teardown(records_that_are_gone_are_found, make, unmake),
