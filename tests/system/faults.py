@@ -47,6 +47,7 @@ class Run:
         self.database = servers.new_database(f"faults_{seed}")
         self.scorers, self.ended, self.problems, self.done, self.guests = {}, Counter(), [], Counter(), 0
         self.missed, self.grown = Counter(), False
+        self.gone, self.returning, self.hanging, self.look_again = [], {}, 0, 0  # guests that were killed; those that come back: until when
         self.archive, self.clock_shim = Archive(lab, servers.kafka), FAULTS_BIN / "clock_shift.so"
         self.has_points = (FAULTS_BIN / "scorer").exists()
         self.has = servers.has | {need for need, there in (("points", self.has_points), ("clocks", self.clock_shim.exists()),
@@ -86,6 +87,7 @@ class Run:
 
     def look_after(self):
         """Those that have ended by themselves are started again; a crash is a problem."""
+        self.end_hanging()
         for slot, scorer in list(self.scorers.items()):
             if not scorer.alive():
                 self.note_end(slot, scorer.popen.returncode)
@@ -96,6 +98,28 @@ class Run:
                 send_signal([node.pid()], signal.SIGKILL)
                 self.until(lambda: state_of(node.pid()) == "X", 20)
                 self.servers.brokers.start(node)
+
+    def end_hanging(self):
+        """As an operator whom the log sends to a transaction that hangs (docs/OPERATIONS.md, AttritionStalled): what instances left open
+        that were killed for good, and whose markers a broker skipped, is ended by running them once more."""
+        now = time.monotonic()
+        if now < self.look_again or not (self.gone or self.returning):
+            return
+        self.look_again = now + 2
+        hanging = sum(self.scorers[slot].text().count("going on without its end") for slot in self.slots if slot in self.scorers)
+        if self.gone and hanging > self.hanging:
+            skipped = sum(node.skipped_markers() for node in self.servers.brokers.nodes)
+            print(f"# a transaction hangs, {skipped} markers were skipped: once more {', '.join(self.gone)}", flush=True)
+            for name in self.gone:
+                self.start(name)
+                self.returning[name] = now + PATIENCE
+            self.gone = []
+        self.hanging = max(self.hanging, hanging)
+        for name in [name for name, until in self.returning.items() if now > until or self.scorers[name].get("/health/ready", 5)[0] == 200]:
+            del self.returning[name]
+            status = self.scorers.pop(name).end()
+            if status not in (0, 1):
+                self.problems.append(f"{name}, come back: status {status} on TERM")
 
     def note_end(self, slot, status):
         self.ended[status] += 1
@@ -290,8 +314,8 @@ class Run:
         place.mkdir(parents=True, exist_ok=True)
         for log in (*self.lab.dir.glob(f"{self.group}-*.log"), *self.lab.dir.glob("disk/pg*.log")):
             shutil.copy(log, place)
-        for log in self.lab.dir.glob("disk*/kafka/server.log"):
-            shutil.copy(log, place / f"{log.parent.parent.name}-kafka.log")
+        for log in self.lab.dir.glob("disk*/kafka/*.log"):
+            shutil.copy(log, place / f"{log.parent.parent.name}-{log.name}")
         return place
 
     def close(self):

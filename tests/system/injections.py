@@ -150,6 +150,7 @@ def guest(run, rng):
         run.problems.append(f"{name}: status {scorer.popen.returncode} on TERM")
     if not gently:
         scorer.kill()
+        run.gone.append(name)
     return f"for {seconds} s, {'TERM' if gently else 'KILL'}"
 
 

@@ -19,7 +19,8 @@ POSTGRES = ("-c", "log_min_messages=fatal")
 BROKER = ("group.min.session.timeout.ms=1000", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500",
           "file.delete.delay.ms=1000", "replica.lag.time.max.ms=6000", "broker.session.timeout.ms=6000",
           "broker.heartbeat.interval.ms=1000")
-JAVA = "-XX:TieredStopAtLevel=1"  # a broker that starts often is faster with half of the compiler
+# A broker that starts often is faster with half of the compiler; it says whose markers it skips.
+JAVA = "-XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction=info"
 DISK = "size=6g,mode=755"
 
 
@@ -87,10 +88,25 @@ class Node:
     def pid(self):
         return int((self.directory / "pid").read_text())
 
+    def logs(self):
+        """The log of the broker as it runs, and before it those of the times when it was started before."""
+        return self.directory / "earlier.log", self.directory / "server.log"
+
+    def keep_log(self):
+        """Its next start begins another."""
+        earlier, log = self.logs()
+        if log.exists():
+            with earlier.open("ab") as file:
+                file.write(b"--- started again\n" + log.read_bytes())
+
+    def skipped_markers(self):
+        """How often it has called a transaction ended without its markers (KAFKA-20734)."""
+        return sum(log.read_bytes().count(b"likely deleted already") for log in self.logs() if log.exists())
+
     def coordinator_failed(self):
         """Whether Kafka has newly given up a part of its groups: after an unclean end its coordinator may fall out of step with its
         log, and then answers "not coordinator" until the broker is started again."""
-        log = self.directory / "server.log"
+        log = self.logs()[1]
         if not log.exists() or log.stat().st_size == self.log_bytes_read or state_of(self.pid()) not in "RSD":
             return False
         with log.open("rb") as file:
@@ -121,6 +137,7 @@ class Brokers:
         """All at once: none of three is up before another is."""
         for node in nodes:
             node.log_bytes_read = 0
+            node.keep_log()
         env = {**self.lab.env, "JAVA_TOOL_OPTIONS": JAVA, "BROKER_CLUSTER_ID": "ZmF1bHRzLW9uLXB1cnBvcw", **({"BROKER_HEAP": "320m"} if len(self.nodes) > 1 else {})}
         starts = [subprocess.Popen([ROOT / "deploy/kafka/broker", "start", node.directory, str(node.port), *self.properties(node)], env=env,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for node in nodes]
