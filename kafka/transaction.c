@@ -406,6 +406,11 @@ enum status transaction_end_leftovers(struct transaction *transaction, struct er
     return make_fresh(transaction, err);
 }
 
+void transaction_forget_offsets(struct transaction *transaction)
+{
+    committed_offsets_free(&transaction->last);
+}
+
 bool transaction_is_open(const struct transaction *transaction)
 {
     return transaction->open;

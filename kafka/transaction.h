@@ -41,6 +41,9 @@ MUST_USE enum status transaction_begin(struct transaction *transaction, struct e
 /* Where look-ups of stable offsets get no answer: a fresh producer ends what an earlier one of this identity may have
  * left open in the group. Nothing while a transaction is open. */
 MUST_USE enum status transaction_end_leftovers(struct transaction *transaction, struct error *err);
+/* The partitions whose offsets were committed are given up: a fresh producer does not look whether the group has kept
+ * them, since others' transactions may hide them from now on, and whoever is given them asks the group. */
+void transaction_forget_offsets(struct transaction *transaction);
 /* While nothing is open and there is no work: false where it has not been seen that the last commit has reached its
  * partitions (transaction_markers.h); confirm looks once more. Failure is for good. */
 bool transaction_is_confirmed(const struct transaction *transaction);

@@ -588,6 +588,11 @@ enum status publish_end_leftovers(struct publish *publish, struct error *err)
     return transaction_end_leftovers(publish->transaction, err);
 }
 
+void publish_forget_offsets(struct publish *publish)
+{
+    transaction_forget_offsets(publish->transaction);
+}
+
 bool publish_has_leftovers(const struct publish *publish)
 {
     return !transaction_is_open(publish->transaction) && transaction_is_stale(publish->transaction);

@@ -70,6 +70,7 @@ void publish_abort(struct publish *publish);
 
 /* The group does not return its offsets: ends what an earlier producer of ours may have left open in it. */
 MUST_USE enum status publish_end_leftovers(struct publish *publish, struct error *err);
+void publish_forget_offsets(struct publish *publish); /* partitions leave: see transaction_forget_offsets */
 /* The last commit's markers: transaction_is_confirmed, transaction_confirm. */
 bool publish_is_confirmed(const struct publish *publish);
 MUST_USE enum status publish_confirm(struct publish *publish, struct error *err);

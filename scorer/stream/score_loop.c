@@ -277,6 +277,8 @@ static void on_leaving(void *context, bool lost)
             loop->failure_text = err;
         }
     }
+    if (loop->publish)
+        publish_forget_offsets(loop->publish);
     if (loop->snapshots) { /* last: it may wait for the disk */
         progress_step(&loop->progress, "ends a snapshot", WAITS_FOR_NOTHING);
         snapshots_stop(loop->snapshots, lost);

@@ -3,13 +3,17 @@
 partition and another goes on with the other, says what the one waits for, and takes it up by itself when the transaction has ended. Each event has
 one end."""
 import json
+import signal
+import time
 
 from lab import TOPICS, Lab, decode_prediction
 from confluent_kafka import Consumer, Producer, TopicPartition  # after lab, which goes on in the tests' own environment
 from record_events import STATE, drain, send, sent, settings
+from servers import send_signal
 
 PEOPLE = 40
 HELD, FREE = 0, 1
+SESSION_S = 6
 PATIENCE = 120  # a fresh producer waits half a minute for the end of others' transactions, and a partition 20 s
 
 
@@ -48,6 +52,28 @@ def hold_offset(kafka):
     return other
 
 
+def check_running(lab, kafka, env, people):
+    """One that runs already, and loses its partitions for a while: what the group says of those it had is no matter to it."""
+    scorer = lab.scorer("running", **env)
+    lab.ready(scorer)
+    before = send(kafka, "CHANGED", range(PEOPLE), ["Age"], Age=33)
+    has = lambda ids: set(ids) <= set(handled(lab, kafka))
+    lab.need("running: it has committed both partitions", lambda: has(before), 60, scorer)
+    other = hold_offset(kafka)
+    send_signal([scorer.popen.pid], signal.SIGSTOP)
+    waiting = send(kafka, "CHANGED", people[HELD], ["Age"], Age=34)
+    free = send(kafka, "CHANGED", people[FREE], ["Age"], Age=34)
+    time.sleep(SESSION_S + 2)
+    send_signal([scorer.popen.pid], signal.SIGCONT)
+    lab.need("running: it goes on with the other partition", lambda: has(free), PATIENCE, scorer)
+    lab.equal("running: nothing of the held one is scored", set(waiting) & set(handled(lab, kafka)), set())
+    other.abort_transaction(30)
+    lab.wait("running: the held one is taken up", lambda: has(waiting), 60, scorer)
+    lab.equal("running: it ends in time", scorer.end(), 0)
+    ids = handled(lab, kafka)
+    lab.equal("running: each event has one end", (len(ids), len(set(ids))), (len(sent), len(sent)))
+
+
 def check_held(lab, kafka, what, env, people, hold, line):
     other = hold(kafka)
     waiting = send(kafka, "CHANGED", people[HELD], ["Age"], Age=40 + len(sent) % 20)
@@ -80,3 +106,4 @@ with Lab() as lab:
     people = people_of(lab, kafka)
     check_held(lab, kafka, "records", env, people, hold_records, (rf"{TOPICS[0]} \[{HELD}\] waits", rf"{STATE} \[{HELD}\] from offset \d+", "find-hanging"))
     check_held(lab, kafka, "offset", env, people, hold_offset, (rf"{TOPICS[0]} \[{HELD}\] waits", "group attrition-scorer", "find-hanging"))
+    check_running(lab, kafka, env, people)
