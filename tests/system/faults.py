@@ -112,11 +112,16 @@ class Run:
             print(f"# a transaction hangs, {skipped} markers were skipped: once more {', '.join(self.gone)}", flush=True)
             for name in self.gone:
                 self.start(name)
-                self.returning[name] = now + PATIENCE
+                self.returning[name] = now + 3 * PATIENCE
             self.gone = []
         self.hanging = max(self.hanging, hanging)
-        for name in [name for name, until in self.returning.items() if now > until or self.scorers[name].get("/health/ready", 5)[0] == 200]:
+        for name, until in list(self.returning.items()):
+            ready = self.scorers[name].get("/health/ready", 5)[0] == 200
+            if not ready and now < until:
+                continue
             del self.returning[name]
+            if not ready:  # once more, when another line says that it hangs
+                self.gone.append(name)
             status = self.scorers.pop(name).end()
             if status not in (0, 1):
                 self.problems.append(f"{name}, come back: status {status} on TERM")
