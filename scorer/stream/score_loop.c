@@ -450,7 +450,7 @@ static enum status end_leftovers(struct score_loop *loop, struct error *err)
 {
     if (has_work(loop) || !kafka_up())
         return STATUS_OK;
-    if (publish_has_leftovers(loop->publish) && input_consumer_assigned(loop->input)) {
+    if (loop->publishes && publish_has_leftovers(loop->publish) && input_consumer_joined(loop->input)) {
         progress_step(&loop->progress, "ends what its last transaction may have left open", WAITS_FOR_KAFKA);
         return publish_end_leftovers(loop->publish, err);
     }
