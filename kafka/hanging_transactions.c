@@ -175,22 +175,18 @@ static bool is_worth_another(const struct round *round, rd_kafka_error_t *error,
     return again;
 }
 
-/* A late request would be taken for one of the next transaction. */
-static bool must_renew(const struct round *round)
-{
-    return !in_flight_requests_all_answered(round->client->in_flight);
-}
-
 /* Until nothing refuses it, or a fresh producer must follow. */
 static enum status abort_all(const struct round *round, struct error *err)
 {
     for (bool logged = false;; usleep(BACKOFF_US)) {
         rd_kafka_error_t *error = abort_one(round);
+        /* a late request would be taken for one of the next transaction */
+        round->hanging->unfinished = !in_flight_requests_all_answered(round->client->in_flight);
         if (!error && !round->hanging->report)
             return STATUS_OK;
         if (!is_worth_another(round, error, err))
             return err->status;
-        if (must_renew(round))
+        if (round->hanging->unfinished)
             return STATUS_OK;
         if (!logged && !round->hanging->refused)
             log_warn(round->setup->where, "%s; trying again", err->text);
@@ -319,7 +315,7 @@ enum status hanging_transactions_end(struct hanging_transactions *hanging, struc
     do {
         int64_t started = clock_steady_us(&clock_system);
         status = abort_all(&round, err);
-        if (status == STATUS_OK && must_renew(&round))
+        if (status == STATUS_OK && hanging->unfinished)
             break;
         if (status == STATUS_OK)
             status = check_markers(&round, &open, &ended, err);
@@ -329,10 +325,10 @@ enum status hanging_transactions_end(struct hanging_transactions *hanging, struc
             log_open(&round, &open, last ? "going on without its end" : "waiting");
         logged = !ended;
         ended = ended || last;
-    } while (status == STATUS_OK && !ended && !must_renew(&round));
+    } while (status == STATUS_OK && !ended);
     atomic_store(&hanging->sending, false);
     hanging->again_us = open.count ? clock_steady_us(&clock_system) + AGAIN_US : 0;
-    hanging->unfinished = status == STATUS_OK && !ended;
+    hanging->unfinished = !ended;
     if (!hanging->unfinished)
         markers_clear(markers);
     return status;

@@ -26,7 +26,7 @@ struct hanging_transactions {
     bool refused;                          /* one was, for good: its topic is left out from then on */
     rd_kafka_topic_partition_list_t *sent; /* where they are, each the opaque of its record */
     int64_t again_us;                      /* steady clock: what was hidden is to be ended again then; 0: nothing */
-    bool unfinished;                       /* the next producer is to go on: places of records are kept for it */
+    bool unfinished;                       /* the next producer must go on: places of records are kept for it */
     bool repeated;                         /* a call ran out of time and was made again: a fresh producer must follow */
 };
 

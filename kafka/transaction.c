@@ -246,6 +246,9 @@ enum status transaction_start(struct transaction *transaction, struct error *err
         status = hanging_transactions_end(&transaction->hanging, &transaction->markers, &client, err);
         code = transaction->hanging.report;
         retire_repeated(transaction);
+        if (status == STATUS_OK && transaction->hanging.unfinished)
+            make_stale(transaction, RD_KAFKA_RESP_ERR_NO_ERROR,
+                       "a request of the transaction that ends leftovers has no answer");
     }
     if (error_class_of(code) != ERROR_CLASS_FATAL) /* a right that was withdrawn: aborting without it is fatal too */
         code = code_of(transaction, code);

@@ -129,7 +129,8 @@ static void put_entry(struct audit_state *state, const struct entry *entry)
         *slot = (uint32_t)++state->entry_count;
     }
     struct entry *known = &state->entries[*slot - 1];
-    bool outdated = !is_new && !state->of.exactly_once && !entry->gone && known->source_offset > entry->source_offset;
+    bool outdated = !is_new && !state->of.exactly_once && !entry->gone && entry->source_offset >= 0 &&
+                    known->source_offset > entry->source_offset;
     if (!outdated) /* as whoever restores decides: state_restore.c */
         *known = *entry;
 }

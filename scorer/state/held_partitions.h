@@ -17,10 +17,12 @@ struct held_partitions {
 };
 
 bool held_partitions_has(const struct held_partitions *held, int32_t partition);
-/* Takes `count` items, an allocation. Logs those that were not held before. */
-void held_partitions_replace(struct held_partitions *held, struct held_partition *items, size_t count,
-                             const char *state_topic, const char *input_topic);
-/* Whether one of these transactions has ended. `consumer` reads committed records. Asks a broker, for half a second a
- * partition at most. */
-bool held_partitions_any_free(const struct held_partitions *held, rd_kafka_t *consumer, const char *state_topic);
+/* Logs it where it was not held before. */
+void held_partitions_add(struct held_partitions *held, struct held_partition one, const char *state_topic,
+                         const char *input_topic);
+void held_partitions_remove(struct held_partitions *held, int32_t partition);
+/* Whether the partition's transaction has ended, or it is none of these. `consumer` reads committed records. Asks a
+ * broker, for half a second at most. */
+bool held_partitions_is_free(const struct held_partitions *held, rd_kafka_t *consumer, const char *state_topic,
+                             int32_t partition);
 void held_partitions_free(struct held_partitions *held);

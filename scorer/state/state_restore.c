@@ -182,8 +182,8 @@ static void put_record(struct state_restore *restore, struct part *part, const s
 {
     const struct schema *schema = restore->settings->schema;
     struct state_record newer;
-    if (!restore->settings->exactly_once && state_table_find(part->table, state->employee_id, &newer) &&
-        newer.source_offset > state->source_offset)
+    if (!restore->settings->exactly_once && state->source_offset >= 0 && /* less: it was moved here */
+        state_table_find(part->table, state->employee_id, &newer) && newer.source_offset > state->source_offset)
         return;
     struct state_record record = {
         .employee_id = state->employee_id,
@@ -353,27 +353,23 @@ static bool is_kept(const struct state_restore *restore, const struct state_star
            state_position(restore->state, start->partition) == start->committed;
 }
 
-static bool is_listed(const struct state_start *starts, size_t count, int32_t partition)
-{
-    for (size_t i = 0; i < count; i++)
-        if (starts[i].partition == partition)
-            return true;
-    return false;
-}
-
 static void close_others(struct state_restore *restore, const struct state_start *starts, size_t count)
 {
-    for (int32_t p = state_last(restore->state); p >= 0; p--)
-        if (!is_listed(starts, count, p))
+    for (int32_t p = state_last(restore->state); p >= 0; p--) {
+        bool listed = false;
+        for (size_t i = 0; i < count && !listed; i++)
+            listed = starts[i].partition == p;
+        if (!listed)
             state_close(restore->state, p);
+    }
 }
 
 static bool all_kept(const struct state_restore *restore, const struct state_start *starts, size_t count)
 {
-    bool kept = true;
-    for (size_t i = 0; i < count && kept; i++)
-        kept = is_kept(restore, &starts[i]);
-    return kept;
+    for (size_t i = 0; i < count; i++)
+        if (!is_kept(restore, &starts[i]))
+            return false;
+    return true;
 }
 
 static enum status find_partitions(struct state_restore *restore, struct error *err)
@@ -621,8 +617,7 @@ static bool may_leave_out(const struct state_restore *restore, size_t starts)
 
 static void leave_out(struct state_restore *restore)
 {
-    size_t kept = 0, count = 0;
-    struct held_partition *items = mem_zeroed(restore->left, sizeof *items);
+    size_t kept = 0;
     for (size_t i = 0; i < restore->part_count; i++) {
         const struct part part = restore->parts[i];
         if (part.done) {
@@ -630,12 +625,22 @@ static void leave_out(struct state_restore *restore)
             continue;
         }
         state_close(restore->state, part.partition);
-        items[count++] = (struct held_partition){part.partition, part.held_at};
+        held_partitions_add(&restore->held, (struct held_partition){part.partition, part.held_at},
+                            restore->settings->state_topic, restore->settings->input_topic);
     }
-    held_partitions_replace(&restore->held, items, count, restore->settings->state_topic,
-                            restore->settings->input_topic);
     restore->part_count = kept;
     restore->left = 0;
+}
+
+/* Those that have no records now are held; of the others it is forgotten. */
+static void note_held(struct state_restore *restore, struct state_start *starts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        starts[i].held =
+            !state_has(restore->state, starts[i].partition) && held_partitions_has(&restore->held, starts[i].partition);
+        if (!starts[i].held)
+            held_partitions_remove(&restore->held, starts[i].partition);
+    }
 }
 
 void state_restore_leave_held(struct state_restore *restore, int64_t patience_us)
@@ -643,20 +648,15 @@ void state_restore_leave_held(struct state_restore *restore, int64_t patience_us
     restore->patience_us = patience_us;
 }
 
-bool state_restore_is_held(const struct state_restore *restore)
+bool state_restore_may_go_on(const struct state_restore *restore, int32_t partition)
 {
-    return restore->held.count > 0;
-}
-
-bool state_restore_may_go_on(const struct state_restore *restore)
-{
-    return held_partitions_any_free(&restore->held, restore->consumer, restore->settings->state_topic);
+    return held_partitions_is_free(&restore->held, restore->consumer, restore->settings->state_topic, partition);
 }
 
 /* --- the step --- */
 
-enum status state_restore_step(struct state_restore *restore, const struct state_start *starts, size_t count,
-                               bool *done, struct error *err)
+enum status state_restore_step(struct state_restore *restore, struct state_start *starts, size_t count, bool *done,
+                               struct error *err)
 {
     enum status status = restore->runs ? STATUS_OK : begin(restore, starts, count, err);
     *done = false;
@@ -665,15 +665,13 @@ enum status state_restore_step(struct state_restore *restore, const struct state
     if ((status == STATUS_OK || status == STATUS_UNAVAILABLE) && may_leave_out(restore, count)) {
         leave_out(restore);
         status = STATUS_OK;
-    } else if (status == STATUS_OK && !restore->left) {
-        held_partitions_free(&restore->held);
     }
     counter_set(restore->counters, COUNTER_STATE_RESTORING, restore->left);
     if (status != STATUS_OK || restore->left)
         return status;
     status = finish(restore, err);
     state_restore_stop(restore);
-    counter_set(restore->counters, COUNTER_STATE_RESTORING, restore->held.count);
+    note_held(restore, starts, count);
     *done = status == STATUS_OK;
     return status;
 }

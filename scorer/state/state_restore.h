@@ -31,19 +31,19 @@ struct state_start {
     int32_t partition;
     int64_t committed;
     bool with_records; /* current records were committed with it */
+    bool held;         /* set where *done: it was left out */
 };
 
 /* Goes on for a fraction of a second; *done: all are there, and what is of other partitions is not kept.
  * STATUS_UNAVAILABLE: ask again later, err says what it waits for; any other failure is for good. */
-MUST_USE enum status state_restore_step(struct state_restore *restore, const struct state_start *starts, size_t count,
+MUST_USE enum status state_restore_step(struct state_restore *restore, struct state_start *starts, size_t count,
                                         bool *done, struct error *err);
 /* From now on a partition that somebody's open transaction holds does not keep the others waiting for longer than
  * patience_us: it is left out, has no records, and is to be prepared again when state_restore_may_go_on. Where it was
  * left out the last time too, nobody waits. */
 void state_restore_leave_held(struct state_restore *restore, int64_t patience_us);
-bool state_restore_is_held(const struct state_restore *restore); /* some were left out the last time */
-/* Whether such a transaction has ended. Asks a broker, for half a second a partition at most. */
-bool state_restore_may_go_on(const struct state_restore *restore);
+/* Whether such a transaction has ended, or there was none. Asks a broker, for half a second at most. */
+bool state_restore_may_go_on(const struct state_restore *restore, int32_t partition);
 /* Some of the partitions wait because the topic has none of their number. */
 bool state_restore_is_short(const struct state_restore *restore);
 /* For `scorer state` alone: positions of when the topic had fewer partitions are taken, and *partitions is how many. */

@@ -235,11 +235,12 @@ static void stop_reading(struct input_consumer *input, bool lost)
     input->assigned = input->reassign = false;
 }
 
-/* What was left out can be prepared now. */
+/* What was left out can be prepared now. A lost assignment is about to be revoked, as for input_consumer_assign. */
 static void start_again(struct input_consumer *input)
 {
-    stop_reading(input, false);
-    fail_on(input, partition_queue_assign_none(input->consumer));
+    stop_reading(input, rd_kafka_assignment_lost(input->consumer));
+    if (!rd_kafka_assignment_lost(input->consumer))
+        fail_on(input, partition_queue_assign_none(input->consumer));
     input->disturbed = true;
 }
 
@@ -519,7 +520,7 @@ enum status input_consumer_poll(struct input_consumer *input, int timeout_ms, st
     }
     input->disturbed = input->reached_end = false;
     *count = 0;
-    if (input->assigned && !rd_kafka_assignment_lost(input->consumer) &&
+    if (!rd_kafka_assignment_lost(input->consumer) &&
         pending_partitions_again(&input->pending, &input->start, &input->owner.prepare))
         start_again(input);
     if (input->pending.list)

@@ -41,95 +41,99 @@ void pending_partitions_taken(struct pending_partitions *pending)
     pending->look_us = clock_steady_us(&clock_system) + LOOK_INTERVAL_US;
 }
 
-/* --- those whose offset somebody's open transaction holds --- */
+/* --- those that somebody's open transaction holds --- */
 
 size_t pending_partitions_held(const struct pending_partitions *pending)
 {
     return pending->held ? (size_t)pending->held->cnt : 0;
 }
 
-static void log_held(const struct pending_partitions *pending, const rd_kafka_topic_partition_list_t *before,
-                     const struct start_offsets *start)
+static bool is_listed(const rd_kafka_topic_partition_list_t *list, const rd_kafka_topic_partition_t *one)
 {
-    for (int i = 0; i < pending->held->cnt; i++) {
-        int32_t partition = pending->held->elems[i].partition;
-        if (!before || !rd_kafka_topic_partition_list_find(before, start->topic, partition))
-            log_error("score",
-                      "%s [%d] waits: a transaction that is open in group %s keeps its offset from being known "
-                      "(kafka-transactions find-hanging); the others go on",
-                      start->topic, (int)partition, start->group);
-    }
+    return list && rd_kafka_topic_partition_list_find(list, one->topic, one->partition);
 }
 
-/* Asks for each of `candidates` alone: those without an answer are held, the list is what remains of all. */
-static void leave_out_held(struct pending_partitions *pending, const rd_kafka_topic_partition_list_t *candidates,
-                           const struct start_offsets *start)
+/* The list is all that is not held, from the beginning. */
+static void list_others(struct pending_partitions *pending)
 {
-    rd_kafka_topic_partition_list_t *before = pending->held;
     drop_list(&pending->list);
     pending->list = rd_kafka_topic_partition_list_new(pending->all->cnt);
-    pending->held = rd_kafka_topic_partition_list_new(1);
-    for (int i = 0; i < pending->all->cnt; i++) {
-        int32_t partition = pending->all->elems[i].partition;
-        bool asked = rd_kafka_topic_partition_list_find(candidates, start->topic, partition);
-        bool is_held = asked && !start_offsets_known(start, partition);
-        rd_kafka_topic_partition_list_add(is_held ? pending->held : pending->list, start->topic, partition);
-    }
-    if (pending->list->cnt)
-        log_held(pending, before, start);
-    drop_list(&before);
+    for (int i = 0; i < pending->all->cnt; i++)
+        if (!is_listed(pending->held, &pending->all->elems[i]))
+            rd_kafka_topic_partition_list_add(pending->list, pending->all->elems[i].topic,
+                                              pending->all->elems[i].partition);
+    pending->resolved = pending->logged = false;
+    pending->since_us = clock_steady_us(&clock_system);
 }
 
-/* Where all are held there is nothing to go on with. */
+static void hold(struct pending_partitions *pending, const rd_kafka_topic_partition_t *one)
+{
+    if (!pending->held)
+        pending->held = rd_kafka_topic_partition_list_new(1);
+    if (!is_listed(pending->held, one))
+        rd_kafka_topic_partition_list_add(pending->held, one->topic, one->partition);
+}
+
+/* The look-up of all has failed for long: those without an answer alone are left out, unless none has one. */
+static void hold_unknown(struct pending_partitions *pending, const struct start_offsets *start)
+{
+    int count = pending->list->cnt;
+    rd_kafka_topic_partition_list_t *unknown = rd_kafka_topic_partition_list_new(count);
+    for (int i = 0; i < count; i++)
+        if (!start_offsets_known(start, pending->list->elems[i].partition))
+            rd_kafka_topic_partition_list_add(unknown, start->topic, pending->list->elems[i].partition);
+    for (int i = 0; i < unknown->cnt && unknown->cnt < count; i++) {
+        log_error("score",
+                  "%s [%d] waits: group %s does not say where it starts, as while a transaction is open there "
+                  "(kafka-transactions find-hanging); the others go on",
+                  start->topic, (int)unknown->elems[i].partition, start->group);
+        hold(pending, &unknown->elems[i]);
+    }
+    rd_kafka_topic_partition_list_destroy(unknown);
+    list_others(pending);
+}
+
 static void note_waiting(struct pending_partitions *pending, const struct start_offsets *start)
 {
     int64_t now = clock_steady_us(&clock_system);
-    if (!kafka_up() || pending->all->cnt == 1)
+    if (!kafka_up() || pending->list->cnt == 1)
         pending->since_us = now;
-    if (now - pending->since_us < PENDING_PATIENCE_US)
-        return;
-    pending->since_us = now;
-    leave_out_held(pending, pending->all, start);
-    if (pending->list->cnt)
-        return;
-    drop_list(&pending->held);
-    drop_list(&pending->list);
-    pending->list = rd_kafka_topic_partition_list_copy(pending->all);
-}
-
-/* One of them, each time another. */
-static bool any_known(const struct pending_partitions *pending, const struct start_offsets *start)
-{
-    size_t count = pending_partitions_held(pending);
-    size_t turn = (size_t)(clock_steady_us(&clock_system) / LOOK_INTERVAL_US);
-    return count && start_offsets_known(start, pending->held->elems[turn % count].partition);
+    if (now - pending->since_us >= PENDING_PATIENCE_US)
+        hold_unknown(pending, start);
 }
 
 bool pending_partitions_again(struct pending_partitions *pending, const struct start_offsets *start,
                               const struct pending_prepare *prepare)
 {
     int64_t now = clock_steady_us(&clock_system);
-    if (pending->list || now < pending->look_us || !kafka_up())
+    size_t count = pending_partitions_held(pending);
+    if (!count || now < pending->look_us || !kafka_up())
         return false;
     pending->look_us = now + LOOK_INTERVAL_US;
-    if (!any_known(pending, start) && !(prepare->may_go_on && prepare->may_go_on(prepare->context)))
+    int at = (int)(pending->looks++ % count);
+    int32_t partition = pending->held->elems[at].partition;
+    if (!start_offsets_known(start, partition) ||
+        (prepare->may_go_on && !prepare->may_go_on(prepare->context, partition)))
         return false;
-    if (pending->held) {
-        rd_kafka_topic_partition_list_t *candidates = rd_kafka_topic_partition_list_copy(pending->held);
-        leave_out_held(pending, candidates, start);
-        drop_list(&candidates);
-    } else {
-        pending->list = rd_kafka_topic_partition_list_copy(pending->all);
-    }
-    pending->resolved = pending->logged = false;
-    pending->since_us = now;
+    rd_kafka_topic_partition_list_del_by_idx(pending->held, at);
+    list_others(pending);
     return true;
 }
 
 /* --- getting ready --- */
 
-static enum status prepare_all(const struct pending_partitions *pending, const struct pending_prepare *prepare,
-                               bool *done, struct error *err)
+/* Those that are left out are not in the list any more. */
+static void hold_left_out(struct pending_partitions *pending, const struct state_start *starts, size_t count)
+{
+    for (size_t i = count; i > 0; i--)
+        if (starts[i - 1].held) {
+            hold(pending, &pending->list->elems[i - 1]);
+            rd_kafka_topic_partition_list_del_by_idx(pending->list, (int)i - 1);
+        }
+}
+
+static enum status prepare_all(struct pending_partitions *pending, const struct pending_prepare *prepare, bool *done,
+                               struct error *err)
 {
     size_t count = (size_t)pending->list->cnt;
     *done = true;
@@ -138,11 +142,14 @@ static enum status prepare_all(const struct pending_partitions *pending, const s
     struct state_start *starts = mem_zeroed(count, sizeof *starts);
     for (size_t i = 0; i < count; i++) {
         const rd_kafka_topic_partition_t *element = &pending->list->elems[i];
-        starts[i] =
-            (struct state_start){element->partition, element->offset,
-                                 offset_metadata_has_current_records(element->metadata, element->metadata_size)};
+        starts[i] = (struct state_start){
+            .partition = element->partition,
+            .committed = element->offset,
+            .with_records = offset_metadata_has_current_records(element->metadata, element->metadata_size)};
     }
     enum status status = prepare->step(prepare->context, starts, count, done, err);
+    if (status == STATUS_OK && *done)
+        hold_left_out(pending, starts, count);
     free(starts);
     return status;
 }

@@ -244,8 +244,7 @@ static enum publish_result end_transaction(struct score_loop *loop, bool lost, s
 }
 
 /* Within a poll of the input consumer: partitions were assigned. */
-static enum status on_prepare(void *context, const struct state_start *starts, size_t count, bool *done,
-                              struct error *err)
+static enum status on_prepare(void *context, struct state_start *starts, size_t count, bool *done, struct error *err)
 {
     struct score_loop *loop = context;
     progress_step(&loop->progress, "reads current records", WAITS_FOR_KAFKA);
@@ -256,10 +255,10 @@ static enum status on_prepare(void *context, const struct state_start *starts, s
     return status;
 }
 
-static bool may_prepare_again(void *context)
+static bool may_prepare_again(void *context, int32_t partition)
 {
     const struct score_loop *loop = context;
-    return state_restore_is_held(loop->restore) && state_restore_may_go_on(loop->restore);
+    return state_restore_may_go_on(loop->restore, partition);
 }
 
 /* Within a poll or close of the input consumer: the partitions are about to go, with the batches of before handled. */
@@ -321,7 +320,7 @@ static int poll_ms(const struct score_loop *loop)
 /* What partitions wait for, when there is nothing else to do. */
 static enum loop_wait partitions_wait_for(const struct score_loop *loop)
 {
-    if (input_consumer_any_held(loop->input) || (loop->restore && state_restore_is_held(loop->restore)))
+    if (input_consumer_any_held(loop->input))
         return WAITS_FOR_TRANSACTION;
     if (!input_consumer_any_waiting(loop->input))
         return WAITS_FOR_NOTHING;
@@ -333,7 +332,7 @@ static void note_progress(struct score_loop *loop, int64_t now)
 {
     bool works = has_work(loop) || input_consumer_behind(loop->input);
     bool slow = loop->commits && now - loop->commit_us > LOOP_CALL_US;
-    enum loop_wait partitions = works ? WAITS_FOR_NOTHING : partitions_wait_for(loop);
+    enum loop_wait partitions = works || !kafka_up() ? WAITS_FOR_NOTHING : partitions_wait_for(loop);
     progress_turn(&loop->progress, works,
                   loop->state_full                  ? WAITS_FOR_MEMORY
                   : partitions != WAITS_FOR_NOTHING ? partitions

@@ -287,6 +287,8 @@ static enum status resolve_rest(const struct start_offsets *start, rd_kafka_topi
 {
     int32_t count;
     rd_kafka_topic_partition_list_t *all;
+    if (count_without_offset(assigned) < assigned->cnt) /* some have one, so the group is not new */
+        return start_new_partitions(start, assigned, err);
     enum status status = look_up_partition_count(start, LOOKUP_MS, &count, err);
     if (status == STATUS_OK)
         status = look_up_topic(start, 0, count, LOOKUP_MS, &all, err);

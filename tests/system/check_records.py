@@ -19,7 +19,7 @@ def read_state(lab, kafka, topic, repeats=False):
             positions[message.partition()] = max(offset, positions.get(message.partition(), -1)) if repeats else offset
         elif value is None:
             records.pop(place, None)
-        elif not repeats or place not in records or offset_of(records[place]) <= offset_of(value):
+        elif not repeats or place not in records or not 0 <= offset_of(value) < offset_of(records[place]):
             records[place] = value
     return {place: decode(value, RECORD) for place, value in records.items()}, positions
 

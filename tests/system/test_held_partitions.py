@@ -74,6 +74,37 @@ def check_running(lab, kafka, env, people):
     lab.equal("running: each event has one end", (len(ids), len(set(ids))), (len(sent), len(sent)))
 
 
+def hold_both(kafka):
+    """As a scorer does that is killed before its commit."""
+    other, group = begin(kafka), Consumer({"bootstrap.servers": kafka, "group.id": "attrition-scorer", "isolation.level": "read_uncommitted"})
+    committed = group.committed([TopicPartition(TOPICS[0], HELD)], 30)[0].offset
+    other.produce(STATE, None, "nobody", partition=HELD)
+    other.flush(30)
+    other.send_offsets_to_transaction([TopicPartition(TOPICS[0], HELD, committed)], group.consumer_group_metadata(), 30)
+    group.close()
+    return other
+
+
+def check_markers(lab, kafka, env, people):
+    """The input has nothing new in the held partition but the marker of its producer's own transaction: that is no event, and no offset may
+    be committed for it, as long as there are no records for it to stand beside."""
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": "hris", "partitioner": "murmur2_random"})
+    producer.init_transactions(30)
+    other = hold_records(kafka)
+    producer.begin_transaction()
+    producer.produce(TOPICS[0], key=b"x", value=b"x", partition=HELD)
+    producer.flush(30)
+    producer.abort_transaction(30)
+    free = send(kafka, "CHANGED", people[FREE], ["Age"], Age=35)
+    scorer = lab.scorer("markers", **env)
+    lab.need("markers: events of the other partition are scored", lambda: set(free) <= set(handled(lab, kafka)), PATIENCE, scorer)
+    time.sleep(3)  # what could be committed is
+    other.abort_transaction(30)
+    waiting = send(kafka, "CHANGED", people[HELD], ["Age"], Age=35)
+    lab.wait("markers: the held partition is taken up", lambda: set(waiting) <= set(handled(lab, kafka)), 60, scorer)
+    lab.equal("markers: it ends in time", scorer.end(), 0)
+
+
 def check_held(lab, kafka, what, env, people, hold, line):
     other = hold(kafka)
     waiting = send(kafka, "CHANGED", people[HELD], ["Age"], Age=40 + len(sent) % 20)
@@ -87,7 +118,7 @@ def check_held(lab, kafka, what, env, people, hold, line):
     more = send(kafka, "CHANGED", people[FREE], ["Age"], Age=61)
     lab.wait(f"{what} held: it goes on with the other", lambda: has(more), 60, scorer)
     lab.equal(f"{what} held: nothing of it is scored", set(waiting) & set(handled(lab, kafka)), set())
-    other.abort_transaction(30)
+    other.commit_transaction(30) if what == "both" else other.abort_transaction(30)
     lab.wait(f"{what} free: it is taken up", lambda: has(waiting), 60, scorer)
     lab.wait(f"{what} free: nothing waits", lambda: json.loads(scorer.get("/health")[1])["status"] == "ok", 30, scorer)
     lab.equal(f"{what} free: nothing is restored any more", json.loads(scorer.get("/stream")[1])["state"]["partitions_restoring"], 0)
@@ -106,4 +137,6 @@ with Lab() as lab:
     people = people_of(lab, kafka)
     check_held(lab, kafka, "records", env, people, hold_records, (rf"{TOPICS[0]} \[{HELD}\] waits", rf"{STATE} \[{HELD}\] from offset \d+", "find-hanging"))
     check_held(lab, kafka, "offset", env, people, hold_offset, (rf"{TOPICS[0]} \[{HELD}\] waits", "group attrition-scorer", "find-hanging"))
+    check_held(lab, kafka, "both", env, people, hold_both, (rf"{TOPICS[0]} \[{HELD}\] waits", "group attrition-scorer", "find-hanging"))
+    check_markers(lab, kafka, env, people)
     check_running(lab, kafka, env, people)
