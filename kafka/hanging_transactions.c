@@ -327,7 +327,7 @@ enum status hanging_transactions_end(struct hanging_transactions *hanging, struc
         ended = ended || last;
     } while (status == STATUS_OK && !ended);
     atomic_store(&hanging->sending, false);
-    hanging->again_us = open.count ? clock_steady_us(&clock_system) + AGAIN_US : 0;
+    hanging->again_us = open.count && ended ? clock_steady_us(&clock_system) + AGAIN_US : 0;
     hanging->unfinished = !ended;
     if (!hanging->unfinished)
         markers_clear(markers);

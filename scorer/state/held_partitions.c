@@ -17,9 +17,10 @@ static struct held_partition *find(const struct held_partitions *held, int32_t p
     return NULL;
 }
 
-bool held_partitions_has(const struct held_partitions *held, int32_t partition)
+int64_t held_partitions_at(const struct held_partitions *held, int32_t partition)
 {
-    return find(held, partition) != NULL;
+    const struct held_partition *found = find(held, partition);
+    return found ? found->at : -1;
 }
 
 void held_partitions_add(struct held_partitions *held, struct held_partition one, const char *state_topic,
@@ -51,7 +52,7 @@ bool held_partitions_is_free(const struct held_partitions *held, rd_kafka_t *con
     int64_t low, stable; /* to a reader of committed records the end is the last stable offset */
     const struct held_partition *found = find(held, partition);
     return !found || (!rd_kafka_query_watermark_offsets(consumer, state_topic, partition, &low, &stable, GLANCE_MS) &&
-                      stable > found->at);
+                      stable != found->at);
 }
 
 void held_partitions_free(struct held_partitions *held)

@@ -16,7 +16,7 @@ struct held_partitions {
     size_t count;
 };
 
-bool held_partitions_has(const struct held_partitions *held, int32_t partition);
+int64_t held_partitions_at(const struct held_partitions *held, int32_t partition); /* -1: it is none of these */
 /* Logs it where it was not held before. */
 void held_partitions_add(struct held_partitions *held, struct held_partition one, const char *state_topic,
                          const char *input_topic);

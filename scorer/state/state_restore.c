@@ -37,8 +37,8 @@ struct part {
     bool loaded;                /* from this snapshot, and read from its origin on */
     struct snapshot_point snapshot;
     uint64_t loaded_records;
-    int64_t held_at;    /* somebody's open transaction lets nobody read on from this offset; -1: none does */
-    const char *misfit; /* why the snapshot is not the topic's: all is to be read again; NULL: nothing */
+    int64_t held_at, held_us; /* nobody can read on from here: a transaction is open; since then. -1: none is */
+    const char *misfit;       /* why the snapshot is not the topic's: all is to be read again; NULL: nothing */
     bool done;
     struct state_table *table;
 };
@@ -296,6 +296,8 @@ static enum status reach_end(struct state_restore *restore, struct part *part, i
         high < 0)
         return STATUS_OK;
     part->next = end;
+    if (end < high && part->held_at != end)
+        part->held_us = clock_steady_us(&clock_system);
     part->held_at = end < high ? end : -1;
     if (end < high)
         return error_set(err, STATUS_UNAVAILABLE,
@@ -600,19 +602,19 @@ static enum status read_some(struct state_restore *restore, struct error *err)
 
 /* --- partitions that somebody's open transaction holds --- */
 
-/* Nothing else is left to be read, others have their records, and it has lasted, or was known from the last time. */
+/* Nothing else is left to be read, others have their records, and each has been held for long, or is still as it was
+ * left out the last time. */
 static bool may_leave_out(const struct state_restore *restore, size_t starts)
 {
-    bool known = true;
-    if (!restore->patience_us || !restore->left || restore->left == starts)
-        return false;
-    for (size_t i = 0; i < restore->part_count; i++) {
+    int64_t since = clock_steady_us(&clock_system) - restore->patience_us;
+    bool may = restore->patience_us && restore->left && restore->left < starts;
+    for (size_t i = 0; i < restore->part_count && may; i++) {
         const struct part *part = &restore->parts[i];
-        if (!part->done && part->held_at < 0)
-            return false;
-        known = known && (part->done || held_partitions_has(&restore->held, part->partition));
+        may = part->done ||
+              (part->held_at >= 0 &&
+               (part->held_us < since || held_partitions_at(&restore->held, part->partition) == part->held_at));
     }
-    return known || clock_steady_us(&clock_system) - restore->started_us > restore->patience_us;
+    return may;
 }
 
 static void leave_out(struct state_restore *restore)
@@ -636,8 +638,8 @@ static void leave_out(struct state_restore *restore)
 static void note_held(struct state_restore *restore, struct state_start *starts, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        starts[i].held =
-            !state_has(restore->state, starts[i].partition) && held_partitions_has(&restore->held, starts[i].partition);
+        starts[i].held = !state_has(restore->state, starts[i].partition) &&
+                         held_partitions_at(&restore->held, starts[i].partition) >= 0;
         if (!starts[i].held)
             held_partitions_remove(&restore->held, starts[i].partition);
     }

@@ -662,7 +662,7 @@ bool input_consumer_moved(const struct input_consumer *input)
 /* Not before its own partitions are ready: lost current records are found by whoever has nothing to handle, too. */
 bool input_consumer_at_end(struct input_consumer *input)
 {
-    return !input->pending.list && input_ends_reached(&input->ends, &input->start);
+    return !input->pending.list && !input_consumer_any_held(input) && input_ends_reached(&input->ends, &input->start);
 }
 
 static struct input_lag lag_of(const struct input_consumer *input)

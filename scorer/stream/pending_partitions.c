@@ -10,7 +10,7 @@
 #include "kafka/client.h"
 #include "scorer/stream/offset_metadata.h"
 
-enum { BACKOFF_US = 200000, LOOK_INTERVAL_US = 5000000 };
+enum { BACKOFF_US = 200000, LOOK_INTERVAL_US = 10000000, LOOKS_US = 5000000 };
 
 static void drop_list(rd_kafka_topic_partition_list_t **list)
 {
@@ -74,12 +74,14 @@ static void hold(struct pending_partitions *pending, const rd_kafka_topic_partit
         rd_kafka_topic_partition_list_add(pending->held, one->topic, one->partition);
 }
 
-/* The look-up of all has failed for long: those without an answer alone are left out, unless none has one. */
+/* The look-up of all has failed for long: those without an answer alone are left out, unless none has one. Time for
+ * some of them; the others have theirs when this has failed again. */
 static void hold_unknown(struct pending_partitions *pending, const struct start_offsets *start)
 {
     int count = pending->list->cnt;
+    int64_t end = clock_steady_us(&clock_system) + LOOKS_US;
     rd_kafka_topic_partition_list_t *unknown = rd_kafka_topic_partition_list_new(count);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && clock_steady_us(&clock_system) < end; i++)
         if (!start_offsets_known(start, pending->list->elems[i].partition))
             rd_kafka_topic_partition_list_add(unknown, start->topic, pending->list->elems[i].partition);
     for (int i = 0; i < unknown->cnt && unknown->cnt < count; i++) {
@@ -102,20 +104,31 @@ static void note_waiting(struct pending_partitions *pending, const struct start_
         hold_unknown(pending, start);
 }
 
+/* From the next one on, until one is held still. */
+static bool release(struct pending_partitions *pending, const struct start_offsets *start,
+                    const struct pending_prepare *prepare)
+{
+    bool any = false;
+    for (int count; (count = pending->held->cnt) > 0; any = true) {
+        int at = (int)(pending->looks++ % (size_t)count);
+        int32_t partition = pending->held->elems[at].partition;
+        if (!start_offsets_known(start, partition) ||
+            (prepare->may_go_on && !prepare->may_go_on(prepare->context, partition)))
+            return any;
+        rd_kafka_topic_partition_list_del_by_idx(pending->held, at);
+    }
+    return any;
+}
+
 bool pending_partitions_again(struct pending_partitions *pending, const struct start_offsets *start,
                               const struct pending_prepare *prepare)
 {
     int64_t now = clock_steady_us(&clock_system);
-    size_t count = pending_partitions_held(pending);
-    if (!count || now < pending->look_us || !kafka_up())
+    if (!pending_partitions_held(pending) || now < pending->look_us || !kafka_up())
         return false;
     pending->look_us = now + LOOK_INTERVAL_US;
-    int at = (int)(pending->looks++ % count);
-    int32_t partition = pending->held->elems[at].partition;
-    if (!start_offsets_known(start, partition) ||
-        (prepare->may_go_on && !prepare->may_go_on(prepare->context, partition)))
+    if (!release(pending, start, prepare))
         return false;
-    rd_kafka_topic_partition_list_del_by_idx(pending->held, at);
     list_others(pending);
     return true;
 }

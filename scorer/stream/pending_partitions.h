@@ -34,7 +34,7 @@ void pending_partitions_drop(struct pending_partitions *pending);
 void pending_partitions_taken(struct pending_partitions *pending); /* those of the list are read now */
 size_t pending_partitions_held(const struct pending_partitions *pending);
 
-/* Looks every five seconds, for half a second at most, whether one that is held can be prepared now. True: all are
+/* Looks every ten seconds, for about a second at most, whether some that are held can be prepared now. True: all are
  * pending again, but for those that are held still; the owner has them assigned again. */
 bool pending_partitions_again(struct pending_partitions *pending, const struct start_offsets *start,
                               const struct pending_prepare *prepare);
