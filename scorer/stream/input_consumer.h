@@ -74,7 +74,7 @@ void input_consumer_committed(struct input_consumer *input, const rd_kafka_topic
 MUST_USE enum status input_consumer_rewind(struct input_consumer *input, struct error *err);
 
 bool input_consumer_starts_wait(const struct input_consumer *input); /* a look-up of starts has failed, and goes on */
-/* Partitions are left out, since somebody's open transaction keeps the group's offset there from being known. */
+/* Partitions are left out: somebody's open transaction holds their current records, or the group's offset. */
 bool input_consumer_any_held(const struct input_consumer *input);
 bool input_consumer_assigned(
     const struct input_consumer *input); /* has been given its share (which may be no partition) */

@@ -1,3 +1,4 @@
+/* See input_ends.h. Used by input_consumer.c, on the score loop's thread. */
 #include "scorer/stream/input_ends.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* See input_lag.h. Used by input_consumer.c, on the score loop's thread. */
 #include "scorer/stream/input_lag.h"
 
 static struct partition_lag lag_of(const struct input_lag *source, int32_t partition)
